@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Builds plmaint into build/.  `make help` lists the targets.
+#
+# Dependencies, and why each is there:
+#   libpq      PostgreSQL, where Pulp keeps what is migrated
+#   libcurl    HTTP, for Pulp's status and registry
+#   json-c     settings and ledger values as trees, and every JSON line that is written
+#   popt       the command line
+#   hiredis    Redis, where Pulp caches what it serves: its protocol, over a socket of ours
+#   libcrypto  SHA-256, the proof of every manifest
+#   libssl     TLS to Redis: hiredis_ssl begins with hiredis 1.0, and Debian 12 and EL 8 have 0.1x
+#   libinih    configuration files
+
+# A variant has its own directory below build/ and its own flags: `make VARIANT=asan units`.
+VARIANT ?=
+BUILD ?= build$(if $(VARIANT),/$(VARIANT))
+PREFIX ?= /usr/local
+PYTHON ?= /usr/bin/python3
+PKGS = libpq libcurl json-c popt hiredis libssl libcrypto inih
+
+WARNINGS = -Wall -Wextra -Werror -Wshadow -Wconversion -Wcast-qual -Wmissing-prototypes \
+	-Wstrict-prototypes -Wvla -Wpointer-arith -Wformat=2 -Wundef -Wwrite-strings
+HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection
+OPTIMIZE ?= -O2 -g
+SANITIZE ?=
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+ifeq ($(VARIANT),asan)
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPTIMIZE = -O1 -g
+HARDEN = -fPIE
+else ifeq ($(VARIANT),tsan)
+SANITIZE = -fsanitize=thread -fno-omit-frame-pointer
+OPTIMIZE = -O1 -g
+HARDEN = -fPIE
+else ifeq ($(VARIANT),coverage)
+SANITIZE = --coverage
+OPTIMIZE = -O0 -g
+HARDEN = -fPIE
+else ifeq ($(VARIANT),clang)
+CC = clang
+else ifneq ($(VARIANT),)
+$(error VARIANT is $(VARIANT); there are asan, tsan, coverage and clang)
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD) $(PKG_CFLAGS) $(WARNINGS) $(HARDEN) $(OPTIMIZE) \
+	$(SANITIZE) -MMD -MP -pthread $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(SANITIZE) $(LDFLAGS)
+
+SRCS := $(wildcard bin/*.c commands/*.c checks/*.c procedures/*.c lib/*/*.c)
+SQLS := $(wildcard lib/*/*.sql)
+OBJS := $(SRCS:%.c=$(BUILD)/%.o)
+LIB_OBJS := $(filter-out $(BUILD)/bin/plmaint.o,$(OBJS))
+UNIT_SRCS := $(wildcard tests/*/test_*.c tests/*/*/test_*.c)
+UNITS := $(UNIT_SRCS:%.c=$(BUILD)/%.t)
+
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all units
+all: $(BUILD)/plmaint
+
+# Asked once for a build directory, so that a missing library is one sentence with the command that
+# installs it, and not a compiler's message about a header.
+$(BUILD)/.libraries:
+	@missing=; \
+	command -v $(firstword $(CC)) >/dev/null || missing="$$missing $(CC)"; \
+	command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
+	for p in $(PKGS); do \
+		pkg-config --exists $$p 2>/dev/null || missing="$$missing $$p"; \
+	done; \
+	test -z "$$missing" || { \
+		echo "plmaint cannot be built without:$$missing." \
+			"As root, run: packaging/install-deps.sh build" >&2; exit 1; }
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/plmaint: $(OBJS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(OBJS) $(PKG_LIBS) -lm
+
+# Kept: a deleted intermediate would make the next make, a test's own for one, build all again
+# and link the program anew under the tests that run it.
+.SECONDARY: $(SQLS:%.sql=$(BUILD)/%.sql.h)
+# A statement file becomes a string literal, so that SQL is read and edited as SQL.
+$(BUILD)/%.sql.h: %.sql
+	@mkdir -p $(@D)
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
+
+$(BUILD)/%.o: %.c $(SQLS:%.sql=$(BUILD)/%.sql.h) | $(BUILD)/.libraries
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+units: $(UNITS)
+$(BUILD)/tests/%.t: tests/%.c $(LIB_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(LIB_OBJS) $(ALL_LDFLAGS) $(PKG_LIBS) -lm
+
+# Fuzzing: the library once more under clang's sanitizers; each target replays its corpus and then
+# takes its share of the time.  What it finds and its log stay in build/fuzz, a crash beside them.
+FUZZ_SHARE = $$(($(FUZZ_SECONDS) / $(words $(FUZZERS))))
+.PHONY: fuzz fuzz-build
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang WARNINGS= HARDEN=-fPIE OPTIMIZE="-O1 -g" fuzz-build \
+		SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined"
+	@cd $(BUILD)/fuzz && for f in $(FUZZERS); do \
+		mkdir -p found/$$f; \
+		corpus="$(CURDIR)/tests/fuzz/corpus/$$f"; dict="$(CURDIR)/tests/fuzz/fuzz_$$f.dict"; \
+		set --; test ! -f "$$dict" || set -- "-dict=$$dict"; \
+		{ tests/fuzz/fuzz_$$f -runs=0 "$$corpus" && \
+		  tests/fuzz/fuzz_$$f "$$@" -max_total_time=$(FUZZ_SHARE) -timeout=10 -max_len=8192 \
+			-print_final_stats=1 -artifact_prefix=$$f- found/$$f "$$corpus"; } > $$f.log 2>&1 \
+		|| { tail -n 40 $$f.log; echo "fuzz $$f: failed, see $(BUILD)/fuzz/$$f.log"; exit 1; }; \
+		echo "fuzz $$f: $$(sed -n 's/.*executed_units: *//p' $$f.log) runs in $(FUZZ_SHARE) s"; \
+	done
+
+fuzz-build: $(FUZZERS:%=$(BUILD)/tests/fuzz/fuzz_%)
+# An archive, so that a target holds only what it fuzzes and its coverage means something.
+$(BUILD)/fuzzed.a: $(LIB_OBJS)
+	ar rcs $@ $^
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzzed.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(BUILD)/fuzzed.a $(ALL_LDFLAGS) -fsanitize=fuzzer \
+		$(PKG_LIBS) -lm
+
+# -- the two commands of README.md
+
+.PHONY: demo check test
+demo:
+	packaging/install-deps.sh demo
+	+$(MAKE) --no-print-directory -j "$$(nproc)" all
+	$(PYTHON) tests/demo/demo.py
+
+check:
+	packaging/install-deps.sh test
+	$(PYTHON) tests/check.py all
+
+# The quick part of check, for the inner loop.
+test:
+	@$(PYTHON) tests/check.py quick
+
+# -- variants, lint, figures
+
+.PHONY: print-compile print-objects print-link print-libs
+.PHONY: asan tsan coverage lint format bench crash golden docs tour docs-check docs-lint
+asan tsan:
+	$(PYTHON) tests/check.py $@
+
+coverage:
+	$(PYTHON) tests/check.py coverage
+
+# ONLY names some of it: make lint ONLY="layers clang-tidy".
+lint:
+	packaging/install-deps.sh test
+	+$(MAKE) --no-print-directory -j "$$(nproc)" all
+	$(PYTHON) tests/lint/lint.py $(ONLY)
+# How things are compiled and linked, for scripts that do it with one file.
+print-compile:
+	@echo '$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS))'
+print-objects:
+	@echo '$(OBJS)'
+print-link:
+	@echo '$(ALL_LDFLAGS)'
+print-libs:
+	@echo '$(PKG_LIBS) -lm'
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+# ONLY names some of the figures.
+bench: all $(BUILD)/tests/bench/bench_classify.t
+	ONLY=$(ONLY) $(PYTHON) tests/bench/run.py
+
+# The kill tests of check with more rows and at every write of every case, then on builds that break
+# a rule on purpose, where they must see the loss.
+crash: all
+	PLMAINT_CRASH_ROWS=300 PLMAINT_CRASH_ALL=1 PLMAINT_CRASH_ROUNDS=100 \
+		$(PYTHON) -m pytest -c tests/pytest.ini tests/crash tests/crash/broken_builds.py
+
+golden: all
+	$(PYTHON) tests/golden/regenerate.py
+
+# Documents are printed by the program from its own tables.
+docs: $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash
+	$(PYTHON) packaging/readme_section.py $(BUILD)/plmaint README.md
+# The tour of README.md: what the demo printed this time.
+tour: all
+	$(PYTHON) tests/demo/demo.py --tour $(BUILD)/tour.md
+	$(PYTHON) packaging/readme_section.py --tour $(BUILD)/tour.md README.md
+docs-check: all
+	$(PYTHON) packaging/readme_section.py --check $(BUILD)/plmaint README.md
+docs-lint: $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash
+	mandoc -T lint -W warning $(BUILD)/plmaint.8
+	bash -n $(BUILD)/plmaint.bash
+$(BUILD)/plmaint.8: $(BUILD)/plmaint
+	$(BUILD)/plmaint --dump=man > $@
+$(BUILD)/plmaint.bash: $(BUILD)/plmaint
+	$(BUILD)/plmaint --dump=completion > $@
+
+# -- a real Pulp to play with; PULP names the release
+
+.PHONY: lab lab-down
+lab: all
+	packaging/install-deps.sh test
+	$(PYTHON) tests/realpulp/lab.py up --pulp $(or $(PULP),2.22)
+lab-down:
+	$(PYTHON) tests/realpulp/lab.py down
+
+# -- to other machines
+
+.PHONY: install dist clean help
+install: all $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash
+	install -D -m 755 $(BUILD)/plmaint "$(DESTDIR)$(PREFIX)/sbin/plmaint"
+	install -D -m 644 $(BUILD)/plmaint.8 "$(DESTDIR)$(PREFIX)/share/man/man8/plmaint.8"
+	install -D -m 644 $(BUILD)/plmaint.bash \
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/plmaint"
+
+VERSION = $(shell sed -n 's/^.define PLMAINT_VERSION "\(.*\)"/\1/p' lib/core/version.h)
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=plmaint-$(VERSION)/ -o $(BUILD)/plmaint-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "make               build build/plmaint"
+	@echo "make demo          see it work on a throwaway Pulp database"
+	@echo "make check         all tests; ends with: N passed, N failed, N skipped"
+	@echo "make test          the quick part of check"
+	@echo "make lint          formatters, analysers and the rules of the tree"
+	@echo "make format        clang-format over the tree"
+	@echo "make asan, tsan    the tests on a build with these sanitizers"
+	@echo "make coverage      which lines the tests reach, in build/coverage"
+	@echo "make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS long"
+	@echo "make crash         kill at every write, with many rows"
+	@echo "make bench         figures and their peers; ONLY=NAME for one"
+	@echo "make golden        write the expected help texts and plans anew"
+	@echo "make docs          man page, completion, tables of README.md; make tour: its tour"
+	@echo "make lab, lab-down a real Pulp to play with; PULP=2.22"
+	@echo "make install       below DESTDIR and PREFIX; make dist: a tarball"
+	@echo "make clean         forget what was built"
+
+-include $(OBJS:.o=.d) $(UNITS:.t=.t.d)
