@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All time goes through here.  Seconds as double; monotonic for durations, wall for timestamps. */
+#pragma once
+#include <stddef.h>
+
+double clock_monotonic(void);
+double clock_wall(void);				 /* seconds since 1970, UTC */
+void clock_rfc3339(double wall, char *out, size_t size); /* 2026-01-02T03:04:05.678Z; size >= 32 */
+/* "850 ms", "42 s", "14 min", "2 h 05 min", "3 d 04 h" */
+void clock_in_words(double seconds, char *out, size_t size);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Text from a database on its way to a terminal: nothing in it may move the cursor or lie about its
+ * order. */
+#pragma once
+#include "lib/core/strbuf.h"
+
+/* Adds s; control characters, invalid UTF-8 and marks that turn the writing direction become \xNN
+ * or \uNNNN. */
+void text_escape(struct strbuf *out, const char *s);
+/* As text_escape, but newlines and tabs stay: for text of several lines that we composed. */
+void text_escape_lines(struct strbuf *out, const char *s);
+/* Columns that s takes on a terminal, one for each character. */
+size_t text_columns(const char *s);
+/* Adds s broken at blanks into lines of at most width columns, each after the first begun with
+ * indent beside that. */
+void text_wrap(struct strbuf *out, const char *s, size_t width, const char *indent);
