@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Values by key, each with where it came from.  Files are read by bin/config_files.c, which calls
+ * config_set. */
+#include "lib/core/config.h"
+
+#include "lib/core/mem.h"
+#include "lib/core/options.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define KEY(name, fallback, flags, help) { name, fallback, help, flags },
+const struct config_key config_keys[] = {
+#include "lib/core/config_keys.def"
+	{ NULL, NULL, NULL, 0 },
+};
+#undef KEY
+
+#define KEY(name, fallback, flags, help) +1
+enum {
+	KEY_COUNT = 0
+#include "lib/core/config_keys.def"
+};
+#undef KEY
+
+struct config {
+	struct {
+		char *value, *source; /* value NULL: the default holds */
+	} at[KEY_COUNT];
+};
+
+static int key_index(const char *name)
+{
+	for (int i = 0; i < KEY_COUNT; i++)
+		if (strcmp(config_keys[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+const struct config_key *config_find_key(const char *name)
+{
+	int i = key_index(name);
+
+	return i < 0 ? NULL : &config_keys[i];
+}
+
+struct config *config_new(void)
+{
+	return xcalloc(1, sizeof(struct config));
+}
+
+void config_free(struct config *c)
+{
+	for (int i = 0; c && i < KEY_COUNT; i++) {
+		free(c->at[i].value);
+		free(c->at[i].source);
+	}
+	free(c);
+}
+
+static bool unknown_key(const char *key, struct err *err)
+{
+	const char *names[KEY_COUNT + 1];
+
+	for (int i = 0; i <= KEY_COUNT; i++)
+		names[i] = config_keys[i].name;
+
+	const char *near = nearest_name(key, names);
+
+	(void)err_set(err, ERR_CONFIG, "unknown key '%s'", key);
+	if (near)
+		return err_hint(err, "Did you mean %s?", near);
+	return err_hint(err, "`plmaint config show` lists every key.");
+}
+
+/* scheme://user:password@host: where the password begins, or NULL. */
+static const char *url_password(const char *value, size_t *ret_len)
+{
+	const char *rest = strstr(value, "://");
+
+	if (!rest)
+		return NULL;
+	rest += 3;
+
+	size_t authority = strcspn(rest, "/?#");
+	const char *at = memrchr(rest, '@', authority);
+	const char *colon = at ? memchr(rest, ':', (size_t)(at - rest)) : NULL;
+
+	if (!colon || colon + 1 == at)
+		return NULL;
+	*ret_len = (size_t)(at - colon) - 1;
+	return colon + 1;
+}
+
+/* password=... of a connection string or of a URL's query, quoted or not: where its value begins.
+ */
+static const char *keyword_password(const char *value, size_t *ret_len)
+{
+	static const char word[] = "password";
+	const char *at = value;
+
+	while ((at = strcasestr(at, word)) != NULL) {
+		const char *before = at;
+
+		at += sizeof(word) - 1;
+		if (before > value && (isalnum((unsigned char)before[-1]) || before[-1] == '_'))
+			continue; /* sslpassword= has its own turn below */
+		at += strspn(at, " \t");
+		if (*at != '=')
+			continue;
+		at++;
+		at += strspn(at, " \t");
+		if (*at == '\'') {
+			const char *end = at + 1;
+
+			while (*end && *end != '\'')
+				end += end[0] == '\\' && end[1] ? 2 : 1;
+			*ret_len = (size_t)(end - at) + (*end == '\'');
+		} else {
+			*ret_len = strcspn(at, " \t&");
+		}
+		return *ret_len ? at : NULL;
+	}
+	return NULL;
+}
+
+static const char *find_password(const char *value, size_t *ret_len)
+{
+	const char *p = url_password(value, ret_len);
+
+	return p ? p : keyword_password(value, ret_len);
+}
+
+bool config_is_secret(const char *key, const char *value)
+{
+	size_t len;
+
+	if (strcmp(key, "database.pulp.conninfo") != 0 && strcmp(key, "redis.url") != 0)
+		return false;
+	return value && (find_password(value, &len) || strcasestr(value, "sslpassword"));
+}
+
+char *config_shown(const struct config *c, const char *key)
+{
+	const char *value = config_get(c, key), *p;
+	size_t len;
+
+	if (!value)
+		return NULL;
+	if (!config_is_secret(key, value))
+		return xstrdup(value);
+	p = find_password(value, &len);
+	if (!p || strcasestr(value, "sslpassword") || find_password(p + len, &(size_t){ 0 }))
+		return xstrdup("(hidden: holds a password)");
+	return xasprintf("%.*s***%s", (int)(p - value), value, p + len);
+}
+
+bool config_set(struct config *c, const char *key, const char *value, const char *source,
+		struct err *err)
+{
+	int i = key_index(key);
+
+	if (i < 0)
+		return unknown_key(key, err);
+	if (strcmp(source, "--set") == 0 && config_is_secret(key, value)) {
+		(void)err_set(err, ERR_CONFIG, "--set %s holds a password", key);
+		return err_hint(err, "Every user of this host can read a command line: put the "
+				     "password into a file or the environment.");
+	}
+	free(c->at[i].value);
+	free(c->at[i].source);
+	c->at[i].value = *value ? xstrdup(value) : NULL;
+	c->at[i].source = *value ? xstrdup(source) : NULL;
+	return true;
+}
+
+const char *config_get(const struct config *c, const char *key)
+{
+	int i = key_index(key);
+
+	if (i < 0)
+		return NULL;
+	return c->at[i].value ? c->at[i].value : config_keys[i].fallback;
+}
+
+const char *config_source(const struct config *c, const char *key)
+{
+	int i = key_index(key);
+
+	return i >= 0 && c->at[i].source ? c->at[i].source : "default";
+}
+
+static bool bad_value(const struct config *c, const char *key, struct err *err)
+{
+	char hint[sizeof(err->hint)];
+
+	memcpy(hint, err->hint, sizeof(hint));
+	err->code = ERR_CONFIG;
+	(void)err_wrap(err, "%s (%s)", key, config_source(c, key));
+	return err_hint(err, "%s", hint);
+}
+
+bool config_long(const struct config *c, const char *key, long min, long max, long *ret,
+		 struct err *err)
+{
+	const char *v = config_get(c, key);
+	long n;
+
+	if (!v)
+		return err_set(err, ERR_CONFIG, "%s is not set", key);
+	/* A size is a number too; what has neither unit nor fraction goes the strict way. */
+	if (v[strspn(v, "+-0123456789")] == '\0' ? !parse_long(v, min, max, &n, err)
+						 : !parse_size(v, &n, err))
+		return bad_value(c, key, err);
+	if (n < min || (max > min && n > max)) {
+		(void)err_set(err, ERR_CONFIG, "'%s' is outside %ld..%ld", v, min, max);
+		return bad_value(c, key, err);
+	}
+	*ret = n;
+	return true;
+}
+
+bool config_real(const struct config *c, const char *key, double min, double max, double *ret,
+		 struct err *err)
+{
+	const char *v = config_get(c, key);
+
+	if (!v)
+		return err_set(err, ERR_CONFIG, "%s is not set", key);
+	return parse_real(v, min, max, ret, err) || bad_value(c, key, err);
+}
+
+bool config_seconds(const struct config *c, const char *key, double *ret, struct err *err)
+{
+	const char *v = config_get(c, key);
+
+	if (!v)
+		return err_set(err, ERR_CONFIG, "%s is not set", key);
+	return parse_seconds(v, ret, err) || bad_value(c, key, err);
+}
+
+bool config_bool(const struct config *c, const char *key, bool *ret, struct err *err)
+{
+	static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
+	const char *v = config_get(c, key);
+
+	if (!v)
+		return err_set(err, ERR_CONFIG, "%s is not set", key);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcasecmp(v, words[i]) == 0) {
+			*ret = i % 2;
+			return true;
+		}
+	}
+	(void)err_set(err, ERR_CONFIG, "'%s' is neither yes nor no", v);
+	return bad_value(c, key, err);
+}
+
+char *config_variable(const char *key)
+{
+	char *name = xasprintf("PLMAINT_%s", key);
+
+	for (char *p = name; *p; p++)
+		*p = *p == '.' || *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+	return name;
+}
+
+/* A variable of ours that is no key: a slip when a key is near or its section is ours. */
+static bool refuse_slip(const char *name, char *const *variables, struct err *err)
+{
+	const char *near = nearest_name(name, (const char *const *)variables);
+
+	if (!near)
+		return true;
+	(void)err_set(err, ERR_CONFIG, "unknown variable '%s' in the environment", name);
+	return err_hint(err, "Did you mean %s?", near);
+}
+
+bool config_environment(struct config *c, char *const *environment, struct err *err)
+{
+	char *variables[KEY_COUNT + 1] = { NULL };
+	bool ok = true;
+
+	for (int i = 0; i < KEY_COUNT; i++)
+		variables[i] = config_variable(config_keys[i].name);
+	for (; ok && *environment; environment++) {
+		if (strncmp(*environment, "PLMAINT_", 8) != 0)
+			continue;
+
+		size_t len = strcspn(*environment, "=");
+		AUTO_FREE char *name = xstrndup(*environment, len);
+		AUTO_FREE char *source = xasprintf("environment %s", name);
+		const char *value = *environment + len + ((*environment)[len] == '=');
+		int i = 0;
+
+		while (i < KEY_COUNT && strcmp(variables[i], name) != 0)
+			i++;
+		ok = i < KEY_COUNT ? config_set(c, config_keys[i].name, value, source, err)
+				   : refuse_slip(name, variables, err);
+	}
+	for (int i = 0; i < KEY_COUNT; i++)
+		free(variables[i]);
+	return ok;
+}
+
+bool config_assign(struct config *c, const char *assignment, struct err *err)
+{
+	const char *eq = strchr(assignment, '=');
+
+	if (!eq || eq == assignment) {
+		(void)err_set(err, ERR_USAGE, "--set '%.*s' is not SECTION.KEY=VALUE",
+			      (int)strcspn(assignment, "="), assignment);
+		return err_hint(err, "For example: --set pre-migrate.duty=0.5");
+	}
+
+	AUTO_FREE char *key = xstrndup(assignment, (size_t)(eq - assignment));
+
+	return config_set(c, key, eq + 1, "--set", err);
+}
+
+static bool check_words(const struct config *c, const char *key, const char *const *words,
+			struct err *err)
+{
+	const char *v = config_get(c, key), *near;
+
+	for (size_t i = 0; words[i]; i++)
+		if (strcmp(v, words[i]) == 0)
+			return true;
+	near = nearest_name(v, words);
+	(void)err_set(err, ERR_CONFIG, "%s (%s): unknown word '%s'", key, config_source(c, key), v);
+	if (near)
+		return err_hint(err, "Did you mean %s?", near);
+	return err_hint(err, "%s: %s.", key, config_find_key(key)->help);
+}
+
+static bool check_secret_file(const struct config *c, const char *key, struct err *err)
+{
+	const char *path = config_get(c, key);
+	struct stat st;
+
+	if (!path)
+		return true;
+	if (stat(path, &st) < 0) {
+		(void)err_errno(err, "%s (%s): '%s'", key, config_source(c, key), path);
+		err->code = ERR_CONFIG;
+		return false;
+	}
+	if (st.st_mode & S_IRWXO) {
+		(void)err_set(err, ERR_CONFIG, "'%s' holds a password and others can reach it",
+			      path);
+		return err_hint(err, "chmod o= '%s'.", path);
+	}
+	return true;
+}
+
+bool config_check(const struct config *c, struct err *err)
+{
+	static const char *const modes[] = { "enabled", "check-only", "disabled", NULL };
+	static const char *const bad_row[] = { "quarantine", "fail", NULL };
+	static const char *const toast[] = { "auto", "default", NULL };
+	double seconds, duty;
+	long n;
+	bool yes;
+
+	for (const struct config_key *k = config_keys; k->name; k++)
+		if (k->flags & CONFIG_SECRET_FILE && !check_secret_file(c, k->name, err))
+			return false;
+	return check_words(c, "general.mode", modes, err) &&
+	       check_words(c, "pre-migrate.on_bad_row", bad_row, err) &&
+	       check_words(c, "pre-migrate.toast_compression", toast, err) &&
+	       config_long(c, "pre-migrate.batch_rows", 1, 100000, &n, err) &&
+	       config_long(c, "pre-migrate.detach_rows", 1, 100000, &n, err) &&
+	       config_long(c, "pre-migrate.writers", 1, 16, &n, err) &&
+	       config_long(c, "pre-migrate.readers", 1, 64, &n, err) &&
+	       config_long(c, "pre-migrate.memory", 1 << 20, LONG_MAX, &n, err) &&
+	       config_real(c, "pre-migrate.duty", 0.01, 1, &duty, err) &&
+	       config_seconds(c, "pre-migrate.grace", &seconds, err) &&
+	       config_seconds(c, "pre-migrate.lease", &seconds, err) &&
+	       config_bool(c, "detach.protect", &yes, err);
+}
