@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Runs steps.  One step goes through: in this run at all -> whitelisted -> its needs are met ->
+ * there is work -> run -> verify; each way out is one outcome, reported and journalled alike.
+ */
+#include "lib/core/runner.h"
+
+#include "lib/core/clock.h"
+#include "lib/core/exit.h"
+#include "lib/core/journal.h"
+#include "lib/core/log.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/core/strbuf.h"
+#include "lib/core/version.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_STEPS = 64 };
+
+struct run {
+	const struct run_request *rq;
+	struct session *session;
+	struct journal *journal; /* NULL: none, or given up after an error */
+	char *name;		 /* "pre-migrate run" */
+	double started;
+	int exit;
+	bool ended;	       /* no further step but rescue steps */
+	bool failed;	       /* rescue steps are called for */
+	struct outcome totals; /* its counts alone: the last step's word on each key */
+	const char *failing[MOST_STEPS + 1];
+	const char *passable[MOST_STEPS + 1]; /* those of failing that --whitelist may pass over */
+	size_t n_failing, n_passable;
+};
+
+static const char *label_of(const struct step *s)
+{
+	return s->check ? s->check->label : s->procedure->label;
+}
+
+static const char *summary_of(const struct step *s)
+{
+	return s->check ? s->check->summary : s->procedure->summary;
+}
+
+static unsigned needs_of(const struct step *s)
+{
+	return s->check ? s->check->needs : s->procedure->needs;
+}
+
+/* The journal is history: a run goes on without it, and says so once. */
+static void note(struct run *r, const char *event, const struct field *fields)
+{
+	struct err err;
+
+	if (!r->journal || journal_add(r->journal, event, fields, &err))
+		return;
+	log_warning("%s; the run goes on without it", err.text);
+	journal_close(r->journal);
+	r->journal = NULL;
+}
+#define NOTE(r, event, ...) note((r), (event), (const struct field[]){ __VA_ARGS__, F_END })
+
+bool runner_whitelisted(const char *whitelist, const char *label)
+{
+	size_t len = strlen(label);
+
+	for (const char *at = whitelist; at && *at; at += *at == ',') {
+		size_t word = strcspn(at, ",");
+
+		if (word == len && memcmp(at, label, len) == 0)
+			return true;
+		at += word;
+	}
+	return false;
+}
+
+static int exit_of_outcome(const struct outcome *o)
+{
+	if (o->exit)
+		return o->exit;
+	switch (o->result) {
+	case RESULT_OK:
+	case RESULT_NOT_NEEDED:
+	case RESULT_SKIPPED:
+		return EXIT_DONE;
+	case RESULT_WARNING:
+		return EXIT_WARNINGS;
+	case RESULT_UNKNOWN:
+		return EXIT_UNKNOWN;
+	case RESULT_FINDING:
+	case RESULT_FAILED:
+		return EXIT_FAILED;
+	}
+	return EXIT_FAILED;
+}
+
+/* What an error means for this kind of step. */
+static void outcome_of_err(const struct step *s, const struct err *err, struct outcome *o)
+{
+	bool stopped = err->code == ERR_STOPPED || err->code == ERR_LOCKED;
+	enum result r = stopped ? RESULT_WARNING : s->check ? RESULT_UNKNOWN : RESULT_FAILED;
+
+	outcome_set(o, r, "%s", err->text);
+	outcome_hint(o, "%s", err->hint);
+	if (stopped)
+		o->exit = stop_requested() ? exit_of_signal(stop_signal()) : EXIT_STOPPED_EARLY;
+	else if (err->code == ERR_CONFIG || err->code == ERR_USAGE)
+		o->exit = EXIT_USAGE;
+}
+
+static const struct err *unmet_need(const struct session *s, unsigned needs)
+{
+	for (unsigned bit = 0; bit < NEED_COUNT; bit++)
+		if (needs & s->unmet & 1U << bit)
+			return &s->unmet_why[bit];
+	return NULL;
+}
+
+static bool ask_and_run(struct session *s, const struct step *step, const void *params,
+			struct outcome *o, struct err *err)
+{
+	const struct procedure *p = step->procedure;
+	bool needed = true;
+
+	if (step->check)
+		return step->check->run(s->probe, params, o, err);
+	if (p->needed && !p->needed(s->probe, params, &needed, o, err))
+		return false;
+	if (!needed) {
+		o->result = RESULT_NOT_NEEDED;
+		return true;
+	}
+	outcome_release(o);
+	*o = (struct outcome){ 0 };
+	if (!p->run(s->actor, params, o, err))
+		return false;
+	if (o->result == RESULT_OK && p->verify)
+		return p->verify(s->probe, params, o, err);
+	return true;
+}
+
+/* The work of one step under its time limit. */
+static void work(struct session *s, const struct step *step, const void *params, struct outcome *o)
+{
+	struct err err = { 0 };
+	char words[32];
+
+	if (step->timeout > 0)
+		stop_arm(step->timeout);
+
+	bool ok = ask_and_run(s, step, params, o, &err);
+	bool late = stop_signal() == SIGALRM;
+
+	if (step->timeout > 0)
+		stop_disarm();
+	if (!ok)
+		outcome_of_err(step, &err, o);
+	if (late && o->result >= RESULT_WARNING) {
+		clock_in_words(step->timeout, words, sizeof(words));
+		outcome_set(o, step->check ? RESULT_UNKNOWN : RESULT_FAILED,
+			    "it did not end within %s", words);
+		o->exit = 0;
+	}
+	/* A procedure that saved its state and came back as asked. */
+	if (stop_requested() && o->result == RESULT_WARNING && !o->exit)
+		o->exit = exit_of_signal(stop_signal());
+}
+
+static void perform(struct run *r, const struct step *step, const void *given, struct outcome *o)
+{
+	struct session *s = r->session;
+	const struct opt *table = step->check ? step->check->params : step->procedure->params;
+	size_t size = step->check ? step->check->params_size : step->procedure->params_size;
+	/* bind overwrites with texts of the command's options, which stay theirs: what the defaults
+	 * allocated is freed through its own copy. */
+	AUTO_FREE void *defaults = xcalloc(1, size);
+	AUTO_FREE void *params = xcalloc(1, size);
+	const struct err *unmet;
+	struct err err;
+
+	if (s->provide && !s->provide(s, needs_of(step), false, &err)) {
+		outcome_of_err(step, &err, o);
+		return;
+	}
+	unmet = unmet_need(s, needs_of(step));
+	if (unmet) {
+		outcome_of_err(step, unmet, o);
+	} else if (given) {
+		work(s, step, given, o);
+	} else if (!options_defaults(table, defaults, &err)) {
+		outcome_of_err(step, &err, o);
+	} else {
+		memcpy(params, defaults, size);
+		if (step->bind)
+			step->bind(r->rq->options, params);
+		work(s, step, params, o);
+	}
+	options_release(table, defaults);
+}
+
+static void add_counts(struct field *fields, size_t *n, const struct count *counts)
+{
+	for (size_t i = 0; i < OUTCOME_COUNTS && counts[i].key; i++)
+		fields[(*n)++] = (struct field)F_INT(counts[i].key, counts[i].n);
+}
+
+static void report_end(struct run *r, const struct step *step, const struct outcome *o,
+		       double seconds)
+{
+	struct field fields[9 + OUTCOME_COUNTS + 1] = {
+		F_TEXT("label", label_of(step)),
+		F_TEXT("kind", step->check ? "check" : "procedure"),
+		F_TEXT("result", result_word(o->result)),
+		F_REAL("seconds", seconds),
+		F_TEXT("summary", summary_of(step)),
+		F_TEXT("message", *o->text ? o->text : NULL),
+		F_TEXT("hint", *o->hint ? o->hint : NULL),
+	};
+	size_t n = 7;
+
+	if (o->examples[0])
+		fields[n++] = (struct field)F_LIST("examples", (const char *const *)o->examples);
+	add_counts(fields, &n, o->counts);
+	emit(r->session->reporter, "step.end", fields);
+	NOTE(r, "step.end", F_TEXT("label", label_of(step)),
+	     F_TEXT("result", result_word(o->result)), F_REAL("seconds", seconds),
+	     F_TEXT("message", *o->text ? o->text : NULL));
+}
+
+/* Several steps write rows: what was recovered and what was filled are both of this run. */
+static void add_total(struct outcome *totals, const struct count *c)
+{
+	int64_t before = 0;
+
+	for (size_t i = 0; i < OUTCOME_COUNTS && totals->counts[i].key; i++) {
+		if (strcmp(totals->counts[i].key, c->key) == 0)
+			before = totals->counts[i].n;
+	}
+	outcome_count(totals, c->key, before + c->n);
+}
+
+static void fold(struct run *r, const struct step *step, const struct outcome *o)
+{
+	int status = exit_of_outcome(o);
+	bool stopped =
+		status == EXIT_STOPPED_EARLY || status == EXIT_SIGINT || status == EXIT_SIGTERM;
+	bool bad = o->result >= RESULT_FINDING;
+
+	for (size_t i = 0; i < OUTCOME_COUNTS && o->counts[i].key; i++)
+		add_total(&r->totals, &o->counts[i]);
+	r->exit = exit_worse(r->exit, status);
+	if (bad && r->n_failing < MOST_STEPS) {
+		r->failing[r->n_failing++] = label_of(step);
+		/* What could not even begin is not mended by passing over it. */
+		if (!(step->flags & STEP_CRITICAL) && !unmet_need(r->session, needs_of(step)))
+			r->passable[r->n_passable++] = label_of(step);
+	}
+	r->failed |= bad;
+	if (stopped || (bad && !(step->flags & STEP_FAIL_SLOW)))
+		r->ended = true;
+}
+
+static void run_step(struct run *r, const struct step *step, const void *given)
+{
+	struct session *s = r->session;
+	struct outcome o = { 0 };
+	double begin = clock_monotonic();
+	const char *why = NULL;
+
+	if (step->when && !step->when(r->rq->options, &why)) {
+		outcome_set(&o, RESULT_SKIPPED, "%s", why ? why : "not part of this run");
+	} else if (runner_whitelisted(s->whitelist, label_of(step))) {
+		outcome_set(&o, RESULT_SKIPPED, "whitelisted");
+	} else {
+		EMIT(s->reporter, "step.start", F_TEXT("label", label_of(step)),
+		     F_TEXT("kind", step->check ? "check" : "procedure"),
+		     F_TEXT("summary", summary_of(step)));
+		NOTE(r, "step.start", F_TEXT("label", label_of(step)));
+		perform(r, step, given, &o);
+	}
+	report_end(r, step, &o, clock_monotonic() - begin);
+	fold(r, step, &o);
+	outcome_release(&o);
+}
+
+/* What the journal says of the last run of the same scenario. */
+struct last_run {
+	const char *name;
+	char *run, *step, *time;
+	bool open;
+};
+
+static void look_back(void *arg, const struct journal_line *l)
+{
+	struct last_run *last = arg;
+	const char *value;
+
+	if (strcmp(l->event, "run.start") == 0) {
+		value = journal_value(l, "command");
+		if (!value || strcmp(value, last->name) != 0)
+			return;
+		free(last->run);
+		free(last->time);
+		free(last->step);
+		last->run = xstrdup(l->run);
+		last->time = xstrdup(l->time);
+		last->step = NULL;
+		last->open = true;
+	} else if (last->run && strcmp(l->run, last->run) == 0) {
+		value = journal_value(l, "label");
+		if (strcmp(l->event, "step.start") == 0 && value) {
+			free(last->step);
+			last->step = xstrdup(value);
+		}
+		value = journal_value(l, "exit");
+		if (strcmp(l->event, "run.end") == 0 && value)
+			last->open = strcmp(value, "75") == 0 || strcmp(value, "130") == 0 ||
+				     strcmp(value, "143") == 0;
+	}
+}
+
+static char *what_was_left(const char *state_dir, const char *name)
+{
+	struct last_run last = { .name = name };
+	struct err err;
+	size_t damaged;
+	char *text = NULL;
+
+	if (journal_read(state_dir, look_back, &last, &damaged, &err) && last.open && last.step)
+		text = xasprintf("the run of %s ended in step %s; what is done is not done again",
+				 last.time, last.step);
+	free(last.run);
+	free(last.step);
+	free(last.time);
+	return text;
+}
+
+static bool has_procedure(const struct step *steps)
+{
+	for (; steps->check || steps->procedure; steps++)
+		if (steps->procedure)
+			return true;
+	return false;
+}
+
+static void begin(struct run *r)
+{
+	const struct run_request *rq = r->rq;
+	AUTO_FREE char *left = NULL;
+	struct err err;
+
+	r->name = rq->action ? xasprintf("%s %s", rq->command, rq->action) : xstrdup(rq->command);
+	r->started = clock_monotonic();
+	if (rq->state_dir && has_procedure(rq->steps)) {
+		left = what_was_left(rq->state_dir, r->name);
+		if (!journal_open(rq->state_dir, r->session->run_id, &r->journal, &err)) {
+			log_warning("no history of this run: %s", err.text);
+			r->journal = NULL;
+		}
+	}
+	EMIT(r->session->reporter, "run.start", F_TEXT("command", r->name),
+	     F_TEXT("version", PLMAINT_VERSION), F_TEXT("resumes", left));
+	NOTE(r, "run.start", F_TEXT("command", r->name), F_TEXT("version", PLMAINT_VERSION));
+}
+
+static int finish(struct run *r)
+{
+	double seconds = clock_monotonic() - r->started;
+	struct field fields[5 + OUTCOME_COUNTS] = { F_REAL("seconds", seconds),
+						    F_INT("exit", r->exit) };
+	size_t n = 2;
+
+	add_counts(fields, &n, r->totals.counts);
+	note(r, "run.end", fields);
+	if (r->n_failing)
+		fields[n++] = (struct field)F_LIST("failing", r->failing);
+	if (r->n_passable)
+		fields[n++] = (struct field)F_LIST("whitelist", r->passable);
+	emit(r->session->reporter, "run.end", fields);
+	journal_close(r->journal);
+	free(r->name);
+	return r->exit;
+}
+
+static int run_all(const struct run_request *rq, const void *given)
+{
+	struct run r = { .rq = rq, .session = rq->session };
+
+	begin(&r);
+	for (const struct step *s = rq->steps; s->check || s->procedure; s++) {
+		bool rescue = s->flags & STEP_RESCUE;
+
+		if (!rescue && !r.ended && stop_requested()) {
+			r.exit = exit_worse(r.exit, exit_of_signal(stop_signal()));
+			r.ended = true;
+		}
+		if (rescue ? r.failed : !r.ended)
+			run_step(&r, s, given);
+	}
+	return finish(&r);
+}
+
+int runner_run(const struct run_request *rq)
+{
+	return run_all(rq, NULL);
+}
+
+int runner_procedure(struct session *s, const struct procedure *p, const void *params)
+{
+	const struct step steps[] = { { .procedure = p }, STEPS_END };
+	const struct run_request rq = {
+		.command = "procedure",
+		.action = p->label,
+		.steps = steps,
+		.session = s,
+		.state_dir = config_get(s->config, "general.state_dir"),
+	};
+
+	return run_all(&rq, params);
+}

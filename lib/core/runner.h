@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Runs a scenario: for each step whitelist -> when -> needed -> run -> verify, with wall time,
+ * journal, timeout and rescue steps.  The journal makes a killed run resume at its step; needed()
+ * makes that safe, since it asks the system.
+ */
+#pragma once
+#include "lib/core/step.h"
+
+struct run_request {
+	const char *command, *action; /* names for the journal: "pre-migrate", "run" */
+	const struct step *steps;
+	const void *options; /* the action's option struct */
+	struct session *session;
+	const char *state_dir; /* journal and lock live here; NULL: no journal */
+};
+/* Returns the exit status; every outcome has been reported through the session's reporter. */
+int runner_run(const struct run_request *rq);
+/* Whether label is one of the comma separated words; NULL is an empty list. */
+bool runner_whitelisted(const char *whitelist, const char *label);
+/* Runs one procedure by hand with params already parsed. */
+int runner_procedure(struct session *s, const struct procedure *p, const void *params);

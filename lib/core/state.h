@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The state directory of this host: where the journal and the lock live. */
+#pragma once
+#include "lib/core/err.h"
+
+/* Makes it, with parents, mode 0750, when it is missing. */
+bool state_dir_make(const char *path, struct err *err) MUST_CHECK;
+/* Opens name inside it, O_CLOEXEC and never through a symlink. */
+bool state_open(const char *dir, const char *name, int flags, int *ret_fd,
+		struct err *err) MUST_CHECK;
+/* Makes a new or renamed name inside it durable. */
+bool state_sync(const char *dir, struct err *err) MUST_CHECK;

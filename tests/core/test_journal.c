@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The journal gives back what was written, and only that: torn and changed lines are passed over.
+ */
+#include "lib/core/journal.h"
+
+#include "lib/core/mem.h"
+#include "lib/core/strbuf.h"
+#include "tests/harness/tap.h"
+
+#include <unistd.h>
+
+struct dir {
+	char path[64], file[96];
+};
+
+static void make_dir(struct dir *d)
+{
+	char made[] = "/tmp/plmaint-journal-XXXXXX";
+
+	if (!mkdtemp(made))
+		abort();
+	(void)snprintf(d->path, sizeof(d->path), "%s/a/b", made);
+	(void)snprintf(d->file, sizeof(d->file), "%s/journal", d->path);
+}
+
+static void remove_dir(struct dir *d)
+{
+	(void)unlink(d->file);
+	for (int i = 0; i < 3; i++) {
+		(void)rmdir(d->path);
+		*strrchr(d->path, '/') = '\0';
+	}
+}
+#define AUTO_DIR __attribute__((cleanup(remove_dir)))
+
+static void add(const char *dir, const char *run, const char *label)
+{
+	struct journal *j = NULL;
+	struct err err;
+
+	if (!CHECK(journal_open(dir, run, &j, &err)))
+		return;
+	CHECK(journal_add(j, "step.end",
+			  (const struct field[]){ F_TEXT("label", label), F_INT("rows", 7),
+						  F_REAL("seconds", 1.5), F_TEXT("hint", NULL),
+						  F_END },
+			  &err));
+	journal_close(j);
+}
+
+static void collect(void *arg, const struct journal_line *l)
+{
+	const char *label = journal_value(l, "label");
+
+	strbuf_addf(arg, "%s %s [%s] %s;", l->run, l->event, label ? label : "-",
+		    journal_value(l, "seconds") ? journal_value(l, "seconds") : "-");
+}
+
+static size_t read_all(const char *dir, struct strbuf *out)
+{
+	struct err err;
+	size_t damaged = 99;
+
+	strbuf_clear(out);
+	CHECK(journal_read(dir, collect, out, &damaged, &err));
+	return damaged;
+}
+
+static void change_file(const char *file, long cut, const char *more, long flip)
+{
+	FILE *f = fopen(file, "r+");
+
+	if (!CHECK(f != NULL))
+		return;
+	(void)fseek(f, 0, SEEK_END);
+	if (cut)
+		CHECK(ftruncate(fileno(f), ftell(f) - cut) == 0);
+	(void)fseek(f, 0, SEEK_END);
+	(void)fputs(more, f);
+	if (flip) {
+		(void)fseek(f, flip, SEEK_SET);
+		(void)fputc('#', f);
+	}
+	(void)fclose(f);
+}
+
+TEST(gives_back_what_was_written)
+{
+	AUTO_DIR struct dir d;
+	AUTO_STRBUF struct strbuf out = { 0 };
+
+	make_dir(&d);
+	CHECK_INT(read_all(d.path, &out), 0); /* no file is no line */
+	add(d.path, "r1", "plain");
+	add(d.path, "r2", "tab\there\nnew % line");
+	CHECK_INT(read_all(d.path, &out), 0);
+	CHECK_STR(out.data, "r1 step.end [plain] 1.500;r2 step.end [tab\there\nnew % line] 1.500;");
+}
+
+TEST(torn_last_line)
+{
+	AUTO_DIR struct dir d;
+	AUTO_STRBUF struct strbuf out = { 0 };
+
+	make_dir(&d);
+	add(d.path, "r1", "a");
+	add(d.path, "r1", "b");
+	change_file(d.file, 5, "", 0);
+	CHECK_INT(read_all(d.path, &out), 1);
+	CHECK_STR(out.data, "r1 step.end [a] 1.500;");
+	/* The next line does not hang itself on the torn one. */
+	add(d.path, "r1", "c");
+	CHECK_INT(read_all(d.path, &out), 1);
+	CHECK_STR(out.data, "r1 step.end [a] 1.500;r1 step.end [c] 1.500;");
+}
+
+TEST(changed_line)
+{
+	AUTO_DIR struct dir d;
+	AUTO_STRBUF struct strbuf out = { 0 };
+
+	make_dir(&d);
+	add(d.path, "r1", "a");
+	add(d.path, "r1", "b");
+	change_file(d.file, 0, "no journal line\n", 30);
+	CHECK_INT(read_all(d.path, &out), 2);
+	CHECK_STR(out.data, "r1 step.end [b] 1.500;");
+}
+
+TAP_MAIN(row(gives_back_what_was_written), row(torn_last_line), row(changed_line))
