@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Files below a root that must not be left: openat2(RESOLVE_BENEATH|RESOLVE_NO_MAGICLINKS) where
+ * the kernel has it (5.6), a component walk with O_NOFOLLOW otherwise.  Regular files only, opened
+ * non-blocking, so that a FIFO or a device cannot hold the reader.
+ */
+#pragma once
+#include "lib/core/err.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct fs_root;
+/* path must be an absolute directory.  The device is pinned: see fs_root_gone. */
+bool fs_root_open(const char *path, struct fs_root **ret, struct err *err) MUST_CHECK;
+void fs_root_close(struct fs_root *r);
+const char *fs_root_path(const struct fs_root *r);
+/* True when the path now leads to another device, or has lost its directory named probe
+ * ("artifact"): an unmounted disk. */
+bool fs_root_gone(const struct fs_root *r, const char *probe);
+
+enum fs_verdict {
+	FS_OK,
+	FS_MISSING,	/* ENOENT, ENOTDIR */
+	FS_OUTSIDE,	/* leaves the root: symlink, "..", absolute path elsewhere */
+	FS_NOT_REGULAR, /* FIFO, device, directory, socket */
+	FS_DENIED,
+	FS_TOO_LARGE, /* larger than max */
+	FS_IO_ERROR
+};
+struct fs_file {
+	char *data; /* owned by the caller, NUL added after len; malloc'ed */
+	size_t len;
+	/*
+	 * Nanoseconds of the inode's last change (ctime; valid where the file exists): unlike mtime
+	 * it also moves when owner or mode do, and when a backup puts a file back with its old
+	 * times.
+	 */
+	int64_t changed;
+	int64_t size; /* as fstat says */
+	int saved_errno;
+};
+/* Reads a whole file.  name is relative to the root, or absolute and then must lie below it. Thread
+ * safe. */
+enum fs_verdict fs_read(const struct fs_root *r, const char *name, size_t max, struct fs_file *out);
+/* size and time of change only, nothing is opened for reading.  Same verdicts. */
+enum fs_verdict fs_stat(const struct fs_root *r, const char *name, struct fs_file *out);
+
+/* Writes by temp file, fsync, rename, fsync of the directory. */
+bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mode,
+		     struct err *err) MUST_CHECK;
+bool fs_mkdirs(const char *path, unsigned mode, struct err *err) MUST_CHECK;

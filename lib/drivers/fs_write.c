@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files of our own: state that must be there whole or not at all after a power cut. */
+#include "lib/core/mem.h"
+#include "lib/drivers/fs.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+/* Makes the new name itself durable. */
+static bool sync_directory_of(const char *path)
+{
+	AUTO_FREE char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	AUTO_FD int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && fsync(fd) == 0;
+}
+
+static bool fill(int fd, const void *data, size_t len, unsigned mode)
+{
+	return fchmod(fd, (mode_t)mode) == 0 && write_all(fd, data, len) && fsync(fd) == 0;
+}
+
+bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mode, struct err *err)
+{
+	AUTO_FREE char *temp = xasprintf("%s.XXXXXX", path);
+	AUTO_FD int fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "cannot make a file next to %s", path);
+	if (!fill(fd, data, len, mode) || rename(temp, path) != 0) {
+		err_errno(err, "cannot write %s", path);
+		(void)unlink(temp);
+		return false;
+	}
+	return sync_directory_of(path) || err_errno(err, "cannot make %s durable", path);
+}
+
+static bool make_one(const char *path, unsigned mode)
+{
+	struct stat st;
+	if (mkdir(path, (mode_t)mode) == 0)
+		return true;
+	int saved = errno;
+	if (stat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return true;
+		saved = ENOTDIR;
+	}
+	errno = saved;
+	return false;
+}
+
+bool fs_mkdirs(const char *path, unsigned mode, struct err *err)
+{
+	AUTO_FREE char *part = xstrdup(path);
+	for (char *p = part + strspn(part, "/"); (p = strchr(p, '/')) != NULL; p++) {
+		*p = '\0';
+		if (!make_one(part, mode))
+			return err_errno(err, "cannot make the directory %s", part);
+		*p = '/';
+	}
+	return make_one(part, mode) || err_errno(err, "cannot make the directory %s", path);
+}
