@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Capability by type.  A check receives a const struct probe *: a PostgreSQL session opened read
+ * only and read-only Redis verbs.  A procedure receives a struct actor.  A check that repairs does
+ * not compile, since nothing that writes takes a probe.
+ */
+#pragma once
+#include "lib/core/config.h"
+#include "lib/core/event.h"
+#include "lib/drivers/pg.h"
+
+/* Where Pulp is, found by lib/pulp/settings and filled by bin/provide.c.  Owned by the probe. */
+struct place {
+	char *conninfo;	       /* libpq connection string, never logged: may hold a password */
+	char *conninfo_source; /* "database.pulp.conninfo", "/etc/pulp/settings.py", ... */
+	char *settings_source; /* Pulp's settings file, or NULL: none was read, so a cache may be
+				  unknown */
+	char *media_root;      /* absolute path, or NULL when storage is not a file system */
+	char *storage_class; /* Pulp's storage backend as its settings name it, or NULL: file system
+			      */
+	char *redis_url;     /* NULL: no cache */
+	bool cache_enabled;
+	int domain_enabled; /* 1, 0, or -1 unknown */
+	double api_ttl, content_ttl,
+		worker_ttl; /* seconds; heartbeat generations before core_appstatus */
+};
+
+/*
+ * Facts that are found out once and serve several steps.  Opaque here; whoever changes what they
+ * are about forgets them.
+ */
+struct memo {
+	void *value;
+	void (*release)(void *value);
+};
+void memo_forget(struct memo *m);
+
+struct probe {
+	const struct config *config;
+	struct memo *memo; /* borrowed */
+	struct place place;
+	struct pg *db; /* read only by session (default_transaction_read_only=on), statement
+			  timeout; NULL unless NEED_DB */
+};
+
+struct actor {
+	const struct probe *look;
+	const struct reporter *reporter;
+	const char *run_id; /* uuid text of this run of the program */
+	bool verbose;
+};
+
+/* A read-write session for a procedure; name becomes application_name "plmaint:<run>:<name>". */
+bool actor_connect(const struct actor *a, const char *name, struct pg **ret,
+		   struct err *err) MUST_CHECK;
