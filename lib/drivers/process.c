@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Children by argv.  All that allocates or asks the name service happens before fork(), since
+ * between fork and exec in a program with threads only async-signal-safe calls are allowed.
+ */
+#include "lib/drivers/process.h"
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <math.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CHUNK = 16384, LINE_MAX_BYTES = 4096, ERRORS_KEPT = 4096 };
+
+/* What the child becomes; prepared by the parent. */
+struct plan {
+	char *path;
+	const char *const *argv;
+	char *const *env;
+	const char *dir;
+	bool change_user;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	int n_groups;
+	int out[2], err[2], failed[2]; /* pipes; failed takes errno when exec does not happen */
+	sigset_t mask;		       /* of the parent, before fork */
+};
+
+/* One of its outputs. */
+struct stream {
+	int fd;
+	struct strbuf *kept; /* may be NULL */
+	size_t max;	     /* bytes kept */
+	bool keep_tail;	     /* beyond max the beginning goes; else it is too much */
+	struct strbuf line;
+};
+
+static void close_pair(int fds[2])
+{
+	auto_close(&fds[0]);
+	auto_close(&fds[1]);
+	fds[0] = fds[1] = -1;
+}
+
+static void release_plan(struct plan *p)
+{
+	free(p->path);
+	free(p->groups);
+	close_pair(p->out);
+	close_pair(p->err);
+	close_pair(p->failed);
+}
+
+static void release_stream(struct stream *s)
+{
+	auto_close(&s->fd);
+	strbuf_release(&s->line);
+}
+
+/* As execvp would, but before the fork. */
+static char *find_program(const char *name)
+{
+	if (strchr(name, '/'))
+		return xstrdup(name);
+	const char *dirs = getenv("PATH");
+	for (const char *p = dirs ? dirs : "/usr/sbin:/usr/bin:/sbin:/bin"; *p;) {
+		size_t len = strcspn(p, ":");
+		AUTO_FREE char *path = xasprintf("%.*s/%s", (int)len, p, name);
+		if (len > 0 && access(path, X_OK) == 0)
+			return TAKE(path);
+		p += len + (p[len] == ':');
+	}
+	return NULL;
+}
+
+static bool plan_user(struct plan *p, const char *name, struct err *err)
+{
+	if (!name || geteuid() != 0)
+		return true;
+	struct passwd pw, *found = NULL;
+	AUTO_FREE char *buf = xmalloc(CHUNK);
+	int error = getpwnam_r(name, &pw, buf, CHUNK, &found);
+	if (!found) {
+		errno = error;
+		return error ? err_errno(err, "cannot look up the user %s", name)
+			     : err_set(err, ERR_NOT_FOUND, "there is no user %s", name);
+	}
+	p->n_groups = 16;
+	p->groups = xcalloc((size_t)p->n_groups, sizeof *p->groups);
+	while (getgrouplist(name, pw.pw_gid, p->groups, &p->n_groups) < 0)
+		p->groups = xrealloc(p->groups, (size_t)p->n_groups * sizeof *p->groups);
+	p->uid = pw.pw_uid;
+	p->gid = pw.pw_gid;
+	p->change_user = true;
+	return true;
+}
+
+static bool make_plan(struct plan *p, const struct process_options *o, struct err *err)
+{
+	p->path = find_program(o->argv[0]);
+	if (!p->path)
+		return err_set(err, ERR_NOT_FOUND, "there is no program %s", o->argv[0]);
+	p->argv = o->argv;
+	p->env = o->env ? (char *const *)(uintptr_t)o->env : environ;
+	p->dir = o->dir ? o->dir : "/";
+	if (!plan_user(p, o->user, err))
+		return false;
+	if (pipe2(p->out, O_CLOEXEC) != 0 || pipe2(p->err, O_CLOEXEC) != 0 ||
+	    pipe2(p->failed, O_CLOEXEC) != 0)
+		return err_errno(err, "cannot make a pipe");
+	return true;
+}
+
+/* Every descriptor above the standard ones closes on exec, whoever opened it. */
+static void close_all_on_exec(void)
+{
+#ifdef SYS_close_range
+	const unsigned cloexec = 4; /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
+	if (syscall(SYS_close_range, 3U, ~0U, cloexec) == 0)
+		return;
+#endif
+	long max = sysconf(_SC_OPEN_MAX);
+	for (int fd = 3; fd < (max > 0 && max < 65536 ? max : 65536); fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* Own process group, so that all it starts can be killed; no signal is ignored or blocked. */
+static bool become(const struct plan *p)
+{
+	setpgid(0, 0);
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
+		return false;
+	close_all_on_exec();
+	if (p->change_user && (setgroups((size_t)p->n_groups, p->groups) != 0 ||
+			       setgid(p->gid) != 0 || setuid(p->uid) != 0))
+		return false;
+	return chdir(p->dir) == 0;
+}
+
+static _Noreturn void run_child(const struct plan *p)
+{
+	if (become(p))
+		execve(p->path, (char *const *)(uintptr_t)p->argv, p->env);
+	int error = errno;
+	ssize_t n = write(p->failed[1], &error, sizeof error);
+	_exit(n == sizeof error ? 127 : 126);
+}
+
+static int reap(pid_t pid)
+{
+	int status = 0;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Returns the child's pid once it has become the program; -1 with err otherwise. */
+static pid_t start(struct plan *p, struct err *err)
+{
+	/* A signal that comes between fork and exec must not run our handlers in the child. */
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &p->mask);
+	pid_t pid = fork();
+	if (pid == 0)
+		run_child(p);
+	int fork_errno = errno;
+	pthread_sigmask(SIG_SETMASK, &p->mask, NULL);
+	if (pid < 0) {
+		errno = fork_errno;
+		err_errno(err, "cannot start %s", p->path);
+		return -1;
+	}
+	(void)setpgid(pid, pid); /* whoever comes first */
+	auto_close(&p->failed[1]);
+	p->failed[1] = -1;
+	int error = 0;
+	ssize_t n;
+	do
+		n = read(p->failed[0], &error, sizeof error);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof error)
+		return pid;
+	reap(pid);
+	errno = error;
+	err_errno(err, "cannot run %s in %s", p->path, p->dir);
+	return -1;
+}
+
+static void hand_on(struct stream *s, const struct process_options *o)
+{
+	o->line(o->arg, s->line.data ? s->line.data : "");
+	strbuf_clear(&s->line);
+}
+
+static void split(struct stream *s, const struct process_options *o, const char *p, size_t n)
+{
+	while (n > 0) {
+		const char *end = memchr(p, '\n', n);
+		size_t len = end ? (size_t)(end - p) : n;
+		strbuf_add(&s->line, p, len);
+		if (end || s->line.len > LINE_MAX_BYTES)
+			hand_on(s, o);
+		len += end != NULL;
+		p += len;
+		n -= len;
+	}
+}
+
+/* False when it has said too much. */
+static bool keep(struct stream *s, const char *p, size_t n)
+{
+	if (!s->kept)
+		return true;
+	if (s->kept->len + n > s->max && !s->keep_tail)
+		return false;
+	strbuf_add(s->kept, p, n);
+	if (s->kept->len > s->max) {
+		size_t drop = s->kept->len - s->max;
+		memmove(s->kept->data, s->kept->data + drop, s->max + 1);
+		s->kept->len = s->max;
+	}
+	return true;
+}
+
+/* Reads once.  Closes the stream at its end. */
+static bool read_stream(struct stream *s, const struct process_options *o)
+{
+	char chunk[CHUNK];
+	ssize_t n = read(s->fd, chunk, sizeof chunk);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (n <= 0) {
+		close(s->fd);
+		s->fd = -1;
+		return true;
+	}
+	if (o->line)
+		split(s, o, chunk, (size_t)n);
+	return keep(s, chunk, (size_t)n);
+}
+
+static int pidfd_of(pid_t pid)
+{
+#ifdef SYS_pidfd_open
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+	(void)pid;
+	return -1;
+#endif
+}
+
+/* Until both outputs are at their end, or the child has ended and nothing is left in the pipes. */
+static bool follow(pid_t pid, struct stream s[2], const struct process_options *o, struct err *err)
+{
+	AUTO_FD int ended = pidfd_of(pid); /* -1 before Linux 5.3: poll ignores it */
+	double deadline = o->timeout > 0 ? clock_monotonic() + o->timeout : INFINITY;
+	for (;;) {
+		struct pollfd p[] = { { .fd = s[0].fd, .events = POLLIN },
+				      { .fd = s[1].fd, .events = POLLIN },
+				      { .fd = ended, .events = POLLIN } };
+		if (s[0].fd < 0 && s[1].fd < 0 && ended < 0)
+			return true;
+		double left = deadline - clock_monotonic();
+		if (left <= 0)
+			return err_set(err, ERR_TIMEOUT, "%s took more than %g s and was killed",
+				       o->argv[0], o->timeout);
+		int ready = poll(p, 3, isinf(left) ? -1 : (int)fmin(left * 1000 + 1, 1e9));
+		if (ready < 0 && errno != EINTR)
+			return err_errno(err, "cannot wait for %s", o->argv[0]);
+		if (ready <= 0)
+			continue;
+		for (int i = 0; i < 2; i++)
+			if (p[i].revents && !read_stream(&s[i], o))
+				return err_set(err, ERR_DATA,
+					       "%s said more than %zu bytes and was killed",
+					       o->argv[0], o->max_output);
+		if (p[2].revents && !p[0].revents && !p[1].revents)
+			return true;
+	}
+}
+
+static bool run(struct plan *p, const struct process_options *o, struct strbuf *out,
+		int *ret_status, struct err *err)
+{
+	pid_t pid = start(p, err);
+	if (pid < 0)
+		return false;
+	struct stream s[2] = {
+		{ .fd = p->out[0], .kept = out, .max = o->max_output },
+		{ .fd = p->err[0], .kept = o->errors, .max = ERRORS_KEPT, .keep_tail = true },
+	};
+	p->out[0] = p->err[0] = -1; /* the streams' from here on */
+	close_pair(p->out);
+	close_pair(p->err);
+	for (int i = 0; i < 2; i++)
+		(void)fcntl(s[i].fd, F_SETFL, O_NONBLOCK);
+	bool ok = follow(pid, s, o, err);
+	if (!ok)
+		kill(-pid, SIGKILL);
+	for (int i = 0; i < 2; i++) {
+		if (s[i].line.len > 0)
+			hand_on(&s[i], o);
+		release_stream(&s[i]);
+	}
+	int status = reap(pid);
+	if (ok)
+		*ret_status = status;
+	return ok;
+}
+
+bool process_run(const struct process_options *o, struct strbuf *out, int *ret_status,
+		 struct err *err)
+{
+	__attribute__((cleanup(release_plan))) struct plan p = { .out = { -1, -1 },
+								 .err = { -1, -1 },
+								 .failed = { -1, -1 } };
+	AUTO_STRBUF struct strbuf kept = { 0 };
+	if (!make_plan(&p, o, err) || !run(&p, o, &kept, ret_status, err))
+		return false;
+	strbuf_add(out, kept.data, kept.len);
+	return true;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Child processes by argv: never a shell.  Output is read while it runs. */
+#pragma once
+#include "lib/core/err.h"
+#include "lib/core/strbuf.h"
+
+struct process_options {
+	const char *const *argv; /* a name without a slash is looked for in our PATH */
+	const char *const *env;	 /* NULL: inherited; else exactly these "K=V" */
+	const char *user;  /* run as this user (setgid, initgroups, setuid) when we are root; NULL:
+			      as we are */
+	const char *dir;   /* working directory; NULL: "/" */
+	double timeout;	   /* seconds, 0 = none; the child and its process group are killed then */
+	size_t max_output; /* bytes of stdout kept; more is an error */
+	struct strbuf *errors; /* gets the last 4 KiB of stderr; NULL: dropped */
+	void (*line)(void *arg,
+		     const char *text); /* live, both outputs, without the newline; may be NULL */
+	void *arg;
+};
+/*
+ * *ret_status is the exit code, or 128 + signal.  err only when it could not be started, timed out,
+ * or said too much.  stdin is empty; no descriptor of ours is handed on.  It ends with the child:
+ * a daemon that the child leaves behind may keep the pipes.  out is added to, on success only.
+ */
+bool process_run(const struct process_options *o, struct strbuf *out, int *ret_status,
+		 struct err *err) MUST_CHECK;
