@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lines for a file or a pipe: no colour, nothing is overwritten, at most one progress line a
+ * minute. */
+#include "lib/core/clock.h"
+#include "lib/core/text.h"
+#include "lib/report/style.h"
+
+#include <string.h>
+
+enum { SECONDS_BETWEEN = 60 };
+
+static void put_progress(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+	double now = clock_monotonic();
+	const char *reason = text_field(fields, "reason");
+
+	if (r->options.quiet || (r->drawn > 0 && now - r->drawn < SECONDS_BETWEEN))
+		return;
+	r->drawn = now;
+	strbuf_adds(&line, "  ");
+	text_escape(&line, text_or(fields, "label", ""));
+	strbuf_adds(&line, ": ");
+	add_progress(&line, fields);
+	if (reason) {
+		strbuf_adds(&line, "; waits: ");
+		text_escape(&line, reason);
+	}
+	put_line(r, &line);
+}
+
+static void put_wait(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	if (r->options.quiet)
+		return;
+	strbuf_adds(&line, "  ");
+	add_wait(&line, fields);
+	put_line(r, &line);
+}
+
+static void plain_emit(void *self, const char *event, const struct field *fields)
+{
+	struct report *r = self;
+
+	if (strcmp(event, "run.start") == 0)
+		block_run_start(r, fields);
+	else if (strcmp(event, "progress") == 0)
+		put_progress(r, fields);
+	else if (strcmp(event, "wait") == 0)
+		put_wait(r, fields);
+	else if (strcmp(event, "step.end") == 0)
+		block_step_end(r, fields);
+	else if (strcmp(event, "run.end") == 0)
+		block_run_end(r, fields);
+	else
+		block_other(r, event, fields);
+}
+
+static void plain_print(void *self, const char *text)
+{
+	struct report *r = self;
+	AUTO_STRBUF struct strbuf safe = { 0 };
+
+	text_escape_lines(&safe, text);
+	(void)fputs(safe.data ? safe.data : "", r->options.out);
+	(void)fflush(r->options.out);
+}
+
+const struct reporter report_plain_face = { .emit = plain_emit, .print = plain_print };

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fields in words, and the blocks of a scenario as foreman-maintain's users know them. */
+#include "lib/report/style.h"
+
+#include "lib/core/clock.h"
+#include "lib/core/text.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { WIDTH = 80, RESULT_COLUMN = 62 };
+
+const struct field *find_field(const struct field *fields, const char *key)
+{
+	for (; fields->key; fields++)
+		if (strcmp(fields->key, key) == 0)
+			return fields;
+	return NULL;
+}
+
+const char *text_field(const struct field *fields, const char *key)
+{
+	const struct field *f = find_field(fields, key);
+
+	return f && f->kind == FIELD_TEXT ? f->v.text : NULL;
+}
+
+const char *text_or(const struct field *fields, const char *key, const char *otherwise)
+{
+	const char *text = text_field(fields, key);
+
+	return text ? text : otherwise;
+}
+
+double number_field(const struct field *fields, const char *key)
+{
+	const struct field *f = find_field(fields, key);
+
+	if (f && f->kind == FIELD_INT)
+		return (double)f->v.i;
+	return f && f->kind == FIELD_REAL ? f->v.real : NAN;
+}
+
+void put_line(struct report *r, const struct strbuf *line)
+{
+	/* A reader that went away must not end a migration: the wish to stop is a signal. */
+	(void)fprintf(r->options.out, "%s\n", line->data ? line->data : "");
+	(void)fflush(r->options.out);
+}
+
+void add_count(struct strbuf *out, double n)
+{
+	char digits[32];
+	int len = snprintf(digits, sizeof(digits), "%.0f", n);
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0 && digits[i - 1] != '-')
+			strbuf_adds(out, ",");
+		strbuf_add(out, digits + i, 1);
+	}
+}
+
+void add_bytes(struct strbuf *out, double bytes)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+	size_t u = 0;
+
+	while (bytes >= 999.5 && u < 5) {
+		bytes /= 1000;
+		u++;
+	}
+	strbuf_addf(out, u && bytes < 9.95 ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+}
+
+static void add_eta(struct strbuf *out, const struct field *fields)
+{
+	const struct field *f = find_field(fields, "eta");
+	char low[32], mid[32], high[32];
+
+	if (!f || f->kind != FIELD_RANGE || !isfinite(f->v.range[1]))
+		return;
+	clock_in_words(f->v.range[0], low, sizeof(low));
+	clock_in_words(f->v.range[1], mid, sizeof(mid));
+	clock_in_words(f->v.range[2], high, sizeof(high));
+	strbuf_addf(out, ", ETA %s", mid);
+	if (strcmp(low, high) != 0)
+		strbuf_addf(out, " (%s to %s)", low, high);
+}
+
+void add_progress(struct strbuf *out, const struct field *fields)
+{
+	double done = number_field(fields, "done"), total = number_field(fields, "total");
+	double rate = number_field(fields, "rate"), bytes = number_field(fields, "bytes");
+
+	if (total > 0)
+		strbuf_addf(out, "%3.0f %%  ", floor(100 * done / total));
+	add_count(out, isfinite(done) ? done : 0);
+	if (total > 0) {
+		strbuf_adds(out, " of ");
+		add_count(out, total);
+	}
+	strbuf_adds(out, " rows");
+	if (isfinite(rate)) {
+		strbuf_adds(out, ", ");
+		add_count(out, rate);
+		strbuf_adds(out, " rows/s");
+	}
+	if (!(done >= total))
+		add_eta(out, fields);
+	if (bytes > 0) {
+		strbuf_adds(out, ", ");
+		add_bytes(out, bytes);
+	}
+}
+
+static void put_rule(struct report *r, char c)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	for (int i = 0; i < WIDTH; i++)
+		strbuf_add(&line, &c, 1);
+	put_line(r, &line);
+}
+
+static void put_wrapped(struct report *r, const char *head, const char *text)
+{
+	AUTO_STRBUF struct strbuf safe = { 0 };
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	text_escape(&safe, text);
+	strbuf_adds(&line, head);
+	text_wrap(&line, safe.data ? safe.data : "", WIDTH - strlen(head), "  ");
+	put_line(r, &line);
+}
+
+void block_run_start(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	if (r->options.quiet)
+		return;
+	strbuf_adds(&line, "Running ");
+	text_escape(&line, text_or(fields, "command", ""));
+	put_line(r, &line);
+	put_rule(r, '=');
+	if (text_field(fields, "resumes"))
+		put_wrapped(r, "Resumed: ", text_field(fields, "resumes"));
+}
+
+struct badge {
+	const char *result, *text, *colour;
+};
+static const struct badge badges[] = {
+	{ "ok", "[OK]", "\033[32m" },		{ "not-needed", "[NOT NEEDED]", "\033[32m" },
+	{ "skipped", "[SKIPPED]", "\033[33m" }, { "warning", "[WARNING]", "\033[33m" },
+	{ "finding", "[FAIL]", "\033[31m" },	{ "unknown", "[UNKNOWN]", "\033[35m" },
+	{ "failed", "[FAIL]", "\033[31m" },	{ NULL, "[?]", "" },
+};
+
+static const struct badge *find_badge(const char *result)
+{
+	const struct badge *b = badges;
+
+	while (b->result && strcmp(b->result, result) != 0)
+		b++;
+	return b;
+}
+
+static void put_badge(struct report *r, const struct field *fields, const struct badge *b)
+{
+	AUTO_STRBUF struct strbuf title = { 0 };
+	AUTO_STRBUF struct strbuf line = { 0 };
+	char words[32];
+
+	clock_in_words(number_field(fields, "seconds"), words, sizeof(words));
+	text_escape(&title, text_or(fields, "summary", text_or(fields, "label", "")));
+	/* The summary is a phrase in lower case; as a title it begins with a capital. */
+	if (title.len && title.data[0] >= 'a' && title.data[0] <= 'z')
+		title.data[0] = (char)(title.data[0] - 'a' + 'A');
+	strbuf_adds(&title, ":");
+	text_wrap(&line, title.data, RESULT_COLUMN, "  ");
+
+	/* The badge stands in its column of the title's last line. */
+	const char *last = strrchr(line.data, '\n');
+
+	for (size_t n = text_columns(last ? last + 1 : line.data); n < RESULT_COLUMN; n++)
+		strbuf_adds(&line, " ");
+	strbuf_adds(&line, " ");
+	strbuf_addf(&line, "%s%s%s", r->options.colour ? b->colour : "", b->text,
+		    r->options.colour && *b->colour ? "\033[0m" : "");
+	if (strcmp(b->text, "[SKIPPED]") != 0)
+		strbuf_addf(&line, " %s", words);
+	put_line(r, &line);
+}
+
+void block_step_end(struct report *r, const struct field *fields)
+{
+	const struct badge *b = find_badge(text_or(fields, "result", ""));
+	const struct field *examples = find_field(fields, "examples");
+	bool passed = strcmp(b->text, "[OK]") == 0 || strcmp(b->text, "[NOT NEEDED]") == 0 ||
+		      strcmp(b->text, "[SKIPPED]") == 0;
+
+	if (r->options.quiet && passed)
+		return;
+	put_badge(r, fields, b);
+	if (text_field(fields, "message"))
+		put_wrapped(r, "  ", text_field(fields, "message"));
+	for (size_t i = 0; examples && examples->v.list[i]; i++)
+		put_wrapped(r, "  - ", examples->v.list[i]);
+	if (text_field(fields, "hint"))
+		put_wrapped(r, "  hint: ", text_field(fields, "hint"));
+	put_rule(r, '-');
+}
+
+static void add_total(struct strbuf *out, const struct field *fields, const char *key,
+		      const char *words)
+{
+	double n = number_field(fields, key);
+
+	if (!(n > 0))
+		return;
+	strbuf_adds(out, out->len ? ", " : "");
+	add_count(out, n);
+	strbuf_addf(out, " %s", words);
+}
+
+static const char *words_of_exit(int status)
+{
+	switch (status) {
+	case 0:
+		return "Done";
+	case 78:
+		return "Done with warnings";
+	case 75:
+	case 130:
+	case 143:
+		return "Stopped early, its state is saved: run it again to go on";
+	case 3:
+		return "Could not find out";
+	default:
+		return "Failed";
+	}
+}
+
+static void put_failing(struct report *r, const char *const *labels)
+{
+	put_wrapped(r, "", "The following steps did not pass:");
+	for (size_t i = 0; labels[i]; i++)
+		put_wrapped(r, "  ", labels[i]);
+}
+
+static void put_whitelist(struct report *r, const char *const *labels)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	put_wrapped(r, "",
+		    "Mend what they name and run the command again. To pass over them at your "
+		    "own risk, add:");
+	for (size_t i = 0; labels[i]; i++)
+		strbuf_addf(&line, "%s%s", i ? "," : "  --whitelist=\"", labels[i]);
+	strbuf_adds(&line, "\"");
+	put_line(r, &line);
+}
+
+void block_run_end(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+	AUTO_STRBUF struct strbuf totals = { 0 };
+	const struct field *failing = find_field(fields, "failing");
+	const struct field *whitelist = find_field(fields, "whitelist");
+	int status = (int)number_field(fields, "exit");
+	char words[32];
+
+	if (failing)
+		put_failing(r, failing->v.list);
+	if (whitelist)
+		put_whitelist(r, whitelist->v.list);
+	if (r->options.quiet && status == 0)
+		return;
+	clock_in_words(number_field(fields, "seconds"), words, sizeof(words));
+	strbuf_addf(&line, "%s after %s", words_of_exit(status), words);
+	add_total(&totals, fields, "rows", "rows written");
+	add_total(&totals, fields, "partial", "partial");
+	add_total(&totals, fields, "quarantined", "in quarantine");
+	add_total(&totals, fields, "filled", "still linked");
+	if (totals.len)
+		strbuf_addf(&line, ": %s", totals.data);
+	strbuf_adds(&line, ".");
+	put_line(r, &line);
+}
+
+static void put_row(struct report *r, const char *what, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+	const struct field *missing = find_field(fields, "missing");
+	const struct field *repos = find_field(fields, "repositories");
+
+	strbuf_addf(&line, "%s: %s", what,
+		    text_or(fields, "message", text_or(fields, "reason", "")));
+	for (size_t i = 0; missing && missing->v.list && missing->v.list[i]; i++)
+		strbuf_addf(&line, "%s%s", i ? ", " : "; missing ", missing->v.list[i]);
+	if (repos && repos->v.list) {
+		strbuf_adds(&line, repos->v.list[0] ? "; in " : "; in no repository");
+		for (size_t i = 0; repos->v.list[i]; i++)
+			strbuf_addf(&line, "%s%s", i ? ", " : "", repos->v.list[i]);
+	}
+	put_wrapped(r, "  ", line.data);
+	/* A line of its own: a digest is nearly as wide as the page. */
+	put_wrapped(r, "  ", text_or(fields, "digest", "(no digest)"));
+}
+
+static void put_notice(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf head = { 0 };
+
+	strbuf_addf(&head, "  %s: ", text_or(fields, "level", "notice"));
+	put_wrapped(r, head.data, text_or(fields, "message", ""));
+	if (text_field(fields, "hint"))
+		put_wrapped(r, "  hint: ", text_field(fields, "hint"));
+}
+
+void add_wait(struct strbuf *out, const struct field *fields)
+{
+	double seconds = number_field(fields, "seconds");
+	char words[32];
+
+	text_escape(out, text_or(fields, "label", ""));
+	strbuf_adds(out, " waits: ");
+	text_escape(out, text_or(fields, "reason", "for something"));
+	if (isfinite(seconds)) {
+		clock_in_words(seconds, words, sizeof(words));
+		strbuf_addf(out, ", %s at most", words);
+	}
+}
+
+void block_other(struct report *r, const char *event, const struct field *fields)
+{
+	if (strcmp(event, "quarantine") == 0 || strcmp(event, "partial") == 0)
+		put_row(r, event, fields);
+	else if (strcmp(event, "notice") == 0)
+		put_notice(r, fields);
+	else if (strcmp(event, "join") == 0 && !r->options.quiet)
+		put_wrapped(r, "  ", "an open run was found; this one helps it to its end");
+}

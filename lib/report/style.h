@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the reporters share: finding fields, and the blocks that the tty and plain styles both
+ * print. */
+#pragma once
+#include "lib/core/strbuf.h"
+#include "lib/report/report.h"
+
+/* The state of one reporter of any style. */
+struct report {
+	struct reporter face; /* face.self is the report itself */
+	struct report_options options;
+	double drawn; /* monotonic time of the last progress; 0: none yet */
+	int lines;    /* tty: lines of progress that stand below the cursor's home */
+};
+
+const struct field *find_field(const struct field *fields, const char *key); /* NULL when absent */
+const char *text_field(const struct field *fields, const char *key);	     /* NULL when absent */
+const char *text_or(const struct field *fields, const char *key, const char *otherwise);
+double number_field(const struct field *fields, const char *key); /* NaN when absent */
+
+/* "45 % 45,000 of 100,000 rows, 9,800 rows/s, 120 MB, ETA 5 s (4 s to 7 s)"; data is escaped. */
+void add_progress(struct strbuf *out, const struct field *fields);
+/* "LABEL waits: REASON, 30 s at most"; data is escaped. */
+void add_wait(struct strbuf *out, const struct field *fields);
+/* Bytes in words: "1.2 GB". */
+void add_bytes(struct strbuf *out, double bytes);
+/* Whole numbers with a comma every three digits. */
+void add_count(struct strbuf *out, double n);
+
+/* The blocks of a scenario; colour per options. */
+void block_run_start(struct report *r, const struct field *fields);
+void block_step_end(struct report *r, const struct field *fields);
+void block_run_end(struct report *r, const struct field *fields);
+/* Rows set aside, notices; nothing for events that only programs read. */
+void block_other(struct report *r, const char *event, const struct field *fields);
+void put_line(struct report *r, const struct strbuf *line);
+
+extern const struct reporter report_json_face, report_plain_face, report_tty_face;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A terminal: the running step and its progress stand at the bottom and are drawn over ten times a
+ * second at most; all else scrolls above them.
+ */
+#include "lib/core/clock.h"
+#include "lib/core/text.h"
+#include "lib/report/style.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static const double least_seconds_between = 0.1;
+enum { BAR_COLUMNS = 16, NARROWEST = 20 };
+
+static size_t terminal_columns(const struct report *r)
+{
+	struct winsize w;
+
+	if (ioctl(fileno(r->options.out), TIOCGWINSZ, &w) < 0 || w.ws_col < NARROWEST)
+		return 80;
+	return w.ws_col;
+}
+
+static void wipe(struct report *r)
+{
+	for (; r->lines > 0; r->lines--)
+		(void)fputs("\033[1A\033[2K", r->options.out);
+}
+
+/* A line of the status area; cut, since a line that wraps could not be wiped. */
+static void put_status(struct report *r, struct strbuf *line)
+{
+	size_t columns = terminal_columns(r) - 1, n = 0, i = 0;
+
+	while (i < line->len && n < columns) {
+		i++;
+		while (i < line->len && ((unsigned char)line->data[i] & 0xc0) == 0x80)
+			i++;
+		n++;
+	}
+	(void)fprintf(r->options.out, "%.*s\n", (int)i, line->data);
+	r->lines++;
+}
+
+static void add_bar(struct strbuf *out, double done, double total)
+{
+	double share = total > 0 && isfinite(done) ? done / total : 0;
+	int full = (int)(BAR_COLUMNS * (share > 1 ? 1 : share));
+
+	strbuf_adds(out, "[");
+	for (int i = 0; i < BAR_COLUMNS; i++)
+		strbuf_adds(out, i < full ? "#" : ".");
+	strbuf_adds(out, "] ");
+}
+
+static void draw_progress(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf bar = { 0 };
+	AUTO_STRBUF struct strbuf below = { 0 };
+	double now = clock_monotonic(), done = number_field(fields, "done");
+	double total = number_field(fields, "total");
+	const char *reason = text_field(fields, "reason"), *phase = text_field(fields, "phase");
+
+	if (r->options.quiet ||
+	    (r->drawn > 0 && now - r->drawn < least_seconds_between && !(done >= total)))
+		return;
+	r->drawn = now;
+	wipe(r);
+	if (total > 0)
+		add_bar(&bar, done, total);
+	add_progress(&bar, fields);
+	put_status(r, &bar);
+	text_escape(&below, text_or(fields, "label", ""));
+	if (phase) {
+		strbuf_adds(&below, ", ");
+		text_escape(&below, phase);
+	}
+	if (reason) {
+		strbuf_adds(&below, "; waits: ");
+		text_escape(&below, reason);
+	}
+	put_status(r, &below);
+	(void)fflush(r->options.out);
+}
+
+static void draw_step(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	if (r->options.quiet)
+		return;
+	text_escape(&line, text_or(fields, "summary", text_or(fields, "label", "")));
+	strbuf_adds(&line, " ...");
+	put_status(r, &line);
+	(void)fflush(r->options.out);
+}
+
+static void draw_wait(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	if (r->options.quiet)
+		return;
+	add_wait(&line, fields);
+	put_status(r, &line);
+	(void)fflush(r->options.out);
+}
+
+static void tty_emit(void *self, const char *event, const struct field *fields)
+{
+	struct report *r = self;
+
+	if (strcmp(event, "progress") == 0) {
+		draw_progress(r, fields);
+		return;
+	}
+	wipe(r);
+	if (strcmp(event, "run.start") == 0)
+		block_run_start(r, fields);
+	else if (strcmp(event, "step.start") == 0)
+		draw_step(r, fields);
+	else if (strcmp(event, "wait") == 0)
+		draw_wait(r, fields);
+	else if (strcmp(event, "step.end") == 0)
+		block_step_end(r, fields);
+	else if (strcmp(event, "run.end") == 0)
+		block_run_end(r, fields);
+	else
+		block_other(r, event, fields);
+}
+
+static void tty_print(void *self, const char *text)
+{
+	struct report *r = self;
+	AUTO_STRBUF struct strbuf safe = { 0 };
+
+	wipe(r);
+	text_escape_lines(&safe, text);
+	(void)fputs(safe.data ? safe.data : "", r->options.out);
+	(void)fflush(r->options.out);
+}
+
+const struct reporter report_tty_face = { .emit = tty_emit, .print = tty_print };
