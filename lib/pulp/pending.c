@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The predicates.  They follow what container-handle-image-data would *change*, not what it
+ * selects: it selects rows whose os or architecture is rightly NULL again on every run.
+ */
+#include "lib/pulp/pending.h"
+#include "lib/core/mem.h"
+#include <stdlib.h>
+
+#define LISTS                                                                           \
+	"m.media_type IN ('application/vnd.docker.distribution.manifest.list.v2+json'," \
+	" 'application/vnd.oci.image.index.v1+json')"
+#define NO_DATA "(m.data IS NULL OR m.data = '')"
+#define NO_TYPE "(m.type IS NULL OR m.type = '')"
+#define NO_PLATFORM \
+	"(coalesce(m.architecture, '') = '' AND coalesce(m.os, '') = '' AND coalesce(m.compressed_image_size, 0) = 0)"
+#define NO_LABELS "(m.labels = '{}'::jsonb)"
+#define NO_ANNOTATIONS "(m.annotations = '{}'::jsonb)"
+#define LINKED "EXISTS (SELECT FROM core_contentartifact c WHERE c.content_id = m.content_ptr_id)"
+#define LINKED_ARTIFACT \
+	"EXISTS (SELECT FROM core_contentartifact c WHERE c.content_id = m.content_ptr_id AND c.artifact_id IS NOT NULL)"
+
+static void images(const struct pulp_schema *s, const struct pending_options *o, struct strbuf *b)
+{
+	if (!s->has_data)
+		strbuf_adds(b, "NOT " LISTS " AND " NO_ANNOTATIONS " AND " NO_LABELS);
+	else if (!s->has_type)
+		strbuf_adds(b, "NOT " LISTS " AND (" NO_DATA);
+	else
+		strbuf_adds(b, "NOT " LISTS " AND (" NO_DATA " OR " NO_TYPE " OR " NO_PLATFORM);
+	if (s->has_data)
+		strbuf_adds(b, o->refill ? " OR (" NO_LABELS " AND m.config_blob_id IS NOT NULL))"
+					 : ")");
+}
+
+static void lists(const struct pulp_schema *s, const struct pending_options *o, struct strbuf *b)
+{
+	if (!s->has_data)
+		strbuf_adds(b, LISTS " AND " NO_ANNOTATIONS);
+	else if (!s->has_type)
+		strbuf_adds(b, LISTS " AND " NO_DATA);
+	else
+		strbuf_addf(b, LISTS " AND (" NO_DATA " OR (" NO_TYPE "%s))",
+			    o->refill ? "" : " AND " NO_ANNOTATIONS);
+}
+
+/* Domains share digests, so an artifact of another domain is not this manifest's. */
+static void lost(const struct pulp_schema *s, struct strbuf *b)
+{
+	strbuf_addf(
+		b,
+		NO_DATA
+		" AND NOT " LINKED_ARTIFACT
+		" AND EXISTS (SELECT FROM core_artifact a WHERE a.sha256 = substr(m.digest, 8)%s)",
+		s->has_domain ? " AND a.pulp_domain_id = m._pulp_domain_id" : "");
+}
+
+char *pending_where(const struct pulp_schema *s, enum pending_kind kind,
+		    const struct pending_options *o)
+{
+	struct strbuf b = { 0 };
+
+	switch (kind) {
+	case PENDING_LOST:
+	case PENDING_LOST_IMAGES:
+	case PENDING_LOST_LISTS:
+		if (s->has_data)
+			lost(s, &b);
+		else
+			strbuf_adds(&b, "false");
+		if (kind != PENDING_LOST)
+			strbuf_adds(&b,
+				    kind == PENDING_LOST_LISTS ? " AND " LISTS : " AND NOT " LISTS);
+		break;
+	case PENDING_IMAGES:
+		images(s, o, &b);
+		break;
+	case PENDING_LISTS:
+		lists(s, o, &b);
+		break;
+	case PENDING_DETACH:
+		strbuf_adds(&b, s->has_data ? "NOT " NO_DATA " AND " LINKED : "false");
+		break;
+	}
+	if (o->without_lost && s->has_data && kind != PENDING_DETACH) {
+		strbuf_adds(&b, " AND NOT (");
+		lost(s, &b);
+		strbuf_adds(&b, ")");
+	}
+	if (o->except) /* a lost row may have been set aside as such before its artifact was looked
+			  for */
+		strbuf_addf(
+			&b,
+			" AND NOT EXISTS (SELECT FROM %s v WHERE v.kind = '%s' AND v.id = m.content_ptr_id%s)",
+			o->except, kind == PENDING_DETACH ? "link" : "manifest",
+			kind <= PENDING_LOST_LISTS
+				? " AND v.reason NOT IN ('no-link', 'link-without-artifact')"
+				: "");
+	if (o->repository_id)
+		strbuf_addf(
+			&b,
+			" AND m.content_ptr_id IN (SELECT rc.content_id FROM core_repositorycontent rc"
+			" WHERE rc.repository_id = '%s'::uuid AND rc.version_removed_id IS NULL)",
+			o->repository_id);
+	return strbuf_take(&b);
+}
+
+char *pending_select(const struct pulp_schema *s, enum pending_kind kind,
+		     const struct pending_options *o)
+{
+	AUTO_FREE char *where = pending_where(s, kind, o);
+
+	return xasprintf("SELECT m.content_ptr_id AS key FROM container_manifest m WHERE %s",
+			 where);
+}
+
+/*
+ * Links are counted by a join of whole tables.  The statistics may date from before the migration,
+ * when no manifest had data: the planner would take an index step for each of what it believes to
+ * be one row.
+ */
+static bool count_links(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
+			int64_t *ret, struct err *err)
+{
+	AUTO_FREE char *where = pending_where(s, PENDING_DETACH, o);
+	AUTO_FREE char *sql =
+		xasprintf("SELECT count(*) FROM container_manifest m WHERE %s", where);
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (!pg_exec(db, "BEGIN; SET LOCAL enable_nestloop TO off", err))
+		return false;
+	bool ok = pg_query(db, sql, NULL, 0, &r, err);
+	(void)!pg_exec(db, "ROLLBACK", &ignored);
+	if (ok)
+		*ret = pg_int(r, 0, 0);
+	return ok;
+}
+
+bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
+		   struct pending_counts *ret, struct err *err)
+{
+	AUTO_FREE char *w_lost = pending_where(s, PENDING_LOST, o);
+	AUTO_FREE char *w_images = pending_where(s, PENDING_IMAGES, o);
+	AUTO_FREE char *w_lists = pending_where(s, PENDING_LISTS, o);
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT (SELECT count(*) FROM container_manifest m WHERE %s),"
+		" count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s),"
+		" count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FROM container_manifest m",
+		w_lost, w_images, w_lists, s->has_data ? NO_DATA : "true",
+		s->has_type ? LISTS " AND NOT " NO_DATA " AND " NO_TYPE : "false",
+		s->has_data ? "NOT " LISTS " AND NOT " NO_DATA " AND " NO_LABELS
+			      " AND m.config_blob_id IS NOT NULL"
+			    : "false");
+	AUTO_ROWS struct pg_rows *r = NULL;
+	int64_t detach = 0;
+
+	if (!pg_query(db, sql, NULL, 0, &r, err) ||
+	    (s->has_data && !count_links(db, s, o, &detach, err)))
+		return err_wrap(err, "while counting what is pending");
+	*ret = (struct pending_counts){ .lost = pg_int(r, 0, 0),
+					.images = pg_int(r, 0, 1),
+					.lists = pg_int(r, 0, 2),
+					.detach = detach,
+					.without_data = pg_int(r, 0, 3),
+					.list_type = pg_int(r, 0, 4),
+					.labels = pg_int(r, 0, 5),
+					.manifests = pg_int(r, 0, 6) };
+	return true;
+}
+
+struct known {
+	bool refill, except;
+	struct pulp_schema schema;
+	struct pending_counts counts;
+};
+
+bool pending_known(const struct probe *p, bool assume_schema, const struct pending_options *o,
+		   struct pulp_schema *schema, struct pending_counts *ret, struct err *err)
+{
+	struct known *k = p->memo->value;
+
+	if (!k || k->refill != o->refill || k->except != (o->except != NULL)) {
+		k = xcalloc(1, sizeof(*k));
+		k->refill = o->refill;
+		k->except = o->except != NULL;
+		if (!pulp_schema_probe(p->db, false, assume_schema, &k->schema, err) ||
+		    !pending_count(p->db, &k->schema, o, &k->counts, err)) {
+			free(k);
+			return false;
+		}
+		memo_forget(p->memo);
+		*p->memo = (struct memo){ k, free };
+	}
+	*schema = k->schema;
+	*ret = k->counts;
+	return true;
+}
