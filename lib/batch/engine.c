@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The phases of a run.  Whoever holds the coordinator's lease plans a phase, sweeps it again when
+ * rows were skipped, and ends the run; everybody works.  A run that a kill left open is joined by
+ * the next program like any other: there is no difference between resuming and helping.
+ */
+#include "lib/batch/engine.h"
+#include "lib/batch/barrier.h"
+#include "lib/batch/run.h"
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/core/version.h"
+#include "lib/pace/progress.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_WRITERS = 16 };
+static const double tick = 0.1;	    /* seconds between looks at the workers */
+static const double recount = 0.5;  /* seconds between looks at the shared ledger */
+static const double waiting = 0.05; /* seconds between looks for the coordinator's next move */
+
+/* The run as the ledger has it. */
+struct state {
+	int64_t id;
+	int phase, sweep;
+	bool open, planned;
+	char *options;
+};
+
+static void state_release(struct state *s)
+{
+	free(s->options);
+	s->options = NULL;
+}
+#define AUTO_STATE __attribute__((cleanup(state_release)))
+
+static bool read_state(const struct batch_setup *setup, const char *sql, const struct pg_param *p,
+		       struct state *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!ledger_query(&setup->ledger, setup->control, sql, p, 1, &r, err))
+		return false;
+	state_release(ret);
+	*ret = (struct state){ 0 };
+	if (pg_rows_count(r) == 0)
+		return true;
+	ret->id = pg_int(r, 0, 0);
+	ret->phase = (int)pg_int(r, 0, 1);
+	ret->sweep = (int)pg_int(r, 0, 2);
+	ret->planned = pg_bool(r, 0, 3);
+	ret->open = pg_bool(r, 0, 4);
+	ret->options = xstrdup(pg_text(r, 0, 5));
+	return true;
+}
+#define STATE_COLUMNS "SELECT id, phase, sweep, planned, state = 'open', options FROM @.run "
+
+static bool state_by_id(const struct batch_setup *setup, int64_t id, struct state *ret,
+			struct err *err)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)id);
+	return read_state(setup, STATE_COLUMNS "WHERE id = $1::bigint",
+			  (struct pg_param[]){ PG_P_TEXT(text) }, ret, err);
+}
+
+static bool state_of_job(const struct batch_setup *setup, const char *label, struct state *ret,
+			 struct err *err)
+{
+	return read_state(setup, STATE_COLUMNS "WHERE job = $1 AND state = 'open'",
+			  (struct pg_param[]){ PG_P_TEXT(label) }, ret, err);
+}
+
+/* Opens a run or joins the open one.  ret->id is 0 when nothing is pending. */
+static bool open_or_join(const struct batch_setup *setup, const struct batch_job *job,
+			 struct state *ret, bool *joined, struct err *err)
+{
+	char host[256] = "";
+	bool any = false;
+
+	*joined = true;
+	if (!state_of_job(setup, job->label, ret, err) || ret->id != 0)
+		return ret->id != 0;
+	*joined = false;
+	for (int i = 0; i < job->n_phases && !any; i++) {
+		if (!run_pending(&job->phases[i], &setup->ledger, setup->control, &any, err))
+			return false;
+	}
+	if (!any)
+		return true;
+	(void)gethostname(host, sizeof(host) - 1);
+	/* Two that start at once: one inserts, both read the same row. */
+	if (!ledger_query(&setup->ledger, setup->control,
+			  "INSERT INTO @.run (job, state, options, invocation, host, version)"
+			  " VALUES ($1, 'open', $2, $3, $4, '" PLMAINT_VERSION
+			  "') ON CONFLICT DO NOTHING",
+			  (struct pg_param[]){ PG_P_TEXT(job->label), PG_P_TEXT(job->options),
+					       PG_P_TEXT(setup->run_id), PG_P_TEXT(host) },
+			  4, NULL, err))
+		return false;
+	return state_of_job(setup, job->label, ret, err);
+}
+
+static bool update_run(struct run *r, const char *set, bool *mine, struct err *err)
+{
+	AUTO_FREE char *sql = xasprintf(
+		"UPDATE @.run SET %s WHERE id = $1::bigint AND token = $2::uuid AND state = 'open' RETURNING id",
+		set);
+	AUTO_ROWS struct pg_rows *rows = NULL;
+	char id[24], token[37];
+
+	snprintf(id, sizeof(id), "%lld", (long long)r->id);
+	uuid_format(r->token, token);
+	if (!ledger_query(&r->setup->ledger, r->setup->control, sql,
+			  (struct pg_param[]){ PG_P_TEXT(id), PG_P_TEXT(token) }, 2, &rows, err))
+		return false;
+	*mine = pg_rows_count(rows) == 1;
+	return true;
+}
+
+/* Ranges and the mark that they are cut commit together: a kill in between leaves an unplanned
+ * phase. */
+static bool plan(struct run *r, int sweep, int64_t *rows, struct err *err)
+{
+	struct pg *db = r->setup->control;
+	char set[160];
+	struct err ignored;
+	bool mine;
+
+	/* A plan reads whole tables; their statistics may say that next to nothing is pending. */
+	if (!pg_exec(db, "BEGIN; SET LOCAL enable_nestloop TO off", err))
+		return false;
+	if (run_plan(r, db, rows, err)) {
+		snprintf(set, sizeof(set),
+			 "planned = true, phase = %d, sweep = %d, total = total + %lld",
+			 r->phase_index, sweep, sweep == 0 ? (long long)*rows : 0LL);
+		if (update_run(r, set, &mine, err) &&
+		    pg_exec(db, mine ? "COMMIT" : "ROLLBACK", err))
+			return true;
+	}
+	(void)!pg_exec(db, "ROLLBACK", &ignored);
+	return false;
+}
+
+struct counts {
+	int64_t done, total, bytes;
+};
+
+static bool count_all(struct run *r, struct counts *c, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *rows = NULL;
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lld", (long long)r->id);
+	if (!ledger_query(
+		    &r->setup->ledger, r->setup->control,
+		    "SELECT coalesce(sum(done), 0), coalesce(sum(bytes), 0), (SELECT total FROM @.run WHERE id = $1::bigint)"
+		    " FROM @.range WHERE run = $1::bigint",
+		    (struct pg_param[]){ PG_P_TEXT(id) }, 1, &rows, err))
+		return false;
+	*c = (struct counts){ .done = pg_int(rows, 0, 0),
+			      .bytes = pg_int(rows, 0, 1),
+			      .total = pg_int(rows, 0, 2) };
+	if (c->total < c->done)
+		c->total = c->done; /* a sweep looks at a row again */
+	return true;
+}
+
+static void tell_progress(struct run *r, struct progress *p, const struct counts *c)
+{
+	double now = clock_monotonic();
+
+	progress_sample(p, now, c->done);
+	struct eta e = progress_eta(p, now, c->done, c->total);
+	EMIT(r->setup->reporter, "progress", F_TEXT("label", r->job->label),
+	     F_TEXT("phase", r->phase->name), F_INT("done", c->done), F_INT("total", c->total),
+	     F_INT("bytes", c->bytes), F_REAL("rate", e.rate), F_REAL("duty", r->setup->pace.duty),
+	     F_NULL("reason"),
+	     { .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } });
+}
+
+/* A lost session says nothing about what it looks at: the writers tell. */
+static bool still_good(const struct run *r, struct err *err)
+{
+	const struct batch_setup *s = r->setup;
+
+	return !s->still_good || s->still_good(s->connect_arg, s->control, err) ||
+	       !pg_alive(s->control);
+}
+
+/* Main thread while the writers work: the wish to stop, the coordinator's lease, progress. */
+static void watch(struct run *r, struct progress *progress, struct counts *base, bool coordinator)
+{
+	double next_count = 0, next_lease = clock_monotonic() + r->setup->lease / 3;
+	bool shared = r->setup->ledger.shared;
+	struct err ignored;
+
+	for (;;) {
+		pthread_mutex_lock(&r->lock);
+		bool alive = r->workers_alive > 0;
+		struct counts c = { base->done + r->sum.rows, base->total,
+				    base->bytes + r->sum.bytes };
+		pthread_mutex_unlock(&r->lock);
+		if (!alive)
+			return;
+		double now = clock_monotonic();
+		if (shared && now >= next_lease && coordinator) {
+			bool got;
+			(void)!lease_coordinate(&r->setup->ledger, r->setup->control, r->id,
+						r->token, r->setup->lease, &got, &ignored);
+			next_lease = now + r->setup->lease / 3;
+		}
+		if (now >= next_count) {
+			struct err bad = { 0 };
+			if (shared && !still_good(r, &bad))
+				run_fail(r, &bad);
+			if (shared)
+				(void)!count_all(r, &c, &ignored);
+			tell_progress(r, progress, &c);
+			if (shared)
+				run_notes_emit(r, r->setup->control);
+			next_count = now + recount;
+		}
+		if (stop_requested())
+			atomic_store(&r->quit, true);
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += (long)(tick * 1e9);
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000L;
+		}
+		pthread_mutex_lock(&r->lock);
+		if (r->workers_alive > 0)
+			pthread_cond_timedwait(&r->changed, &r->lock, &until);
+		pthread_mutex_unlock(&r->lock);
+	}
+}
+
+static void work_phase(struct run *r, bool coordinator)
+{
+	const struct batch_setup *setup = r->setup;
+	int n = !setup->ledger.shared	       ? 1
+		: setup->writers < MAX_WRITERS ? setup->writers
+					       : MAX_WRITERS;
+	struct worker workers[MAX_WRITERS] = { 0 };
+	pthread_t threads[MAX_WRITERS];
+	struct progress progress;
+	struct counts c = { 0 };
+	struct err err = { 0 };
+	int started = 0;
+
+	if (!still_good(r, &err) || !count_all(r, &c, &err)) {
+		run_fail(r, &err);
+		return;
+	}
+	progress_start(&progress, clock_monotonic(), c.done);
+	c.done -= r->sum.rows;
+	c.bytes -= r->sum.bytes;
+	r->workers_alive = n;
+	for (; started < n; started++) {
+		workers[started] = (struct worker){ .run = r,
+						    .number = started,
+						    .borrowed = !setup->ledger.shared };
+		if (pthread_create(&threads[started], NULL, worker_main, &workers[started]) != 0)
+			break;
+	}
+	if (started < n) {
+		pthread_mutex_lock(&r->lock);
+		r->workers_alive -= n - started;
+		pthread_mutex_unlock(&r->lock);
+	}
+	if (started == 0) {
+		err_set(&err, ERR_BUG, "no thread could be started");
+		run_fail(r, &err);
+	}
+	watch(r, &progress, &c, coordinator);
+	for (int i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	/* With a lost server there is nobody to ask; the failure tells. */
+	if (pg_alive(setup->control)) {
+		run_notes_emit(r, setup->control);
+		if (count_all(r, &c, &err))
+			tell_progress(r, &progress, &c);
+	}
+}
+
+static bool leave(const struct run *r)
+{
+	return r->failed || atomic_load(&r->quit) || atomic_load(&r->spent) || stop_requested();
+}
+
+/* After the workers left a phase with no range open: sweep again, go on, or end.  *over: the run
+ * has ended. */
+static bool advance(struct run *r, struct state *s, bool *over, struct err *err)
+{
+	const struct batch_job *job = r->job;
+	int64_t rows = 0;
+	bool mine, any;
+
+	/* A dry run leaves everything pending. */
+	if (!r->setup->dry_run && s->sweep + 1 < r->phase->max_sweeps &&
+	    (!run_pending(r->phase, &r->setup->ledger, r->setup->control, &any, err) ||
+	     (any && (!plan(r, s->sweep + 1, &rows, err)))))
+		return false;
+	if (rows > 0)
+		return true;
+	if (s->phase + 1 < job->n_phases)
+		return update_run(r, "phase = phase + 1, sweep = 0, planned = false", &mine, err);
+	*over = true;
+	return durable_barrier(r->setup->control, err) &&
+	       update_run(r, "state = 'done', ended = clock_timestamp()", &mine, err);
+}
+
+static bool coordinate(struct run *r, bool *got, struct err *err)
+{
+	return lease_coordinate(&r->setup->ledger, r->setup->control, r->id, r->token,
+				r->setup->lease, got, err);
+}
+
+/* A row that was skipped is seen again by the next sweep: only the last one's count. */
+static void note_sweep(struct run *r, const struct state *s)
+{
+	if (s->phase != r->seen_phase)
+		r->skipped_before = r->sum.skipped;
+	else if (s->sweep != r->seen_sweep)
+		r->sum.skipped = r->skipped_before;
+	r->seen_phase = s->phase;
+	r->seen_sweep = s->sweep;
+}
+
+/* One turn: plan, work, or wait for the coordinator.  *over when the run has ended. */
+static bool turn(struct run *r, struct state *s, bool *over, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *left = NULL;
+	bool coordinator;
+	char id[24], phase[12];
+	int64_t rows;
+
+	if (!state_by_id(r->setup, r->id, s, err) || !coordinate(r, &coordinator, err))
+		return false;
+	note_sweep(r, s);
+	if (!s->open) {
+		*over = true;
+		return true;
+	}
+	if (s->phase < 0 || s->phase >= r->job->n_phases)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "run %lld is in phase %d, which this plmaint does not have",
+			       (long long)r->id, s->phase),
+		       err_hint(
+			       err,
+			       "Use the plmaint that began it, or drop the ledger with `plmaint pre-migrate reset`.");
+	r->phase_index = s->phase;
+	r->phase = &r->job->phases[s->phase];
+	if (!s->planned) {
+		if (coordinator)
+			return plan(r, 0, &rows, err);
+		(void)!stop_wait(waiting);
+		return true;
+	}
+	snprintf(id, sizeof(id), "%lld", (long long)r->id);
+	snprintf(phase, sizeof(phase), "%d", r->phase_index);
+	if (!ledger_query(
+		    &r->setup->ledger, r->setup->control,
+		    "SELECT EXISTS (SELECT FROM @.range WHERE run = $1::bigint AND phase = $2::int AND NOT finished)",
+		    (struct pg_param[]){ PG_P_TEXT(id), PG_P_TEXT(phase) }, 2, &left, err))
+		return false;
+	if (pg_bool(left, 0, 0)) {
+		work_phase(r, coordinator);
+		if (r->failed) {
+			*err = r->failure;
+			return false;
+		}
+		return true;
+	}
+	if (coordinator)
+		return advance(r, s, over, err);
+	(void)!stop_wait(waiting);
+	return true;
+}
+
+/* A server that restarts is waited for: the control session is made anew. */
+static bool reconnect(struct batch_setup *setup, struct err *err)
+{
+	double since = clock_monotonic();
+
+	if (!setup->ledger.shared)
+		return false;
+	while (!stop_requested() && clock_monotonic() - since < setup->retry_for) {
+		struct pg *db = NULL;
+		if (setup->connect(setup->connect_arg, "control", &db, err)) {
+			setup->replace_control(setup->connect_arg, db);
+			setup->control = db;
+			return true;
+		}
+		if (err->code != ERR_CONNECT && err->code != ERR_RETRY)
+			return false;
+		(void)!stop_wait(0.25);
+	}
+	return false;
+}
+
+static void end_session(struct run *r, const struct err *err)
+{
+	struct err ignored;
+	int64_t withdrawn;
+	bool mine;
+
+	if (!pg_alive(r->setup->control))
+		return;
+	if (err->code == ERR_IO)
+		(void)!verdicts_withdraw(r, r->setup->control, &withdrawn, &ignored);
+	(void)!update_run(r, "token = NULL, lease_until = NULL, pid = NULL, backend_start = NULL",
+			  &mine, &ignored);
+}
+
+bool batch_run(const struct batch_setup *given, const struct batch_job *job,
+	       struct batch_result *ret, struct err *err)
+{
+	struct batch_setup setup = *given;
+	struct run r = { .setup = &setup,
+			 .job = job,
+			 .budget = setup.max_rows > 0 ? setup.max_rows : -1 };
+	AUTO_STATE struct state s = { 0 };
+	double started = clock_monotonic();
+	bool ok, over = false, joined = false;
+
+	if (!open_or_join(&setup, job, &s, &joined, err))
+		return false;
+	if (s.id == 0) {
+		*ret = (struct batch_result){ .nothing = true };
+		return true;
+	}
+	r.id = s.id;
+	r.sum.joined = joined;
+	lease_token(r.token);
+	pthread_mutex_init(&r.lock, NULL);
+	pthread_cond_init(&r.changed, NULL);
+	r.last_note = &r.notes;
+	r.phase = &job->phases[0];
+	r.readers = readers_start(setup.readers);
+	if (joined)
+		EMIT(setup.reporter, "join", F_TEXT("label", job->label), F_INT("open_run", s.id),
+		     F_TEXT("options", s.options));
+	do {
+		ok = turn(&r, &s, &over, err);
+		if (!ok && !r.failed && !pg_alive(setup.control))
+			ok = reconnect(&setup, err);
+	} while (ok && !over && !leave(&r));
+	readers_stop(r.readers);
+	if (!ok)
+		end_session(&r, err);
+	else if (!over && (ok = durable_barrier(setup.control, err)))
+		end_session(&r, &(struct err){ 0 });
+	r.sum.run = r.id;
+	r.sum.seconds = clock_monotonic() - started;
+	r.sum.stopped = ok && !over;
+	*ret = r.sum;
+	run_notes_free(&r);
+	pthread_cond_destroy(&r.changed);
+	pthread_mutex_destroy(&r.lock);
+	return ok;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Background batches over rows with a uuid key.  A job has phases; a phase is planned once into
+ * ranges of pending keys, and any number of workers on any number of hosts lease ranges until none
+ * is left.  A worker walks its range in windows: fetch (one keyset query), load (reader threads, no
+ * database), apply (one transaction that begins with the lease's touch and ends with the
+ * checkpoint).  The next window is fetched and loaded while this one is applied.
+ *
+ * The engine knows nothing of what a row is: a procedure binds the functions of a phase.
+ */
+#pragma once
+#include "lib/batch/leases.h"
+#include "lib/core/event.h"
+#include "lib/pace/pace.h"
+
+/* What became of a row; set by load or by apply. */
+enum row_fate {
+	FATE_PENDING,	  /* apply has to write it */
+	FATE_CHANGED,	  /* written */
+	FATE_FINAL,	  /* written, and final although it still looks pending */
+	FATE_EXAMINED,	  /* looked at, final as it is although it still looks pending */
+	FATE_PARTIAL,	  /* written, with fields missing */
+	FATE_QUARANTINED, /* its data cannot be had */
+	FATE_SKIPPED,	  /* changed or locked by somebody else: the next sweep sees it again */
+	FATE_GONE	  /* no longer there, or no longer pending */
+};
+
+/* What the engine sees of a row; the phase's own struct begins with it. */
+struct batch_row {
+	unsigned char key[16];
+	enum row_fate fate;
+	size_t bytes;	/* what loading it will hold in memory */
+	bool contended; /* its batch has waited for somebody's lock: apply passes over locked rows
+			 */
+};
+
+/* The verdict that is recorded for a row that is not simply done. */
+struct verdict {
+	const char *reason;	    /* stable code, "" for examined */
+	const char *message, *hint; /* for the event */
+	const char *digest, *media_type, *detail, *fingerprint, *file, *domain;
+	char missing[96]; /* comma separated field names */
+	char sqlstate[6];
+	int64_t file_size, file_changed; /* -1: was not there; 0 and file "" when no file matters */
+	bool transient;			 /* may pass: withdrawn when the breaker trips */
+	bool fatal;			 /* an outage: stops the run */
+};
+
+struct batch_window {
+	struct batch_row **rows;
+	size_t n;
+	size_t bytes;
+	bool last;	       /* nothing pending is left beyond it in the range */
+	unsigned char end[16]; /* keys up to here are covered by this window */
+	void *backing;	       /* what the rows borrow from; released with the window */
+	void (*release)(void *backing);
+};
+
+struct batch_phase {
+	const char *name;     /* "images" */
+	const char *kind;     /* of its verdicts: "manifest", "link" */
+	bool clears_verdicts; /* a row that is written loses an older verdict */
+	char *pending_sql; /* SELECT of the pending keys as one uuid column named key; owned by the
+			      job's maker */
+	int range_rows;	   /* rows of a range */
+	int batch_rows;	   /* rows of a batch at most */
+	/*
+	 * 0: a window is one batch.  Else a window holds so many rows, in an order of the phase's
+	 * own, and is committed in batches; the checkpoint stays before it until the last of them.
+	 */
+	int window_rows;
+	int max_sweeps;		 /* planned again at most so often when rows were skipped */
+	const char *session_sql; /* once per writer session, or NULL */
+	void *ctx;
+	/* Statements for this session are prepared here. */
+	bool (*prepare)(void *ctx, struct pg *db, struct err *err);
+	/* Rows with after < key <= hi, ascending unless window_rows is set, at most max_rows and
+	 * about max_bytes, at least one. */
+	bool (*fetch)(void *ctx, struct pg *db, const unsigned char *after, const unsigned char *hi,
+		      int max_rows, size_t max_bytes, struct batch_window *w, struct err *err);
+	/* Any reader thread; NULL when there is nothing to load. */
+	void (*load)(void *ctx, struct batch_row *row);
+	/*
+	 * Inside the transaction: queues its statements with pg_pipe_* and sets each row's fate.
+	 * Only rows with FATE_PENDING are to be written.  *debt is raised to 1 or 2 when a cache
+	 * entry may have become stale (see ledger.sql).
+	 */
+	bool (*apply)(void *ctx, struct pg *db, struct batch_row **rows, size_t n, int *debt,
+		      struct err *err);
+	/* The verdict of a row with FATE_FINAL, FATE_EXAMINED, FATE_PARTIAL or FATE_QUARANTINED.
+	 * refused: the database refused it. */
+	void (*verdict)(void *ctx, const struct batch_row *row, const struct err *refused,
+			struct verdict *ret);
+	/* Names of the repositories that hold the row, for events; NULL-terminated, owned by the
+	 * caller. */
+	bool (*repositories)(void *ctx, struct pg *db, const unsigned char key[16], char ***ret,
+			     struct err *err);
+};
+
+struct batch_job {
+	const char *label;   /* of the procedure */
+	const char *options; /* JSON that joiners must follow; compared when joining */
+	struct batch_phase *phases;
+	int n_phases;
+};
+
+struct batch_setup {
+	struct ledger ledger;
+	struct pg *control; /* the coordinator's session; with a single-worker ledger also the
+			       writer's */
+	void *connect_arg;
+	bool (*connect)(void *arg, const char *name, struct pg **ret, struct err *err);
+	/* The control session was lost and made anew: the owner closes the old one and keeps db. */
+	void (*replace_control)(void *arg, struct pg *db);
+	/* Asked on the control session at the start of each phase and every half second while
+	 * others work: false ends the run with its error.  May be NULL. */
+	bool (*still_good)(void *arg, struct pg *db, struct err *err);
+	/* Single-worker ledger: after each commit, on the writer's thread and session, so that what
+	 * it recorded can be kept where the next session finds it.  May be NULL. */
+	bool (*settled)(void *arg, struct pg *db, struct err *err);
+	const struct reporter *reporter;
+	const char *run_id; /* of the program, for the record */
+	int writers, readers;
+	size_t memory; /* bytes for all windows together */
+	double lease;  /* seconds */
+	struct pace pace;
+	int64_t max_rows; /* 0 = all */
+	bool dry_run;	  /* everything is done and rolled back; needs a single-worker ledger */
+	bool fail_on_bad_row;
+	double retry_for; /* seconds a lost server is waited for */
+};
+
+struct batch_result {
+	int64_t total, rows, changed, partial, quarantined, examined, skipped,
+		bytes; /* by this program, except total */
+	int64_t run;
+	double seconds;
+	bool joined;  /* somebody else had opened the run */
+	bool stopped; /* asked to stop, or max_rows reached: not finished */
+	bool nothing; /* nothing was pending */
+};
+
+/* Runs the job until its phases are done by all workers together.  Errors: ERR_STOPPED never (see
+ * result), others with a hint. */
+bool batch_run(const struct batch_setup *setup, const struct batch_job *job,
+	       struct batch_result *ret, struct err *err) MUST_CHECK;

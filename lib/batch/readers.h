@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A pool of threads that load windows of rows.  No database: files, hashing, parsing. */
+#pragma once
+#include "lib/batch/engine.h"
+
+struct readers;
+struct readers *readers_start(int threads);
+void readers_stop(struct readers *r); /* joins the threads; no window may be in work */
+
+/* One window's loading; filled by submit, waited for by the submitter. */
+struct loading {
+	const struct batch_phase *phase;
+	struct batch_window *window;
+	size_t next, finished; /* under the pool's lock */
+	struct loading *link;
+};
+void readers_submit(struct readers *r, struct loading *l, const struct batch_phase *phase,
+		    struct batch_window *w);
+void readers_wait(struct readers *r, struct loading *l);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of the engine share: engine.c (phases), plan.c (ranges), worker.c (batches),
+ * verdicts.c (what went wrong). */
+#pragma once
+#include "lib/batch/engine.h"
+#include "lib/batch/readers.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One row's verdict on its way to the reporter; the texts are owned. */
+struct note {
+	struct note *link;
+	enum row_fate fate;
+	unsigned char key[16];
+	char *digest, *media_type, *reason, *message, *hint, *missing, *sqlstate;
+};
+
+struct run {
+	const struct batch_setup *setup;
+	const struct batch_job *job;
+	const struct batch_phase *phase;
+	int phase_index;
+	int64_t id;
+	unsigned char token[16]; /* the coordinator's seat */
+	struct readers *readers;
+	int seen_phase, seen_sweep;
+	int64_t skipped_before; /* in the phases before this one */
+	atomic_bool quit;	/* workers leave after their batch */
+	atomic_bool spent;	/* no rows are left of max_rows */
+
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t changed;
+	int workers_alive;
+	struct batch_result sum;
+	int64_t bad, bad_in_a_row, seen; /* for the breaker */
+	int64_t budget;			 /* rows that may still be taken; -1 = no limit */
+	bool failed;
+	struct err failure; /* the first */
+	struct note *notes, **last_note;
+	int notes_kept, notes_lost;
+};
+
+/* plan.c: cuts what is pending into ranges.  *rows: how many keys were pending. */
+bool run_plan(struct run *r, struct pg *db, int64_t *rows, struct err *err) MUST_CHECK;
+bool run_pending(const struct batch_phase *phase, const struct ledger *l, struct pg *db, bool *any,
+		 struct err *err) MUST_CHECK;
+
+/* worker.c: the body of a writer thread. */
+struct worker {
+	struct run *run;
+	int number;
+	struct pg *db;
+	bool borrowed; /* db is the control session (single-worker ledger) */
+};
+void *worker_main(void *arg); /* struct worker * */
+
+/* verdicts.c */
+
+/* What a batch has to tell once it is committed; a batch that is tried again tells it once. */
+struct batch_notes {
+	struct note *first, **last;
+	int kept;
+	int64_t bad; /* rows that an outage might have spoilt: their file or the server refused */
+	size_t tail; /* so many of them at the end of the batch */
+	size_t n;    /* rows of the batch */
+};
+bool verdicts_record(struct run *r, struct pg *db, struct batch_row **rows, size_t n,
+		     const struct err *refused, struct batch_notes *notes,
+		     struct err *err) MUST_CHECK;
+void batch_notes_publish(struct run *r, struct batch_notes *notes);
+void batch_notes_drop(struct batch_notes *notes);
+void run_fail(struct run *r, const struct err *err);
+void run_notes_free(struct run *r);
+/* Emits what has gathered; main thread only. */
+void run_notes_emit(struct run *r, struct pg *db);
+/* Deletes what this run quarantined for reasons that may pass. */
+bool verdicts_withdraw(struct run *r, struct pg *db, int64_t *n, struct err *err) MUST_CHECK;

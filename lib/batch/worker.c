@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A writer thread: leases a range, walks it in windows, commits each window as one transaction.
+ *
+ * What a kill does at each place: before COMMIT nothing happened, the range's pos still stands
+ * before the window; after COMMIT rows, verdicts and pos moved together.  The lease dies with the
+ * session, so another worker goes on from pos at once.
+ */
+#include "lib/batch/run.h"
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	ATTEMPTS_BEFORE_SPLIT = 3,
+	ATTEMPTS = 8,
+	ATTEMPTS_LOCKED = 2,
+	BAD_IN_A_ROW = 100,
+	BAD_FLOOR = 100
+};
+static const double bad_share = 0.05;
+
+struct slot { /* a window with its loading; two of them alternate */
+	struct batch_window window;
+	struct loading loading;
+};
+
+static void window_clear(struct batch_window *w)
+{
+	if (w->release)
+		w->release(w->backing);
+	free(w->rows);
+	*w = (struct batch_window){ 0 };
+}
+
+/* Sleeps unless the run ends meanwhile. */
+static void doze(struct run *r, double seconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	double at = (double)until.tv_sec + (double)until.tv_nsec * 1e-9 + seconds;
+	until.tv_sec = (time_t)at;
+	until.tv_nsec = (long)((at - floor(at)) * 1e9);
+	pthread_mutex_lock(&r->lock);
+	while (!atomic_load(&r->quit)) {
+		if (pthread_cond_timedwait(&r->changed, &r->lock, &until) == ETIMEDOUT)
+			break;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static double backoff(int attempt)
+{
+	double d = 0.05 * (double)(1u << (attempt < 6 ? attempt : 6));
+
+	return d * (0.5 + (double)(random() & 0xffff) /
+				  0x20000); /* jitter: two workers must not meet again */
+}
+
+struct tally {
+	int done, changed, partial, quarantined, examined, skipped;
+	int64_t bytes;
+};
+
+static void count(struct tally *t, struct batch_row **rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		t->changed += rows[i]->fate == FATE_CHANGED || rows[i]->fate == FATE_FINAL ||
+			      rows[i]->fate == FATE_PARTIAL;
+		t->partial += rows[i]->fate == FATE_PARTIAL;
+		t->quarantined += rows[i]->fate == FATE_QUARANTINED;
+		t->examined += rows[i]->fate == FATE_EXAMINED;
+		t->skipped += rows[i]->fate == FATE_SKIPPED;
+		t->bytes += (int64_t)rows[i]->bytes;
+	}
+	t->done = (int)n;
+}
+
+/* The trip wire: a disk that went away looks like a thousand bad rows. */
+static bool breaker(struct run *r, const struct batch_notes *notes, struct err *err)
+{
+	pthread_mutex_lock(&r->lock);
+	int64_t total = r->bad + notes->bad, seen = r->seen + (int64_t)notes->n;
+	int64_t in_a_row = (int64_t)notes->tail + (notes->tail == notes->n ? r->bad_in_a_row : 0);
+	pthread_mutex_unlock(&r->lock);
+	bool trip = in_a_row >= BAD_IN_A_ROW ||
+		    (total >= BAD_FLOOR && (double)total > bad_share * (double)seen);
+	if (!trip)
+		return true;
+	return err_set(err, ERR_IO,
+		       "%lld of %lld rows could not be read: this looks like an outage, not like bad rows",
+		       (long long)total, (long long)seen),
+	       err_hint(
+		       err,
+		       "Look at `plmaint pre-migrate quarantine list` and at the storage, then run the same command again; "
+		       "what an outage caused has been withdrawn.");
+}
+
+static bool begin(struct worker *w, const struct lease *lease, bool *mine, struct err *err)
+{
+	struct run *r = w->run;
+	struct pg_rows *rets[2] = { NULL, NULL };
+	char run[24], range[12], token[37], secs[32];
+
+	uuid_format(lease->token, token);
+	snprintf(run, sizeof(run), "%lld", (long long)lease->run);
+	snprintf(range, sizeof(range), "%d", lease->range);
+	snprintf(secs, sizeof(secs), "%.3f", r->setup->lease);
+	if (!pg_pipe_query(w->db, "BEGIN", NULL, 0, err) ||
+	    !pg_pipe_execute(w->db, "touch",
+			     (struct pg_param[]){ PG_P_TEXT(run), PG_P_TEXT(range),
+						  PG_P_TEXT(token), PG_P_TEXT(secs) },
+			     4, false, err) ||
+	    !pg_pipe_flush(w->db, rets, 2, err))
+		return false;
+	*mine = pg_rows_count(rets[1]) == 1;
+	pg_rows_free(rets[0]);
+	pg_rows_free(rets[1]);
+	return true;
+}
+
+static bool finish(struct worker *w, const struct lease *lease, const struct tally *t,
+		   const unsigned char pos[16], bool last, int debt, struct err *err)
+{
+	struct pg_rows *rets[2] = { NULL, NULL };
+	char n[11][24], token[37], pos_text[37];
+	const int64_t numbers[11] = { lease->run, lease->range,	  t->done,    t->changed,
+				      t->partial, t->quarantined, t->skipped, t->bytes,
+				      last,	  debt,		  0 };
+
+	uuid_format(lease->token, token);
+	uuid_format(pos, pos_text);
+	for (int i = 0; i < 10; i++)
+		snprintf(n[i], sizeof(n[i]), "%lld", (long long)numbers[i]);
+	const struct pg_param p[] = { PG_P_TEXT(n[0]),
+				      PG_P_TEXT(n[1]),
+				      PG_P_TEXT(token),
+				      PG_P_TEXT(pos_text),
+				      PG_P_TEXT(n[2]),
+				      PG_P_TEXT(n[3]),
+				      PG_P_TEXT(n[4]),
+				      PG_P_TEXT(n[5]),
+				      PG_P_TEXT(n[6]),
+				      PG_P_TEXT(n[7]),
+				      PG_P_TEXT(last ? "t" : "f"),
+				      PG_P_TEXT(n[9]) };
+	if (!pg_pipe_execute(w->db, "checkpoint", p, 12, false, err) ||
+	    !pg_pipe_query(w->db, "COMMIT", NULL, 0, err) || !pg_pipe_flush(w->db, rets, 2, err))
+		return false;
+	pg_rows_free(rets[0]);
+	pg_rows_free(rets[1]);
+	return true;
+}
+
+static void rollback(struct worker *w)
+{
+	struct err ignored;
+
+	if (pg_alive(w->db))
+		(void)!pg_exec(w->db, "ROLLBACK", &ignored);
+}
+
+/* One transaction over rows[0..n).  *mine is false when the lease was lost: nothing was changed
+ * then. */
+static bool commit_rows(struct worker *w, const struct lease *lease, struct batch_row **rows,
+			size_t n, const unsigned char pos[16], bool last, const struct err *refused,
+			bool *mine, struct err *err)
+{
+	struct run *r = w->run;
+	struct tally t = { 0 };
+	struct batch_notes notes = { 0 };
+	int debt = 0;
+
+	*mine = true;
+	if (!begin(w, lease, mine, err)) {
+		rollback(w);
+		return false;
+	}
+	if (!*mine) {
+		rollback(w);
+		return true;
+	}
+	if (n > 0) {
+		if ((r->setup->dry_run && !pg_exec(w->db, "SAVEPOINT dry", err)) ||
+		    !r->phase->apply(r->phase->ctx, w->db, rows, n, &debt, err) ||
+		    (r->setup->dry_run && !pg_exec(w->db, "ROLLBACK TO SAVEPOINT dry", err)) ||
+		    !verdicts_record(r, w->db, rows, n, refused, &notes, err) ||
+		    !breaker(r, &notes, err)) {
+			batch_notes_drop(&notes);
+			rollback(w);
+			return false;
+		}
+		count(&t, rows, n);
+	}
+	if (!finish(w, lease, &t, pos, last, debt, err)) {
+		batch_notes_drop(&notes);
+		rollback(w);
+		return false;
+	}
+	if (n > 0)
+		batch_notes_publish(r, &notes);
+	pthread_mutex_lock(&r->lock);
+	r->sum.rows += t.done;
+	r->sum.changed += t.changed;
+	r->sum.partial += t.partial;
+	r->sum.quarantined += t.quarantined;
+	r->sum.examined += t.examined;
+	r->sum.skipped += t.skipped;
+	r->sum.bytes += t.bytes;
+	pthread_mutex_unlock(&r->lock);
+	if (w->borrowed && r->setup->settled &&
+	    !r->setup->settled(r->setup->connect_arg, w->db, err))
+		return false;
+	if (t.quarantined > 0 && r->setup->fail_on_bad_row)
+		return err_set(err, ERR_DATA, "%d rows are bad and on_bad_row is fail",
+			       t.quarantined),
+		       err_hint(
+			       err,
+			       "`plmaint pre-migrate quarantine list` names them; with pre-migrate.on_bad_row=quarantine the rest goes on.");
+	return true;
+}
+
+static void reset_fates(struct batch_row **rows, size_t n, const enum row_fate *before)
+{
+	for (size_t i = 0; i < n; i++)
+		rows[i]->fate = before[i];
+}
+
+/*
+ * Commits a batch; what the database refuses is found by halving.  stay: where the checkpoint
+ * stays for the first half; NULL: keys ascend, so it can be the first half's own last key.
+ */
+static bool settle(struct worker *w, const struct lease *lease, struct batch_row **rows, size_t n,
+		   const unsigned char *stay, const unsigned char pos[16], bool last, bool *mine,
+		   struct err *err)
+{
+	AUTO_FREE enum row_fate *before = xcalloc(n + 1, sizeof(*before));
+	struct err refused = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		before[i] = rows[i]->fate;
+	for (int attempt = 0;; attempt++) {
+		err->code = ERR_NONE;
+		if (commit_rows(w, lease, rows, n, pos, last, refused.code ? &refused : NULL, mine,
+				err))
+			return true;
+		bool retry = err->code == ERR_RETRY,
+		     data = err->code == ERR_DATA && err->native[0] != '\0';
+		if ((!retry && !data) || !pg_alive(w->db) || atomic_load(&w->run->quit))
+			return false;
+		reset_fates(rows, n, before);
+		bool locked = strcmp(err->native, "55P03") == 0, again = rows[0]->contended;
+		for (size_t i = 0; i < n; i++)
+			rows[i]->contended = locked;
+		if (n > 1 && (data || attempt >= ATTEMPTS_BEFORE_SPLIT || (locked && again))) {
+			size_t half = n / 2;
+			return settle(w, lease, rows, half, stay, stay ? stay : rows[half - 1]->key,
+				      false, mine, err) &&
+			       (!*mine || settle(w, lease, rows + half, n - half, stay, pos, last,
+						 mine, err));
+		}
+		if (data && n == 1) {
+			refused = *err;
+			rows[0]->fate = before[0] = FATE_QUARANTINED;
+		} else if (retry && n == 1 && attempt >= (locked ? ATTEMPTS_LOCKED : ATTEMPTS)) {
+			rows[0]->fate = before[0] = FATE_SKIPPED;
+		} else if (attempt > ATTEMPTS + 2) {
+			return false;
+		}
+		if (retry)
+			doze(w->run, backoff(attempt));
+	}
+}
+
+static void rest_after(struct run *r, double started)
+{
+	double rest = pace_rest(&r->setup->pace, clock_monotonic() - started);
+
+	if (rest > 0)
+		doze(r, rest);
+}
+
+/* A window as one batch, or in batches of the phase's own order: then only the last one moves pos.
+ */
+static bool settle_window(struct worker *w, const struct lease *lease,
+			  const struct batch_window *win, const unsigned char after[16],
+			  const unsigned char pos[16], bool *mine, struct err *err)
+{
+	struct run *r = w->run;
+	size_t step = r->phase->window_rows > 0 ? (size_t)r->phase->batch_rows : win->n;
+
+	for (size_t from = 0; *mine && (from < win->n || win->n == 0); from += step) {
+		size_t n = win->n - from < step ? win->n - from : step;
+		bool end = from + n == win->n;
+		double started = clock_monotonic();
+		if (!settle(w, lease, win->rows + from, n, r->phase->window_rows > 0 ? after : NULL,
+			    end ? pos : after, end && win->last, mine, err))
+			return false;
+		if (end || atomic_load(&r->quit))
+			break;
+		rest_after(r, started);
+	}
+	return true;
+}
+
+/* How many rows this worker may take now; they are given back when fewer were fetched. */
+static int64_t budget_take(struct run *r, int64_t want)
+{
+	pthread_mutex_lock(&r->lock);
+	int64_t take = r->budget < 0 || r->budget > want ? want : r->budget;
+	if (r->budget >= 0)
+		r->budget -= take;
+	pthread_mutex_unlock(&r->lock);
+	return take;
+}
+
+static void budget_return(struct run *r, int64_t n)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->budget >= 0)
+		r->budget += n;
+	pthread_mutex_unlock(&r->lock);
+}
+
+static bool fetch(struct worker *w, const struct lease *lease, const unsigned char *after,
+		  struct slot *s, struct err *err)
+{
+	struct run *r = w->run;
+	const struct batch_setup *setup = r->setup;
+	/* Two windows a writer, and each byte is held about three times: file, parameter, send
+	 * buffer. */
+	size_t bytes = setup->memory / (size_t)(setup->writers * 2 * 3);
+	int64_t take = budget_take(r, r->phase->window_rows > 0 ? r->phase->window_rows
+								: r->phase->batch_rows);
+
+	if (take == 0) {
+		s->window = (struct batch_window){ 0 };
+		readers_submit(r->readers, &s->loading, r->phase, &s->window);
+		return true;
+	}
+	if (!r->phase->fetch(r->phase->ctx, w->db, after, lease->hi, (int)take, bytes, &s->window,
+			     err)) {
+		budget_return(r, take);
+		return false;
+	}
+	budget_return(r, take - (int64_t)s->window.n);
+	readers_submit(r->readers, &s->loading, r->phase, &s->window);
+	return true;
+}
+
+static bool walk(struct worker *w, const struct lease *lease, struct err *err)
+{
+	struct run *r = w->run;
+	struct slot slots[2] = { 0 };
+	unsigned char after[16];
+	bool mine = true, ok = true;
+	int now = 0;
+
+	/* lo is inclusive: begin just before it. */
+	memcpy(after, lease->has_pos ? lease->pos : lease->lo, 16);
+	for (int i = 15; !lease->has_pos && i >= 0 && after[i]-- == 0; i--)
+		;
+	ok = fetch(w, lease, after, &slots[0], err);
+	if (ok) /* else nothing was handed to the readers */
+		readers_wait(r->readers, &slots[0].loading);
+	while (ok && mine && !atomic_load(&r->quit)) {
+		struct slot *s = &slots[now], *ahead = &slots[1 - now];
+		if (s->window.n == 0 && !s->window.last) {
+			atomic_store(&r->spent, true);
+			break;
+		}
+		bool last = s->window.last;
+		const unsigned char *pos = last ? lease->hi : s->window.end;
+		double started = clock_monotonic();
+		bool looked = false;
+		if (!last) {
+			looked = ok = fetch(w, lease, s->window.end, ahead, err);
+			if (!ok)
+				break;
+		}
+		ok = settle_window(w, lease, &s->window, after, pos, &mine, err);
+		memcpy(after, s->window.end, 16);
+		window_clear(&s->window);
+		if (looked)
+			readers_wait(r->readers, &ahead->loading);
+		if (last)
+			break;
+		now = 1 - now;
+		rest_after(r, started);
+	}
+	window_clear(&slots[0].window);
+	window_clear(&slots[1].window);
+	return ok;
+}
+
+static bool open_session(struct worker *w, struct err *err)
+{
+	struct run *r = w->run;
+	const struct batch_setup *setup = r->setup;
+	char name[16];
+
+	if (w->borrowed) {
+		w->db = setup->control;
+	} else {
+		snprintf(name, sizeof(name), "w%d", w->number);
+		if (!setup->connect(setup->connect_arg, name, &w->db, err))
+			return false;
+	}
+	AUTO_FREE char *touch = ledger_sql(&setup->ledger, lease_touch_sql);
+	AUTO_FREE char *checkpoint = ledger_sql(
+		&setup->ledger,
+		"UPDATE @.range SET pos = $4, done = done + $5, changed = changed + $6, partial = partial + $7,"
+		" quarantined = quarantined + $8, skipped = skipped + $9, bytes = bytes + $10, finished = $11,"
+		" debt = greatest(debt, $12), token = CASE WHEN $11 THEN NULL ELSE token END WHERE run = $1 AND id = $2 AND token = $3");
+	const uint32_t touch_types[] = { PG_INT8, PG_INT4, PG_UUID, PG_FLOAT8 };
+	const uint32_t types[] = { PG_INT8, PG_INT4, PG_UUID, PG_UUID, PG_INT4, PG_INT4,
+				   PG_INT4, PG_INT4, PG_INT4, PG_INT8, PG_BOOL, 21 /* int2 */ };
+	return (!r->phase->session_sql || pg_exec(w->db, r->phase->session_sql, err)) &&
+	       pg_exec(w->db, "DEALLOCATE ALL", err) &&
+	       pg_prepare(w->db, "touch", touch, touch_types, 4, err) &&
+	       pg_prepare(w->db, "checkpoint", checkpoint, types, 12, err) &&
+	       r->phase->prepare(r->phase->ctx, w->db, err);
+}
+
+static void close_session(struct worker *w)
+{
+	if (!w->borrowed)
+		pg_close(w->db);
+	w->db = NULL;
+}
+
+/* Leases and walks until no range is left.  false: the session is lost, or the run has to end. */
+static bool work(struct worker *w, struct err *err)
+{
+	struct run *r = w->run;
+
+	while (!atomic_load(&r->quit) && !atomic_load(&r->spent)) {
+		struct lease lease;
+		bool got, left;
+		if (!lease_claim(&r->setup->ledger, w->db, r->id, r->phase_index, r->setup->lease,
+				 &lease, &got, &left, err))
+			return false;
+		if (!got && !left)
+			return true;
+		if (!got) {
+			doze(r, 0.05);
+			continue;
+		}
+		if (!walk(w, &lease, err)) {
+			struct err ignored;
+			if (pg_alive(w->db))
+				(void)!lease_release(&r->setup->ledger, w->db, &lease, &ignored);
+			return false;
+		}
+		if (atomic_load(&r->quit) || atomic_load(&r->spent))
+			return lease_release(&r->setup->ledger, w->db, &lease, err);
+	}
+	return true;
+}
+
+void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct run *r = w->run;
+	double since = clock_monotonic(); /* of the last row that went through */
+	int64_t rows_then = -1;
+
+	for (int attempt = 0; !atomic_load(&r->quit); attempt++) {
+		struct err err = { 0 };
+		if ((w->db || open_session(w, &err)) && work(w, &err))
+			break;
+		bool lost = err.code == ERR_CONNECT || err.code == ERR_RETRY ||
+			    (w->db && !pg_alive(w->db));
+		pthread_mutex_lock(&r->lock);
+		bool moved = r->sum.rows != rows_then;
+		rows_then = r->sum.rows;
+		pthread_mutex_unlock(&r->lock);
+		if (moved) {
+			since = clock_monotonic();
+			attempt = 0;
+		}
+		/* A temporary ledger is gone with its session: nothing to go on with. */
+		if (!lost || w->borrowed || clock_monotonic() - since > r->setup->retry_for) {
+			run_fail(r, &err);
+			break;
+		}
+		close_session(w);
+		doze(r, backoff(attempt));
+	}
+	close_session(w);
+	pthread_mutex_lock(&r->lock);
+	r->workers_alive--;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The pool of readers: every row is loaded once, by somebody, before the wait for it returns. */
+#include "lib/batch/readers.h"
+#include "lib/core/mem.h"
+#include "tests/harness/tap.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct mark {
+	struct batch_row head;
+	atomic_int loaded;
+};
+
+struct fixture {
+	struct mark *marks;
+	struct batch_window window;
+	struct loading loading;
+};
+
+static atomic_int in_work, most_in_work;
+
+static void load(void *ctx, struct batch_row *row)
+{
+	int now = atomic_fetch_add(&in_work, 1) + 1, most = atomic_load(&most_in_work);
+
+	while (now > most && !atomic_compare_exchange_weak(&most_in_work, &most, now))
+		;
+	atomic_fetch_add((atomic_int *)ctx, 1);
+	atomic_fetch_add(&((struct mark *)row)->loaded, 1);
+	atomic_fetch_sub(&in_work, 1);
+}
+
+static void make(struct fixture *f, size_t n)
+{
+	*f = (struct fixture){ .marks = xcalloc(n + 1, sizeof(*f->marks)) };
+	f->window.n = n;
+	f->window.rows = xcalloc(n + 1, sizeof(*f->window.rows));
+	for (size_t i = 0; i < n; i++)
+		f->window.rows[i] = &f->marks[i].head;
+}
+
+static bool each_once(const struct fixture *f)
+{
+	for (size_t i = 0; i < f->window.n; i++) {
+		if (atomic_load(&f->marks[i].loaded) != 1)
+			return false;
+	}
+	return true;
+}
+
+static void drop(struct fixture *f)
+{
+	free(f->marks);
+	free(f->window.rows);
+}
+
+/* Sizes around a thread's share, and none at all. */
+TEST(each_row_is_loaded_once)
+{
+	static const size_t sizes[] = { 0, 1, 15, 16, 17, 31, 32, 33, 500, 1000 };
+	atomic_int count = 0;
+	int wanted = 0;
+	const struct batch_phase phase = { .load = load, .ctx = &count };
+	struct readers *r = readers_start(4);
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct fixture f;
+		make(&f, sizes[i]);
+		readers_submit(r, &f.loading, &phase, &f.window);
+		readers_wait(r, &f.loading);
+		CHECK(each_once(&f));
+		wanted += (int)sizes[i];
+		CHECK_INT(atomic_load(&count), wanted);
+		drop(&f);
+	}
+	readers_stop(r);
+	CHECK_INT(atomic_load(&count), wanted);
+}
+
+struct writer {
+	struct readers *readers;
+	const struct batch_phase *phase;
+	bool ok;
+};
+
+/* As a writer does: one window ahead of the one in hand. */
+static void *write_windows(void *arg)
+{
+	struct writer *w = arg;
+	struct fixture f[2];
+
+	w->ok = true;
+	make(&f[0], 40);
+	readers_submit(w->readers, &f[0].loading, w->phase, &f[0].window);
+	for (size_t i = 0; i < 300; i++) {
+		struct fixture *now = &f[i % 2], *ahead = &f[(i + 1) % 2];
+		make(ahead, i % 70);
+		readers_submit(w->readers, &ahead->loading, w->phase, &ahead->window);
+		readers_wait(w->readers, &now->loading);
+		w->ok = w->ok && each_once(now);
+		drop(now);
+	}
+	readers_wait(w->readers, &f[0].loading);
+	w->ok = w->ok && each_once(&f[0]);
+	drop(&f[0]);
+	return NULL;
+}
+
+TEST(writers_share_the_pool)
+{
+	atomic_int count = 0;
+	const struct batch_phase phase = { .load = load, .ctx = &count };
+	struct writer writers[3];
+	pthread_t threads[3];
+	struct readers *r = readers_start(2);
+	int wanted = 40;
+
+	for (int i = 0; i < 300; i++)
+		wanted += i % 70;
+	for (int i = 0; i < 3; i++) {
+		writers[i] = (struct writer){ .readers = r, .phase = &phase };
+		REQUIRE(pthread_create(&threads[i], NULL, write_windows, &writers[i]) == 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK(writers[i].ok);
+	}
+	readers_stop(r);
+	CHECK_INT(atomic_load(&count), 3 * wanted);
+	CHECK(atomic_load(&most_in_work) <= 4);
+}
+
+TEST(without_a_thread_the_caller_loads)
+{
+	atomic_int count = 0;
+	const struct batch_phase phase = { .load = load, .ctx = &count };
+	struct readers *r = readers_start(0);
+	struct fixture f;
+
+	make(&f, 33);
+	readers_submit(r, &f.loading, &phase, &f.window);
+	CHECK(each_once(&f));
+	readers_wait(r, &f.loading);
+	readers_stop(r);
+	drop(&f);
+}
+
+TEST(a_phase_that_loads_nothing_does_not_wait)
+{
+	const struct batch_phase phase = { .load = NULL };
+	struct readers *r = readers_start(2);
+	struct fixture f;
+
+	make(&f, 100);
+	readers_submit(r, &f.loading, &phase, &f.window);
+	readers_wait(r, &f.loading);
+	CHECK_INT(atomic_load(&f.marks[0].loaded), 0);
+	readers_stop(r);
+	drop(&f);
+}
+
+TEST(an_idle_pool_stops)
+{
+	for (int i = 0; i < 50; i++)
+		readers_stop(readers_start(i % 5));
+	readers_stop(NULL);
+	CHECK(true);
+}
+
+TAP_MAIN(row(each_row_is_loaded_once), row(writers_share_the_pool),
+	 row(without_a_thread_the_caller_loads), row(a_phase_that_loads_nothing_does_not_wait),
+	 row(an_idle_pool_stops))
