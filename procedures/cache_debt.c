@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Records, resolves and pays what the content cache is owed; cache_debt.h says why. */
+#include "procedures/cache_debt.h"
+#include "lib/core/mem.h"
+#include "lib/pulp/cache_flush.h"
+#include "lib/pulp/cache_keys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Every distribution is owed: in the ledger a repository of zeros, in the state directory a file.
+ */
+static const char mark_name[] = "cache-debt";
+
+static char *mark_path(const struct config *c)
+{
+	return xasprintf("%s/%s", config_get(c, "general.state_dir"), mark_name);
+}
+
+bool cache_debt_mark_all(const struct manifest_job *j, struct err *err)
+{
+	const struct config *c = j->actor->look->config;
+	AUTO_FREE char *path = mark_path(c);
+
+	return fs_mkdirs(config_get(c, "general.state_dir"), 0750, err) &&
+	       fs_write_atomic(path, "all\n", 4, 0640, err);
+}
+
+static bool marked(const struct config *c)
+{
+	AUTO_FREE char *path = mark_path(c);
+
+	return access(path, F_OK) == 0;
+}
+
+/* Manifests of a push that is still going on are served although no version holds them yet. */
+static char *with_pending(const char *keys)
+{
+	return xasprintf(
+		"WITH k AS MATERIALIZED (%s) INSERT INTO @.debt (repository_id)"
+		" SELECT DISTINCT rc.repository_id FROM core_repositorycontent rc JOIN k ON k.key = rc.content_id"
+		" UNION SELECT p.containerpushrepository_id FROM container_containerpushrepository_pending_manifests p"
+		" JOIN k ON k.key = p.manifest_id UNION SELECT p.containerrepository_id FROM"
+		" container_containerrepository_pending_manifests p JOIN k ON k.key = p.manifest_id ON CONFLICT DO NOTHING",
+		keys);
+}
+
+static bool resolve(struct manifest_job *j, bool with_detach, struct err *err)
+{
+	AUTO_FREE char *detach = pending_select(&j->schema, PENDING_DETACH, &j->pending);
+	AUTO_FREE char *of_ranges = with_pending(
+		j->schema.has_data
+			? "SELECT m.content_ptr_id AS key FROM @.range r JOIN container_manifest m ON m.content_ptr_id BETWEEN r.lo AND r.hi"
+			  " WHERE r.debt > 0 AND (r.debt = 2 OR EXISTS (SELECT FROM core_contentartifact c"
+			  " WHERE c.content_id = m.content_ptr_id))"
+			: "SELECT m.content_ptr_id AS key FROM @.range r JOIN container_manifest m ON m.content_ptr_id BETWEEN r.lo AND r.hi"
+			  " WHERE r.debt > 0");
+	AUTO_FREE char *of_detach = with_pending(detach);
+
+	return ledger_query(&j->ledger, j->control, of_ranges, NULL, 0, NULL, err) &&
+	       (!with_detach ||
+		ledger_query(&j->ledger, j->control, of_detach, NULL, 0, NULL, err)) &&
+	       ledger_query(&j->ledger, j->control, "UPDATE @.range SET debt = 0 WHERE debt > 0",
+			    NULL, 0, NULL, err);
+}
+
+bool cache_debt_resolve(struct manifest_job *j, bool with_detach, struct err *err)
+{
+	struct err ignored;
+
+	/* As in a plan: whole tables, and statistics from before the migration. */
+	if (!pg_exec(j->control, "BEGIN; SET LOCAL enable_nestloop TO off", err))
+		return false;
+	if (resolve(j, with_detach, err) && pg_exec(j->control, "COMMIT", err))
+		return true;
+	(void)!pg_exec(j->control, "ROLLBACK", &ignored);
+	return err_wrap(err, "while finding out which distributions are affected");
+}
+
+bool cache_debt_any(struct pg *db, const struct config *c, bool *any, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	bool ledger;
+
+	*any = marked(c);
+	if (*any)
+		return true;
+	if (!ledger_exists(db, &ledger, err))
+		return false;
+	if (!ledger)
+		return true;
+	if (!pg_query(
+		    db,
+		    "SELECT EXISTS (SELECT FROM plmaint.debt) OR EXISTS (SELECT FROM plmaint.range WHERE debt > 0)",
+		    NULL, 0, &r, err))
+		return false;
+	*any = pg_bool(r, 0, 0);
+	return true;
+}
+
+static bool forget(struct manifest_job *j, struct err *err)
+{
+	AUTO_FREE char *path = mark_path(j->actor->look->config);
+
+	if (!ledger_query(&j->ledger, j->control, "DELETE FROM @.debt", NULL, 0, NULL, err))
+		return false;
+	return unlink(path) == 0 || errno == ENOENT || err_errno(err, "could not remove %s", path);
+}
+
+bool cache_debt_pay(struct manifest_job *j, bool keep, size_t *flushed, struct err *err)
+{
+	const struct probe *look = j->actor->look;
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct cache_keys keys = { 0 };
+
+	*flushed = 0;
+	if (look->place.cache_enabled && look->place.redis_url) {
+		if (!ledger_query(
+			    &j->ledger, j->control,
+			    "SELECT EXISTS (SELECT FROM @.debt), EXISTS (SELECT FROM @.debt WHERE"
+			    " repository_id = '00000000-0000-0000-0000-000000000000')",
+			    NULL, 0, &r, err))
+			return false;
+		bool all = marked(look->config) || pg_bool(r, 0, 1);
+		AUTO_FREE char *some = ledger_sql(&j->ledger, "SELECT repository_id FROM @.debt");
+		if (!all && !pg_bool(r, 0, 0))
+			return true;
+		bool ok =
+			cache_keys_find(j->control, &look->place, all ? NULL : some, &keys, err) &&
+			cache_flush(look->config, &look->place, &keys, flushed, err);
+		cache_keys_release(&keys);
+		if (!ok)
+			return false;
+	}
+	return keep || forget(j, err);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sessions, schema, ledger and storage for a batch procedure over manifests. */
+#include "procedures/manifest_job.h"
+#include "lib/batch/verdict_file.h"
+#include "lib/core/clock.h"
+#include "lib/core/exit.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/drivers/json.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct alone {
+	struct manifest_params common;
+};
+const struct opt manifest_params_table[] = { MANIFEST_PARAMS_ROWS(struct alone), OPTS_END };
+
+static const char control_name[] = "control";
+
+/*
+ * What the control session writes (the ledger's tables, a run, its phases, the cache's debt) is
+ * what other sessions rely on, so it is flushed also where the server commits asynchronously: a
+ * crash must not take the run away from under its workers.
+ */
+static bool connect_session(void *arg, const char *name, struct pg **ret, struct err *err)
+{
+	const struct manifest_job *j = arg;
+	struct pg *db;
+
+	if (!actor_connect(j->actor, name, &db, err))
+		return false;
+	if (strcmp(name, control_name) == 0 &&
+	    !pg_exec(db,
+		     "SELECT set_config('synchronous_commit', 'on', false)"
+		     " WHERE current_setting('synchronous_commit') = 'off'",
+		     err)) {
+		pg_close(db);
+		return false;
+	}
+	*ret = db;
+	return true;
+}
+
+static void replace_control(void *arg, struct pg *db)
+{
+	struct manifest_job *j = arg;
+
+	pg_close(j->control);
+	j->control = j->setup.control = db;
+}
+
+static bool schema_changed(struct err *err)
+{
+	return err_set(err, ERR_STOPPED,
+		       "Pulp's schema changed while this ran: a migrate is at work"),
+	       err_hint(err,
+			"Nothing is lost. Run the same command again when the migrate has ended.");
+}
+
+/* Pulp's own migrate must not find us in its way, nor we its tables half done. */
+static bool same_schema(void *arg, struct pg *db, struct err *err)
+{
+	const struct manifest_job *j = arg;
+	struct pulp_schema now;
+	struct err why = { 0 };
+
+	if (pulp_schema_probe(db, false, true, &now, &why) &&
+	    strcmp(now.migrations, j->schema.migrations) == 0)
+		return true;
+	if (!pg_alive(db)) {
+		*err = why;
+		return false;
+	}
+	return schema_changed(err);
+}
+
+static bool find_repository(struct manifest_job *j, const char *name, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	unsigned char id[16];
+
+	if (!pg_query(j->control,
+		      "SELECT pulp_id::text FROM core_repository WHERE name = $1 ORDER BY 1",
+		      (struct pg_param[]){ PG_P_TEXT(name) }, 1, &r, err))
+		return false;
+	if (pg_rows_count(r) == 0)
+		return err_set(err, ERR_USAGE, "there is no repository named '%s'", name),
+		       err_hint(err, "Give the name as `pulp container repository list` shows it.");
+	if (pg_rows_count(r) > 1)
+		return err_set(err, ERR_USAGE, "%zu repositories of several domains are named '%s'",
+			       pg_rows_count(r), name),
+		       err_hint(err, "Run without --repository: all of them are migrated then.");
+	if (!uuid_parse(pg_text(r, 0, 0), id))
+		return err_set(err, ERR_BUG, "the id of repository '%s' is not a uuid", name);
+	uuid_format(id, j->repository_id);
+	j->pending.repository_id = j->repository_id;
+	return true;
+}
+
+static void write_options(struct manifest_job *j)
+{
+	snprintf(j->options, sizeof(j->options), "{\"refill\": %s, \"repository\": \"%s\"}",
+		 j->pending.refill ? "true" : "false", j->repository_id);
+}
+
+static bool read_config(struct manifest_job *j, const struct config *c, struct err *err)
+{
+	struct batch_setup *s = &j->setup;
+	long writers, readers, memory;
+	const char *bad = config_get(c, "pre-migrate.on_bad_row");
+
+	if (!config_long(c, "pre-migrate.writers", 1, 16, &writers, err) ||
+	    !config_long(c, "pre-migrate.readers", 1, 64, &readers, err) ||
+	    !parse_size(config_get(c, "pre-migrate.memory"), &memory, err) ||
+	    !config_seconds(c, "pre-migrate.lease", &s->lease, err) ||
+	    !config_real(c, "pre-migrate.duty", 0.01, 1.0, &s->pace.duty, err))
+		return false;
+	s->writers = (int)writers;
+	s->readers = (int)readers;
+	s->memory = (size_t)memory;
+	s->fail_on_bad_row = bad && strcmp(bad, "fail") == 0;
+	s->retry_for = 60;
+	return true;
+}
+
+static bool save(const struct manifest_job *j, struct pg *db, struct err *err)
+{
+	return verdict_file_save(db, j->except,
+				 config_get(j->actor->look->config, "general.state_dir"), err) ||
+	       err_wrap(err, "while keeping what was set aside");
+}
+
+/* At most once a second: a kill costs what was set aside since, which is then looked at again. */
+static bool save_verdicts(void *arg, struct pg *db, struct err *err)
+{
+	struct manifest_job *j = arg;
+	double now = clock_monotonic();
+
+	if (now - j->saved_at < 1.0)
+		return true;
+	j->saved_at = now;
+	return save(j, db, err);
+}
+
+/* A ledger that nobody else sees: what earlier sessions learned comes from outside, and nobody else
+ * may be at work. */
+static bool take_over(const struct manifest_job *j, bool dry_run, struct err *err)
+{
+	if (!dry_run && !verdict_file_claim(j->control, err))
+		return false;
+	return verdicts_copy(&j->ledger, j->control,
+			     config_get(j->actor->look->config, "general.state_dir"), err);
+}
+
+bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct manifest_params *p,
+		       bool storage, struct err *err)
+{
+	memo_forget(a->look->memo);
+	*j = (struct manifest_job){ .actor = a, .pending = { .refill = p->refill != 0 } };
+	if (!read_config(j, a->look->config, err) ||
+	    !connect_session(j, control_name, &j->control, err))
+		return false;
+	if (!pulp_schema_probe(j->control, !p->dry_run, p->assume_schema != 0, &j->schema, err) ||
+	    (storage && !storage_open(a->look->config, &a->look->place, &j->storage, err)) ||
+	    (p->repository && !find_repository(j, p->repository, err)) ||
+	    !ledger_open(j->control, j->schema.owner, p->dry_run != 0, &j->ledger, err)) {
+		manifest_job_close(j);
+		return false;
+	}
+	snprintf(j->except, sizeof(j->except), "%s.verdict", j->ledger.schema);
+	j->pending.except = j->except;
+	if (!j->ledger.shared && !take_over(j, p->dry_run != 0, err)) {
+		manifest_job_close(j);
+		return false;
+	}
+	write_options(j);
+	struct batch_setup *s = &j->setup;
+	s->ledger = j->ledger;
+	s->control = j->control;
+	s->connect_arg = j;
+	s->connect = connect_session;
+	s->replace_control = replace_control;
+	s->still_good = same_schema;
+	s->settled = p->dry_run ? NULL : save_verdicts;
+	s->reporter = a->reporter;
+	s->run_id = a->run_id;
+	s->max_rows = p->max_rows;
+	s->dry_run = p->dry_run != 0;
+	if (!j->ledger.shared && !p->dry_run)
+		EMIT(a->reporter, "notice", F_TEXT("level", "warning"),
+		     F_TEXT("message", j->ledger.why_single),
+		     F_TEXT("hint",
+			    "One worker runs, and what it learns is kept in the state directory only. GRANT CREATE ON "
+			    "DATABASE to the owner of Pulp's tables lets several workers share a run."));
+	return true;
+}
+
+bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struct batch_result *ret,
+		      struct err *err)
+{
+	/* No such column or table, a prepared statement whose result would be another. */
+	static const char *const misfits[] = { "42703", "42P01", "0A000" };
+
+	struct err ignored;
+	bool keep = !j->ledger.shared && !j->setup.dry_run;
+
+	if (batch_run(&j->setup, job, ret, err))
+		return !keep || save(j, j->control, err);
+	if (keep && pg_alive(j->control))
+		(void)!save(j, j->control, &ignored);
+	for (size_t i = 0; i < ARRAY_LEN(misfits); i++) {
+		if (strcmp(err->native, misfits[i]) == 0)
+			return schema_changed(err);
+	}
+	return false;
+}
+
+void manifest_job_close(struct manifest_job *j)
+{
+	storage_close(j->storage);
+	pg_close(j->control);
+	j->storage = NULL;
+	j->control = NULL;
+}
+
+bool manifest_job_follow(struct manifest_job *j, const char *label, bool *followed, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct json *options = NULL;
+	unsigned char id[16];
+	bool refill = false;
+
+	*followed = false;
+	if (!ledger_query(&j->ledger, j->control,
+			  "SELECT options FROM @.run WHERE job = $1 AND state = 'open'",
+			  (struct pg_param[]){ PG_P_TEXT(label) }, 1, &r, err))
+		return false;
+	if (pg_rows_count(r) == 0 || strcmp(pg_text(r, 0, 0), j->options) == 0)
+		return true;
+	/* What is read from the ledger is data: a flag and a uuid, checked as such. */
+	if (!json_parse(pg_text(r, 0, 0), pg_len(r, 0, 0), &options, err))
+		return err_wrap(err, "while reading the open run's options");
+	(void)!json_bool(json_get(options, "refill"), &refill);
+	const char *repository = json_text(json_get(options, "repository"));
+	j->pending.refill = refill;
+	j->pending.repository_id = NULL;
+	j->repository_id[0] = '\0';
+	if (repository && repository[0] && uuid_parse(repository, id)) {
+		uuid_format(id, j->repository_id);
+		j->pending.repository_id = j->repository_id;
+	}
+	json_free(options);
+	write_options(j);
+	*followed = true;
+	return true;
+}
+
+void manifest_job_report(const struct batch_result *res, const char *verb, bool fills,
+			 struct outcome *out)
+{
+	enum result result = res->partial + res->quarantined + res->skipped > 0 || res->stopped
+				     ? RESULT_WARNING
+				     : RESULT_OK;
+
+	/* At detach a partial row is one whose link was kept. */
+	outcome_set(out, result, "%lld manifests %s in %.1f s (%.0f rows/s)%s",
+		    (long long)(res->changed - (fills ? 0 : res->partial)), verb, res->seconds,
+		    res->seconds > 0 ? (double)res->rows / res->seconds : 0.0,
+		    res->joined ? ", together with the run that was open" : "");
+	if (fills) {
+		outcome_count(out, "rows", res->changed);
+		outcome_count(out, "partial", res->partial);
+		outcome_count(out, "quarantined", res->quarantined);
+	}
+	if (res->partial > 0)
+		outcome_example(
+			out,
+			fills ? "%lld partial: data stored, some fields could not be derived"
+			      : "%lld links kept: the linked artifact is not what the data says",
+			(long long)res->partial);
+	if (res->quarantined > 0)
+		outcome_example(out, "%lld quarantined: their data cannot be had",
+				(long long)res->quarantined);
+	if (res->skipped > 0)
+		outcome_example(out, "%lld left: somebody else was changing them",
+				(long long)res->skipped);
+	if (res->quarantined + res->partial > 0)
+		outcome_hint(
+			out,
+			"`plmaint pre-migrate quarantine list` shows each with its reason and repositories.");
+	if (res->stopped) {
+		out->exit = stop_signal() == SIGINT ? EXIT_SIGINT
+			    : stop_signal()	    ? EXIT_SIGTERM
+						    : EXIT_STOPPED_EARLY;
+		outcome_hint(out,
+			     "Stopped with its state saved; the same command goes on from here.");
+	} else if (res->skipped > 0) {
+		out->exit = EXIT_STOPPED_EARLY;
+		outcome_hint(
+			out,
+			"Run the same command again for the rows that were locked or changed meanwhile.");
+	}
+}
+
+bool manifest_pending(const struct probe *p, const struct manifest_params *params,
+		      struct pulp_schema *schema, struct pending_counts *ret, struct err *err)
+{
+	struct pending_options o = { .refill = params && params->refill };
+
+	if (!verdicts_source(p->db, config_get(p->config, "general.state_dir"), &o.except, err))
+		return false;
+	return pending_known(p, params && params->assume_schema, &o, schema, ret, err);
+}
+
+bool manifest_run_open(const struct probe *p, const char *label, bool *open, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	bool ledger;
+
+	*open = false;
+	if (!ledger_exists(p->db, &ledger, err))
+		return false;
+	if (!ledger)
+		return true;
+	if (!pg_query(p->db,
+		      "SELECT EXISTS (SELECT FROM plmaint.run WHERE job = $1 AND state = 'open')",
+		      (struct pg_param[]){ PG_P_TEXT(label) }, 1, &r, err))
+		return false;
+	*open = pg_bool(r, 0, 0);
+	return true;
+}

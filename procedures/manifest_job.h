@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the batch procedures over manifests share: sessions, schema, ledger, storage, and the
+ * binding of Pulp's functions into the engine's phases.  Not a procedure itself.
+ */
+#pragma once
+#include "lib/batch/engine.h"
+#include "lib/core/step.h"
+#include "lib/drivers/probe.h"
+#include "lib/pulp/manifest_rows.h"
+#include "lib/pulp/pending.h"
+
+/* Options that every procedure of the pre-migration takes; the command's own struct binds into it.
+ */
+struct manifest_params {
+	int dry_run, refill, assume_schema;
+	char *repository; /* name, or NULL */
+	long max_rows;
+};
+extern const struct opt manifest_params_table[];
+/* The same rows for a command's struct that holds a manifest_params as member `common`. */
+#define MANIFEST_PARAMS_ROWS(type)                                                               \
+	{ "dry-run", 'n',                                                                        \
+	  OPT_FLAG,  offsetof(type, common.dry_run),                                             \
+	  NULL,	     "do everything and roll it back",                                           \
+	  0,	     0,                                                                          \
+	  NULL },                                                                                \
+		{ "refill", 0,                                                                   \
+		  OPT_FLAG, offsetof(type, common.refill),                                       \
+		  NULL,	    "also rows that Pulp's own command never selects",                   \
+		  0,	    0,                                                                   \
+		  NULL },                                                                        \
+		{ "repository",                                                                  \
+		  0,                                                                             \
+		  OPT_TEXT,                                                                      \
+		  offsetof(type, common.repository),                                             \
+		  "NAME",                                                                        \
+		  "only what the latest version of this repository holds",                       \
+		  0,                                                                             \
+		  0,                                                                             \
+		  NULL },                                                                        \
+		{ "max-rows", 0,                                                                 \
+		  OPT_INT,    offsetof(type, common.max_rows),                                   \
+		  "N",	      "stop after so many rows",                                         \
+		  0,	      1000000000,                                                        \
+		  NULL },                                                                        \
+	{                                                                                        \
+		"assume-schema", 0, OPT_FLAG, offsetof(type, common.assume_schema), NULL,        \
+			"work on a schema newer than this program knows, by column names", 0, 0, \
+			NULL                                                                     \
+	}
+
+struct manifest_job {
+	const struct actor *actor;
+	struct pulp_schema schema;
+	struct pg *control;
+	struct ledger ledger;
+	struct storage *storage;
+	struct batch_setup setup;
+	struct pending_options pending;
+	char repository_id[37];
+	char options[128]; /* JSON for the ledger */
+	double saved_at;   /* when the verdicts were last written to the state directory */
+	char except[32];
+};
+
+/* storage: open the media root too.  Errors carry hints; nothing has been changed then but,
+ * perhaps, an empty ledger made. */
+bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct manifest_params *p,
+		       bool storage, struct err *err) MUST_CHECK;
+void manifest_job_close(struct manifest_job *j);
+/* Follows the options of the job's open run, when there is one; *followed tells whether ours were
+ * others. */
+bool manifest_job_follow(struct manifest_job *j, const char *label, bool *followed,
+			 struct err *err) MUST_CHECK;
+
+/* One phase bound to Pulp's rows; released by manifest_phase_release. */
+struct manifest_phase {
+	struct manifest_rows rows;
+	enum pending_kind kind;
+};
+void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum pending_kind kind,
+			 struct batch_phase *ret);
+void manifest_phase_release(struct manifest_phase *m, struct batch_phase *phase);
+
+/* batch_run; ERR_STOPPED when Pulp's schema changes meanwhile. */
+bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struct batch_result *ret,
+		      struct err *err) MUST_CHECK;
+
+/* Turns the engine's result into the step's outcome. */
+/* fills: its rows are what the run is counted by. */
+void manifest_job_report(const struct batch_result *res, const char *verb, bool fills,
+			 struct outcome *out);
+
+/* For needed(): counts on the probe's session, leaving out what has a verdict. */
+bool manifest_pending(const struct probe *p, const struct manifest_params *params,
+		      struct pulp_schema *schema, struct pending_counts *ret,
+		      struct err *err) MUST_CHECK;
+/* Also for needed(): a run whose last row was settled just before a kill has nothing pending, and
+ * still has to be ended. */
+bool manifest_run_open(const struct probe *p, const char *label, bool *open,
+		       struct err *err) MUST_CHECK;
