@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One command line: words, options, configuration, needs, work, status. */
+#include "bin/dispatch.h"
+
+#include "bin/catalogue.h"
+#include "bin/config_files.h"
+#include "bin/docs.h"
+#include "bin/provide.h"
+#include "bin/words.h"
+#include "lib/core/exit.h"
+#include "lib/core/log.h"
+#include "lib/core/mem.h"
+#include "lib/core/runner.h"
+#include "lib/core/stop.h"
+#include "lib/core/version.h"
+#include "lib/report/help.h"
+#include "lib/report/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* All that one command line owns. */
+struct line {
+	struct globals globals;
+	struct words words;
+	const struct command *command, *about_command;
+	const struct action *action, *about;
+	void *options, *about_options;
+	const char **operands;
+	struct config *config;
+	struct reporter *reporter;
+	char run_id[37];
+	struct provision provision;
+};
+
+static void line_release(struct line *l)
+{
+	provision_release(&l->provision);
+	if (l->options)
+		options_release(l->action->options, l->options);
+	if (l->about_options)
+		options_release(l->about->options, l->about_options);
+	free(l->options);
+	free(l->about_options);
+	free(l->operands);
+	options_release(global_options, &l->globals);
+	config_free(l->config);
+	report_close(l->reporter);
+}
+#define AUTO_LINE __attribute__((cleanup(line_release)))
+
+/* A random uuid (RFC 9562, version 4). */
+static void make_run_id(char out[37])
+{
+	unsigned char b[16];
+	static const char hex[] = "0123456789abcdef";
+	size_t at = 0;
+
+	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
+		memset(b, 0, sizeof(b)); /* cannot be: 16 bytes are never cut short */
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	for (size_t i = 0; i < sizeof(b); i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			out[at++] = '-';
+		out[at++] = hex[b[i] >> 4];
+		out[at++] = hex[b[i] & 15];
+	}
+	out[at] = '\0';
+}
+
+static void open_reporter(struct line *l)
+{
+	struct report_options o = { .out = stdout, .quiet = l->globals.quiet, .run_id = l->run_id };
+
+	report_choose(&o, l->globals.json, l->globals.plaintext);
+	l->reporter = report_open(&o);
+}
+
+static int fail(struct line *l, const struct err *err)
+{
+	log_err(err);
+	/* A mistake in the words comes before the reporter is chosen; a program wants it as well.
+	 */
+	if (!l->reporter && l->globals.json)
+		open_reporter(l);
+	if (l->reporter)
+		EMIT(l->reporter, "error", F_TEXT("code", err_code_name(err->code)),
+		     F_TEXT("message", err->text), F_TEXT("hint", *err->hint ? err->hint : NULL),
+		     F_TEXT("native", *err->native ? err->native : NULL));
+	return exit_of_err(err);
+}
+
+static int print(const struct strbuf *text, int status)
+{
+	if (fputs(text->data ? text->data : "", stdout) == EOF || fflush(stdout) == EOF)
+		return EXIT_FAILED;
+	return status;
+}
+
+static int print_help(const struct line *l, int status)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+
+	if (!l->command)
+		help_top(&text, &catalogue);
+	else if (!l->action)
+		help_command(&text, l->command);
+	else
+		help_action(&text, l->command, l->action);
+	return print(&text, status);
+}
+
+static int print_version(void)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+
+	strbuf_adds(&text, "plmaint " PLMAINT_VERSION "\n");
+	return print(&text, EXIT_DONE);
+}
+
+static int print_dump(struct line *l)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+	struct err err;
+
+	if (!docs_dump(&catalogue, l->globals.dump, &text, &err))
+		return fail(l, &err);
+	return print(&text, EXIT_DONE);
+}
+
+static void *new_options(const struct action *a)
+{
+	return xcalloc(1, a->options_size);
+}
+
+/* The words behind an ACTION_ABOUT action are another command line. */
+static bool parse_about(struct line *l, struct err *err)
+{
+	if (!words_resolve(&l->words, &catalogue, &l->globals, &l->about_command, &l->about, err))
+		return false;
+	if (l->about_command && !l->about) {
+		/* `plan pre-migrate`: the one action with steps that bears this name is meant. */
+		for (const struct action *a = l->about_command->actions; a->summary; a++)
+			if (a->scenario && !l->about)
+				l->about = a;
+	}
+	if (!l->about)
+		return options_parse(NULL, NULL, global_options, &l->globals, l->words.argc,
+				     l->words.argv, &l->operands, err);
+	l->about_options = new_options(l->about);
+	return options_parse(l->about->options, l->about_options, global_options, &l->globals,
+			     l->words.argc, l->words.argv, &l->operands, err);
+}
+
+static bool parse(struct line *l, struct err *err)
+{
+	l->options = new_options(l->action);
+	if (l->action->flags & ACTION_ABOUT)
+		return options_defaults(l->action->options, l->options, err) && parse_about(l, err);
+	return options_parse(l->action->options, l->options, global_options, &l->globals,
+			     l->words.argc, l->words.argv, &l->operands, err);
+}
+
+static bool refuse_surplus(const struct line *l, struct err *err)
+{
+	const struct action *a = l->about ? l->about : l->action;
+
+	if (a->operands || !l->operands[0])
+		return true;
+	(void)err_set(err, ERR_USAGE, "unexpected word '%s'", l->operands[0]);
+	return err_hint(err, "`plmaint %s%s%s --help` shows what belongs there.", l->command->name,
+			l->action->name ? " " : "", l->action->name ? l->action->name : "");
+}
+
+static bool unknown_label(const char *label, struct err *err)
+{
+	size_t n = 0, all = 0;
+
+	while (catalogue.checks[n])
+		n++;
+	for (all = n; catalogue.procedures[all - n];)
+		all++;
+
+	AUTO_FREE const char **names = xcalloc(all + 1, sizeof(*names));
+	const char *near;
+
+	for (size_t i = 0; i < all; i++)
+		names[i] = i < n ? catalogue.checks[i]->label : catalogue.procedures[i - n]->label;
+	near = nearest_name(label, names);
+	(void)err_set(err, ERR_USAGE, "--whitelist: unknown label '%s'", label);
+	if (near)
+		return err_hint(err, "Did you mean %s?", near);
+	return err_hint(err, "`plmaint procedure list` and `plmaint plan` show the labels.");
+}
+
+/* A guard that was asked to be passed over must exist, and a critical one needs --force too. */
+static bool check_whitelist(const struct line *l, struct err *err)
+{
+	const char *list = l->globals.whitelist;
+
+	for (const char *at = list; at && *at; at += *at == ',') {
+		AUTO_FREE char *label = xstrndup(at, strcspn(at, ","));
+
+		at += strlen(label);
+		if (*label && !catalogue_check(&catalogue, label) &&
+		    !catalogue_procedure(&catalogue, label))
+			return unknown_label(label, err);
+	}
+	for (const struct step *s = l->action->scenario; s && (s->check || s->procedure); s++) {
+		const char *label = s->check ? s->check->label : s->procedure->label;
+
+		if (s->flags & STEP_CRITICAL && !l->globals.force &&
+		    runner_whitelisted(list, label)) {
+			(void)err_set(err, ERR_USAGE, "step %s guards your data", label);
+			return err_hint(err, "Add --force to pass over it all the same.");
+		}
+	}
+	return true;
+}
+
+static unsigned all_needs(const struct action *a)
+{
+	unsigned needs = a->needs;
+
+	for (const struct step *s = a->scenario; s && (s->check || s->procedure); s++)
+		needs |= s->check ? s->check->needs : s->procedure->needs;
+	return needs;
+}
+
+static bool writes(const struct action *a)
+{
+	for (const struct step *s = a->scenario; s && (s->check || s->procedure); s++)
+		if (s->procedure)
+			return true;
+	return a->flags & ACTION_WRITES;
+}
+
+static bool respect_mode(const struct line *l, struct err *err)
+{
+	const char *mode = config_get(l->config, "general.mode");
+	const struct action *a = l->action;
+	bool disabled = strcmp(mode, "disabled") == 0;
+
+	if (strcmp(mode, "enabled") == 0 || a->flags & ACTION_INFORMS)
+		return true;
+	if (!writes(a) && (!disabled || (all_needs(a) == 0 && !a->scenario)))
+		return true;
+	(void)err_set(err, ERR_CONFIG, "general.mode is %s", mode);
+	return err_hint(err, "It is set by %s.", config_source(l->config, "general.mode"));
+}
+
+static bool load_config(struct line *l, char *const *environment, struct err *err)
+{
+	l->config = config_new();
+	/* What only informs answers on a host whose configuration is broken, too. */
+	if (l->action->flags & ACTION_INFORMS && !l->globals.config && !l->globals.set)
+		return true;
+	return config_load(l->config, l->globals.config, environment, l->globals.set, err);
+}
+
+static void fill_session(struct line *l)
+{
+	const struct globals *g = &l->globals;
+
+	l->provision.command = l->action->name
+				       ? xasprintf("%s %s", l->command->name, l->action->name)
+				       : xstrdup(l->command->name);
+	l->provision.session = (struct session){
+		.catalogue = &catalogue,
+		.config = l->config,
+		.reporter = l->reporter,
+		.operands = l->operands,
+		.json = g->json,
+		.assume_yes = g->assume_yes,
+		.force = g->force,
+		.verbose = g->verbose,
+		.quiet = g->quiet,
+		.whitelist = g->whitelist,
+		.run_id = l->run_id,
+		.provide = provide,
+		.about_command = l->about_command,
+		.about = l->about,
+		.about_options = l->about_options,
+	};
+}
+
+static int work(struct line *l)
+{
+	struct session *s = &l->provision.session;
+	const struct action *a = l->action;
+	struct err err;
+	int status = EXIT_DONE;
+
+	if (!provide(s, all_needs(a), writes(a), &err))
+		return fail(l, &err);
+	if (a->scenario)
+		return runner_run(&(struct run_request){
+			.command = l->command->name,
+			.action = a->name,
+			.steps = a->scenario,
+			.options = l->options,
+			.session = s,
+			.state_dir = config_get(l->config, "general.state_dir") });
+	for (unsigned bit = 0; bit < NEED_COUNT; bit++)
+		if (a->needs & s->unmet & 1U << bit)
+			return fail(l, &s->unmet_why[bit]);
+	if (a->answer(s, l->options, &status, &err))
+		return status;
+	/* An answer that was waited for and given up by the operator. */
+	if (err.code == ERR_STOPPED && stop_requested())
+		return exit_worse(exit_of_signal(stop_signal()), fail(l, &err));
+	return exit_worse(status, fail(l, &err));
+}
+
+int dispatch(int argc, char *const *argv, char *const *environment)
+{
+	AUTO_LINE struct line l = { .words = { argc > 0 ? argc - 1 : 0, argv + (argc > 0) } };
+	struct err err;
+
+	make_run_id(l.run_id);
+	if (!words_resolve(&l.words, &catalogue, &l.globals, &l.command, &l.action, &err))
+		return fail(&l, &err);
+	if (l.globals.dump)
+		return print_dump(&l);
+	if (l.globals.version)
+		return print_version();
+	/* No command at all is a question; half a command is a mistake that help answers. */
+	if (!l.command || !l.action)
+		return print_help(&l, l.globals.help ? EXIT_DONE : EXIT_USAGE);
+	if (!parse(&l, &err))
+		return fail(&l, &err);
+	if (l.globals.help)
+		return print_help(&l, EXIT_DONE);
+	log_level_set(l.globals.verbose ? LOG_VERBOSE : l.globals.quiet ? LOG_QUIET : LOG_NORMAL);
+	open_reporter(&l);
+	if (!refuse_surplus(&l, &err) || !load_config(&l, environment, &err) ||
+	    !respect_mode(&l, &err) || !check_whitelist(&l, &err) ||
+	    (l.action->validate && !l.action->validate(l.options, &err)) ||
+	    (l.about && l.about->validate && !l.about->validate(l.about_options, &err)))
+		return fail(&l, &err);
+	fill_session(&l);
+	return work(&l);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Needs are provided once, before the first step, and looked at again before each: a server that
+ * was restarted has ended the session.  What is missing is remembered with its reason and answered
+ * for by the step that needs it; only a lock that another run holds ends the command.
+ */
+#include "bin/provide.h"
+
+#include "lib/core/clock.h"
+#include "lib/core/log.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/pulp/settings.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NEED_PLACE = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER };
+/* A look at a table of millions of rows takes seconds; ten minutes is a server that hangs. */
+enum { LOOK_TIMEOUT_MS = 600000, RENEW_SECONDS = 60 };
+
+static void unmet(struct provision *p, unsigned needs, const struct err *err)
+{
+	p->session.unmet |= needs;
+	for (unsigned bit = 0; bit < NEED_COUNT; bit++)
+		if (needs & 1U << bit)
+			p->unmet_why[bit] = *err;
+}
+
+static void look_for_pulp(struct provision *p)
+{
+	struct err err;
+
+	if (p->looked)
+		return;
+	p->looked = true;
+	p->probe.config = p->session.config;
+	p->probe.memo = &p->memo;
+	p->session.probe = &p->probe;
+	if (pulp_settings_find(p->session.config, &p->probe.place, &err))
+		return;
+	/* Where Pulp is belongs to the configuration, also when its file is missing or closed to
+	 * us. */
+	if (err.code == ERR_NOT_FOUND || err.code == ERR_DENIED)
+		err.code = ERR_CONFIG;
+	unmet(p, NEED_PLACE, &err);
+}
+
+static bool meet_db(struct provision *p, struct err *err)
+{
+	AUTO_FREE char *name = xasprintf("plmaint:%.8s:look", p->session.run_id);
+	const struct pg_options o = { .conninfo = p->probe.place.conninfo,
+				      .application_name = name,
+				      .read_only = true,
+				      .statement_timeout_ms = LOOK_TIMEOUT_MS };
+
+	return p->probe.db || pg_connect(&o, &p->probe.db, err);
+}
+
+/* A server that restarts is waited for, as the batches do. */
+static bool renew_db(struct provision *p, struct err *err)
+{
+	double since = clock_monotonic();
+
+	pg_close(p->probe.db);
+	p->probe.db = NULL;
+	memo_forget(p->probe.memo);
+	while (!meet_db(p, err)) {
+		if ((err->code != ERR_CONNECT && err->code != ERR_RETRY) ||
+		    clock_monotonic() - since > RENEW_SECONDS || !stop_wait(0.25))
+			return false;
+	}
+	return true;
+}
+
+static bool meet_media(struct provision *p, struct err *err)
+{
+	const struct place *at = &p->probe.place;
+	struct stat st;
+
+	if (!at->media_root) {
+		(void)err_set(err, ERR_UNSUPPORTED, "Pulp keeps its artifacts in %s",
+			      at->storage_class ? at->storage_class : "a place that is not known");
+		return err_hint(err,
+				"Set pulp.media_root when they are on a file system after all.");
+	}
+	if (stat(at->media_root, &st) < 0) {
+		(void)err_errno(err, "Pulp's media directory '%s'", at->media_root);
+		return err_hint(err, "Mount it, run on the host that has it, or set "
+				     "pulp.media_root.");
+	}
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_IO, "Pulp's media '%s' is not a directory", at->media_root);
+	return true;
+}
+
+static bool meet_redis(struct provision *p, struct err *err)
+{
+	if (!p->probe.place.cache_enabled || p->probe.place.redis_url)
+		return true;
+	(void)err_set(err, ERR_CONFIG,
+		      "Pulp's content cache is enabled and its address is not known");
+	return err_hint(err, "Set redis.url.");
+}
+
+static bool meet_root(struct provision *p, struct err *err)
+{
+	(void)p;
+	if (geteuid() == 0)
+		return true;
+	(void)err_set(err, ERR_DENIED, "this needs root");
+	return err_hint(err, "Run it with sudo.");
+}
+
+static bool meet_systemd(struct provision *p, struct err *err)
+{
+	(void)p;
+	return access("/run/systemd/system", F_OK) == 0 ||
+	       err_set(err, ERR_UNSUPPORTED, "this host is not run by systemd");
+}
+
+static bool meet_lock(struct provision *p, struct err *err)
+{
+	struct lock_owner left;
+	char text[256];
+
+	if (!lock_take(config_get(p->session.config, "general.state_dir"), p->command, &p->lock,
+		       &left, err))
+		return false;
+	if (left.pid) {
+		lock_explain(LOCK_STALE_TEXT, &left, text, sizeof(text));
+		log_warning("took over a lock that was left behind: %s", text);
+	}
+	return true;
+}
+
+static const struct {
+	unsigned need;
+	bool (*meet)(struct provision *p, struct err *err);
+} meetings[] = {
+	/* The ledger lives in the database; who writes it finds out whether it may. */
+	{ NEED_DB | NEED_LEDGER, meet_db }, { NEED_MEDIA, meet_media },
+	{ NEED_REDIS, meet_redis },	    { NEED_ROOT, meet_root },
+	{ NEED_SYSTEMD, meet_systemd },
+};
+
+bool provide(struct session *s, unsigned needs, bool writes, struct err *err)
+{
+	/* The session is the first member. */
+	struct provision *p = (struct provision *)s;
+	unsigned open = needs & ~p->met & ~s->unmet;
+	struct err why;
+
+	s->unmet_why = p->unmet_why;
+	if (needs & NEED_DB && p->probe.db && !pg_exec(p->probe.db, "SELECT 1", &why) &&
+	    !renew_db(p, &why))
+		unmet(p, NEED_DB | NEED_LEDGER, &why);
+	if (open & NEED_LOCK && !meet_lock(p, err))
+		return false;
+	if (open & NEED_PLACE)
+		look_for_pulp(p);
+	for (size_t i = 0; i < ARRAY_LEN(meetings); i++) {
+		unsigned mine = meetings[i].need & open & ~s->unmet;
+
+		if (mine && !meetings[i].meet(p, &why))
+			unmet(p, meetings[i].need, &why);
+	}
+	p->met |= open & ~s->unmet;
+	if (writes && !s->actor) {
+		p->actor = (struct actor){ .look = &p->probe,
+					   .reporter = s->reporter,
+					   .run_id = s->run_id,
+					   .verbose = s->verbose };
+		p->probe.config = s->config;
+		p->probe.memo = &p->memo;
+		s->actor = &p->actor;
+		s->probe = &p->probe;
+	}
+	return true;
+}
+
+void provision_release(struct provision *p)
+{
+	memo_forget(&p->memo);
+	pg_close(p->probe.db);
+	place_release(&p->probe.place);
+	lock_release(p->lock);
+	free(p->command);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bringing what steps need: the database, the media, the lock. */
+#pragma once
+#include "lib/core/lock.h"
+#include "lib/core/step.h"
+#include "lib/drivers/probe.h"
+
+struct provision {
+	struct session session; /* first: session->provide finds the rest by it */
+	struct probe probe;
+	struct memo memo; /* the probe's */
+	struct actor actor;
+	struct lock *lock;
+	char *command; /* for the lock: "pre-migrate run"; owned */
+	unsigned met;
+	bool looked; /* place is filled, or its needs are unmet */
+	struct err unmet_why[NEED_COUNT];
+};
+bool provide(struct session *s, unsigned needs, bool writes, struct err *err) MUST_CHECK;
+void provision_release(struct provision *p);

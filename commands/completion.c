@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Completion for a shell, printed from the tables of this very build. */
+#include "lib/report/completion.h"
+
+#include "commands/commands.h"
+
+#include <string.h>
+
+static bool answer(struct session *s, const void *options, int *exit_status, struct err *err)
+{
+	AUTO_STRBUF struct strbuf out = { 0 };
+
+	(void)options;
+	(void)exit_status;
+	if (!s->operands[0] || strcmp(s->operands[0], "bash") != 0 || s->operands[1]) {
+		(void)err_set(err, ERR_USAGE, "completion knows one shell: bash");
+		return err_hint(err, "source <(plmaint completion bash)");
+	}
+	completion_bash(&out, s->catalogue);
+	s->reporter->print(s->reporter->self, out.data);
+	return true;
+}
+
+const struct command command_completion = {
+	.name = "completion",
+	.summary = "print completion for bash",
+	.actions =
+		(const struct action[]){
+			{ .summary = "print completion for bash",
+			  .example = "source <(plmaint completion bash)",
+			  .operands = "bash",
+			  .flags = ACTION_INFORMS,
+			  .answer = answer },
+			{ 0 },
+		},
+};

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * `plmaint pre-migrate`: moves old manifests into the database while Pulp runs, long before the
+ * upgrade that needs it.  Fill first, durably; detach last, with proof; whatever happens in
+ * between, the same command goes on.
+ */
+#include "commands/pre_migrate.h"
+
+#include "checks/checks.h"
+#include "commands/commands.h"
+#include "procedures/manifest_job.h"
+#include "procedures/procedures.h"
+
+struct run_options {
+	struct manifest_params common;
+	int keep_links;
+};
+
+static const struct opt run_table[] = {
+	MANIFEST_PARAMS_ROWS(struct run_options),
+	{ "keep-links", 0, OPT_FLAG, offsetof(struct run_options, keep_links), NULL,
+	  "fill only; `pre-migrate detach` drops the artifact links later", 0, 0, NULL },
+	OPTS_END
+};
+
+static void bind_common(const void *options, void *params)
+{
+	*(struct manifest_params *)params = ((const struct run_options *)options)->common;
+}
+
+static bool when_writing(const void *options, const char **why)
+{
+	*why = "--dry-run changes nothing";
+	return !((const struct run_options *)options)->common.dry_run;
+}
+
+static bool when_detaching(const void *options, const char **why)
+{
+	const struct run_options *o = options;
+
+	if (!when_writing(options, why))
+		return false;
+	*why = "--keep-links";
+	return !o->keep_links;
+}
+
+static const struct step run_steps[] = {
+	{ .procedure = &procedure_pulp_manifests_recover,
+	  .bind = bind_common,
+	  .why = "first of all: the next orphan cleanup would take what can still be saved" },
+	{ .procedure = &procedure_pulp_manifests_fill,
+	  .bind = bind_common,
+	  .why = "the migration itself; links stay" },
+	{ .procedure = &procedure_pulp_manifests_detach,
+	  .bind = bind_common,
+	  .when = when_detaching,
+	  .why = "ends what is filled, once it is durable and nobody holds old rows" },
+	{ .procedure = &procedure_pulp_cache_debt,
+	  .bind = bind_common,
+	  .when = when_writing,
+	  .why = "pays what this or an earlier run owes the cache",
+	  .flags = STEP_FAIL_SLOW },
+	{ .procedure = &procedure_pulp_manifests_vacuum,
+	  .when = when_writing,
+	  .why = "dead rows and old statistics",
+	  .flags = STEP_FAIL_SLOW },
+	{ .check = &check_pulp_manifests_pending,
+	  .when = when_writing,
+	  .why = "proves by query that nothing is left" },
+	STEPS_END
+};
+
+static const struct step detach_steps[] = { { .procedure = &procedure_pulp_manifests_detach,
+					      .bind = bind_common,
+					      .why = "ends what is filled" },
+					    { .procedure = &procedure_pulp_cache_debt,
+					      .bind = bind_common,
+					      .why = "pays what is owed to the cache" },
+					    STEPS_END };
+
+static const struct step recover_steps[] = {
+	{ .procedure = &procedure_pulp_manifests_recover,
+	  .bind = bind_common,
+	  .why = "brings back what can be found by digest" },
+	{ .procedure = &procedure_pulp_cache_debt,
+	  .bind = bind_common,
+	  .when = when_writing,
+	  .why = "an empty answer may be cached for what was recovered" },
+	STEPS_END
+};
+
+static const struct step verify_steps[] = {
+	{ .check = &check_pulp_manifests_pending,
+	  .why = "nothing is left",
+	  .flags = STEP_FAIL_SLOW },
+	{ .check = &check_pulp_manifests_digest,
+	  .why = "what is stored is what the digests say",
+	  .flags = STEP_FAIL_SLOW },
+	{ .check = &check_pulp_manifests_sample,
+	  .why = "derived columns, re-derived for a random sample",
+	  .flags = STEP_FAIL_SLOW },
+	STEPS_END
+};
+
+static const struct action actions[] = {
+	{ .name = "run",
+	  .summary = "migrate what is pending, in the background of a running Pulp",
+	  .example = "plmaint pre-migrate run",
+	  .explain =
+		  "Works in small batches; can be killed at any time and run again; two programs on one database share the work. "
+		  "Every manifest is verified against its digest before anything is written. Rows that cannot be had are set aside "
+		  "with their reason, the rest goes on. Exit 78: done, with quarantined or partial rows to look at; 75: stopped "
+		  "early, run it again.",
+	  .options = run_table,
+	  .options_size = sizeof(struct run_options),
+	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
+	  .flags = ACTION_WRITES,
+	  .scenario = run_steps },
+	{ .name = "status",
+	  .summary = "what is pending, what runs, what was set aside",
+	  .example = "plmaint pre-migrate status",
+	  .explain = "Asks the database, so it gives the same answer on every host.",
+	  .needs = NEED_DB,
+	  .answer = pre_migrate_status },
+	{ .name = "wait",
+	  .summary = "wait until the open run has ended",
+	  .example = "plmaint pre-migrate wait",
+	  .explain =
+		  "Ends with the exit status that the run would have: 0, or 78 with quarantined or partial rows; 75 when nobody works "
+		  "on the open run.",
+	  .needs = NEED_DB,
+	  .answer = pre_migrate_wait },
+	{ .name = "detach",
+	  .summary = "drop the artifact links of manifests that are filled",
+	  .example = "plmaint pre-migrate detach",
+	  .explain =
+		  "Ends what `run --keep-links` left, or what a run could not detach because Redis, a standby or a task was in the way.",
+	  .options = run_table,
+	  .options_size = sizeof(struct run_options),
+	  .needs = NEED_DB | NEED_REDIS | NEED_LEDGER,
+	  .flags = ACTION_WRITES,
+	  .scenario = detach_steps },
+	{ .name = "verify",
+	  .summary = "prove that the migration is complete and right",
+	  .example = "plmaint pre-migrate verify",
+	  .explain = "Reads only.",
+	  .needs = NEED_DB | NEED_MEDIA,
+	  .scenario = verify_steps },
+	{ .name = "recover",
+	  .summary = "bring back manifests that an interrupted migration lost",
+	  .example = "plmaint pre-migrate recover",
+	  .explain =
+		  "Finds artifacts by the manifest's digest. Run it before an orphan cleanup does its work, and before a worker of "
+		  "pulpcore 3.91 or later starts for the first time.",
+	  .options = run_table,
+	  .options_size = sizeof(struct run_options),
+	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
+	  .flags = ACTION_WRITES,
+	  .scenario = recover_steps },
+	{ .name = "reset",
+	  .summary = "forget all runs and verdicts",
+	  .example = "plmaint pre-migrate reset --assumeyes",
+	  .explain =
+		  "Drops the schema plmaint. Nothing of Pulp's is touched; quarantined rows are looked at again by the next run.",
+	  .needs = NEED_DB,
+	  .flags = ACTION_WRITES,
+	  .answer = pre_migrate_reset },
+	{ .name = "quarantine",
+	  .summary = "rows that were set aside: list, show, retry, accept, export",
+	  .example =
+		  "plmaint pre-migrate quarantine accept sha256:0a1b... --why 'image is not used'",
+	  .explain =
+		  "list shows all, show DIGEST one with all that is known; retry DIGEST (or --all) lets the next run look at it again; "
+		  "accept DIGEST --why TEXT remembers that it may stay; export prints tab-separated values.",
+	  .operands = "list|show|retry|accept|export [DIGEST...]",
+	  .options = quarantine_options,
+	  .options_size = sizeof(struct quarantine_options),
+	  .needs = NEED_DB,
+	  .flags = ACTION_WRITES,
+	  .answer = pre_migrate_quarantine },
+	{ .summary = NULL }
+};
+
+const struct command command_pre_migrate = {
+	.name = "pre-migrate",
+	.summary = "move old container manifests into the database, before the upgrade",
+	.explain =
+		"pulp_container 2.20 to 2.22 moved each manifest's JSON, labels, type and platform from artifact files into database "
+		"columns. Rows from before must be migrated once; newer releases serve them as an error or as `None`.",
+	.actions = actions,
+};

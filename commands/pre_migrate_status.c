@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `pre-migrate status | wait | reset`: what Pulp's tables and the ledger say. */
+#include "commands/pre_migrate.h"
+
+#include "lib/batch/verdict_file.h"
+#include "lib/core/clock.h"
+#include "lib/core/exit.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/core/text.h"
+#include "lib/drivers/probe.h"
+#include "lib/pulp/pending.h"
+#include "procedures/cache_debt.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void print(struct session *s, const struct strbuf *text)
+{
+	s->reporter->print(s->reporter->self, text->data ? text->data : "");
+}
+
+static bool tell_pending(struct session *s, const char *verdicts, struct strbuf *out,
+			 struct err *err)
+{
+	struct pulp_schema schema;
+	struct pending_counts c;
+
+	if (!pulp_schema_probe(s->probe->db, false, true, &schema, err) ||
+	    !pending_count(s->probe->db, &schema, &(struct pending_options){ .except = verdicts },
+			   &c, err))
+		return false;
+	EMIT(s->reporter, "pending", F_INT("images", c.images), F_INT("lists", c.lists),
+	     F_INT("lost", c.lost), F_INT("filled", c.detach),
+	     F_INT("without_data", c.without_data), F_INT("manifests", c.manifests),
+	     F_INT("level", schema.level));
+	strbuf_addf(out, "manifests   %lld, %lld of them without data (schema level %04d)\n",
+		    (long long)c.manifests, (long long)c.without_data, schema.level);
+	strbuf_addf(
+		out,
+		"pending     %lld images, %lld lists; %lld can be recovered; %lld filled, link not yet dropped\n",
+		(long long)c.images, (long long)c.lists, (long long)c.lost, (long long)c.detach);
+	if (c.list_type > 0)
+		strbuf_addf(
+			out,
+			"            %lld lists with data have no type: `pre-migrate run --refill` fills it\n",
+			(long long)c.list_type);
+	return true;
+}
+
+static const char runs_sql[] =
+	"SELECT r.id, r.job, r.state, to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+	" extract(epoch FROM coalesce(r.ended, clock_timestamp()) - r.started)::float8, r.total, coalesce(sum(g.done), 0),"
+	" coalesce(sum(g.changed), 0), coalesce(sum(g.partial), 0), coalesce(sum(g.quarantined), 0), r.host,"
+	" count(*) FILTER (WHERE g.token IS NOT NULL AND NOT g.finished AND EXISTS (SELECT FROM pg_stat_activity a"
+	" WHERE a.pid = g.pid)) FROM plmaint.run r LEFT JOIN plmaint.range g ON g.run = r.id GROUP BY r.id ORDER BY r.id DESC LIMIT 10";
+
+static bool tell_runs(struct session *s, struct strbuf *out, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(s->probe->db, runs_sql, NULL, 0, &r, err))
+		return false;
+	for (size_t i = 0; i < pg_rows_count(r); i++) {
+		double seconds = strtod(pg_text(r, i, 4), NULL);
+		char words[32];
+		clock_in_words(seconds, words, sizeof(words));
+		EMIT(s->reporter, "ledger.run", F_INT("id", pg_int(r, i, 0)),
+		     F_TEXT("label", pg_text(r, i, 1)), F_TEXT("state", pg_text(r, i, 2)),
+		     F_TEXT("started", pg_text(r, i, 3)), F_REAL("seconds", seconds),
+		     F_INT("total", pg_int(r, i, 5)), F_INT("done", pg_int(r, i, 6)),
+		     F_INT("rows", pg_int(r, i, 7)), F_INT("partial", pg_int(r, i, 8)),
+		     F_INT("quarantined", pg_int(r, i, 9)), F_TEXT("host", pg_text(r, i, 10)),
+		     F_INT("workers", pg_int(r, i, 11)));
+		strbuf_addf(out,
+			    "run %-7lld %-24s %-8s %s  %lld of %lld looked at, %lld changed, %s",
+			    (long long)pg_int(r, i, 0), pg_text(r, i, 1), pg_text(r, i, 2),
+			    pg_text(r, i, 3), (long long)pg_int(r, i, 6),
+			    (long long)pg_int(r, i, 5), (long long)pg_int(r, i, 7), words);
+		if (strcmp(pg_text(r, i, 2), "open") == 0)
+			strbuf_addf(out, ", %lld workers now", (long long)pg_int(r, i, 11));
+		else if (seconds > 0)
+			strbuf_addf(out, ", %.0f rows/s", (double)pg_int(r, i, 7) / seconds);
+		strbuf_adds(out, "\n");
+	}
+	return true;
+}
+
+static bool tell_verdicts(struct session *s, const char *verdicts, struct strbuf *out,
+			  struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT effect, reason, count(*), count(accepted) FROM %s v WHERE effect <> 'examined'"
+		" GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC",
+		verdicts);
+
+	if (!pg_query(s->probe->db, sql, NULL, 0, &r, err))
+		return false;
+	for (size_t i = 0; i < pg_rows_count(r); i++) {
+		EMIT(s->reporter, "verdicts", F_TEXT("effect", pg_text(r, i, 0)),
+		     F_TEXT("reason", pg_text(r, i, 1)), F_INT("rows", pg_int(r, i, 2)),
+		     F_INT("accepted", pg_int(r, i, 3)));
+		strbuf_addf(out, "%-11s %lld %s%s\n", pg_text(r, i, 0), (long long)pg_int(r, i, 2),
+			    pg_text(r, i, 1),
+			    pg_int(r, i, 3) == pg_int(r, i, 2) ? " (accepted)" : "");
+	}
+	return true;
+}
+
+bool pre_migrate_status(struct session *s, const void *options, int *exit_status, struct err *err)
+{
+	AUTO_STRBUF struct strbuf out = { 0 };
+	const char *verdicts;
+	bool ledger, debt = false;
+
+	(void)options;
+	(void)exit_status;
+	if (!ledger_exists(s->probe->db, &ledger, err) ||
+	    !verdicts_source(s->probe->db, config_get(s->config, "general.state_dir"), &verdicts,
+			     err) ||
+	    !tell_pending(s, verdicts, &out, err) ||
+	    (verdicts && !tell_verdicts(s, verdicts, &out, err)) ||
+	    (ledger &&
+	     (!tell_runs(s, &out, err) || !cache_debt_any(s->probe->db, s->config, &debt, err))))
+		return false;
+	if (debt)
+		strbuf_adds(
+			&out,
+			"cache       keys of changed distributions are still to be deleted: the next run does it\n");
+	if (!ledger)
+		strbuf_adds(&out, "runs        none yet\n");
+	print(s, &out);
+	return true;
+}
+
+/* Whether a run is open, and whether anybody works on it. */
+static bool look(struct pg *db, bool *open, bool *alive, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    db,
+		    "SELECT EXISTS (SELECT FROM plmaint.run WHERE state = 'open'), EXISTS (SELECT FROM plmaint.run r JOIN pg_stat_activity a"
+		    " ON a.pid = r.pid WHERE r.state = 'open' AND r.token IS NOT NULL) OR EXISTS (SELECT FROM plmaint.range g JOIN"
+		    " plmaint.run r ON r.id = g.run AND r.state = 'open' JOIN pg_stat_activity a ON a.pid = g.pid WHERE g.token IS NOT NULL"
+		    " AND NOT g.finished)",
+		    NULL, 0, &r, err))
+		return false;
+	*open = pg_bool(r, 0, 0);
+	*alive = pg_bool(r, 0, 1);
+	return true;
+}
+
+static bool unaccepted(struct pg *db, bool *any, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    db,
+		    "SELECT EXISTS (SELECT FROM plmaint.verdict WHERE effect <> 'examined' AND accepted IS NULL)",
+		    NULL, 0, &r, err))
+		return false;
+	*any = pg_bool(r, 0, 0);
+	return true;
+}
+
+bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, struct err *err)
+{
+	static const double look_again = 0.5,
+			    idle_limit = 5.0; /* seconds; phases change hands in less */
+	double idle_since = clock_monotonic();
+	bool ledger, open, alive, any;
+
+	(void)options;
+	if (!ledger_exists(s->probe->db, &ledger, err))
+		return false;
+	while (ledger) {
+		if (!look(s->probe->db, &open, &alive, err))
+			return false;
+		if (!open)
+			break;
+		if (alive)
+			idle_since = clock_monotonic();
+		else if (clock_monotonic() - idle_since > idle_limit)
+			return err_set(err, ERR_STOPPED, "a run is open, but nobody works on it"),
+			       err_hint(err, "`plmaint pre-migrate run` goes on with it.");
+		if (!stop_wait(look_again))
+			return err_set(err, ERR_STOPPED, "stopped waiting; the run goes on"),
+			       err_hint(err, "`plmaint pre-migrate status` shows how far it is.");
+	}
+	if (!ledger)
+		return true;
+	if (!unaccepted(s->probe->db, &any, err))
+		return false;
+	*exit_status = any ? EXIT_WARNINGS : EXIT_DONE;
+	return true;
+}
+
+bool pre_migrate_reset(struct session *s, const void *options, int *exit_status, struct err *err)
+{
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct pg *db = NULL;
+	bool ledger, open = false, alive = false, debt = false;
+
+	(void)options;
+	(void)exit_status;
+	if (!ledger_exists(s->probe->db, &ledger, err))
+		return false;
+	if (!ledger) {
+		strbuf_adds(&out, "there is no ledger\n");
+		print(s, &out);
+		return true;
+	}
+	if (!look(s->probe->db, &open, &alive, err) ||
+	    !cache_debt_any(s->probe->db, s->config, &debt, err))
+		return false;
+	if (alive)
+		return err_set(err, ERR_LOCKED, "a run is at work"),
+		       err_hint(err,
+				"Stop it with SIGTERM, or wait with `plmaint pre-migrate wait`.");
+	if (debt && !s->force)
+		return err_set(err, ERR_LOCKED, "the content cache is still owed keys"),
+		       err_hint(
+			       err,
+			       "Run `plmaint pre-migrate run` to pay, or `plmaint cache invalidate --scope all` and then reset --force.");
+	if (!s->assume_yes)
+		return err_set(err, ERR_USAGE,
+			       "this forgets all runs and all quarantined and accepted rows"),
+		       err_hint(
+			       err,
+			       "Say --assumeyes when that is meant; nothing of Pulp's is touched.");
+	if (!actor_connect(s->actor, "reset", &db, err))
+		return false;
+	bool ok = ledger_drop(db, err);
+	pg_close(db);
+	if (ok) {
+		strbuf_adds(&out, "schema plmaint dropped\n");
+		print(s, &out);
+	}
+	return ok;
+}
