@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DDL of a Pulp database at a schema level, made from schema_levels.tsv.
+
+A level is named by the last migration of pulp_container. It stands for a release pair, since the
+tables of pulpcore move on their own: level 0045 exists twice, before and after pulpcore replaced
+its three heartbeat tables. 3.117 is the first pulpcore whose relative paths are a domain type.
+"""
+
+import collections
+import pathlib
+
+Level = collections.namedtuple("Level", "name core container release")
+
+LEVELS = {
+    level.name: level
+    for level in (
+        Level("0038", 117, 38, "pulpcore 3.49, pulp_container 2.19"),
+        Level("0039", 117, 39, "pulpcore 3.49, pulp_container 2.20"),
+        Level("0041", 123, 41, "pulpcore 3.63, pulp_container 2.21"),
+        Level("0043", 123, 43, "pulpcore 3.63, pulp_container 2.22"),
+        Level("0044", 125, 44, "pulpcore 3.68, pulp_container 2.24.0"),
+        Level("0045", 130, 45, "pulpcore 3.73, pulp_container 2.24"),
+        Level("0045+0138", 138, 45, "pulpcore 3.85, pulp_container 2.26"),
+        Level("0046", 145, 46, "pulpcore 3.105, pulp_container 2.27"),
+        Level("0050", 154, 50, "pulpcore 3.116, pulp_container 2.29"),
+        Level("3.117", 156, 50, "pulpcore 3.117, pulp_container 2.30"),
+    )
+}
+ORDER = list(LEVELS)
+
+# Names recorded by a real `migrate`. The migrations up to 0032 were squashed later; a fresh
+# database has both kinds of record.
+CONTAINER_MIGRATIONS = """
+0001_initial 0001_squashed_0032_upload_artifact 0002_containerrepository 0003_oci_mediatype 0029_remove_blob_media_type
+0030_enforce_tagged_manifest_reference 0031_replace_charf_with_textf 0032_upload_artifact 0033_raise_warning_for_repair
+0034_translate_signed_schema 0035_containerpushrepository_pending_blobs 0036_containerpushrepository_pending_blobs_manifests
+0037_create_pull_through_cache_models 0038_add_manifest_metadata_fields 0039_manifest_data 0040_add_remote_repo_filter
+0041_add_pull_through_pull_permissions 0042_add_manifest_nature_field 0043_add_os_arch_image_size_manifest_fields 0044_add_domain
+0045_alter_manifest_compressed_image_size 0046_alter_manifest_listed_manifests 0047_containernamespace_pulp_labels
+0048_containerremote_includes_excludes 0049_manifestsignature_fingerprint 0050_alter_containernamespace_options
+""".split()
+
+# Content types that rows of other tables refer to (core_createdresource) and that tell which
+# plugins are installed.
+CONTENT_TYPES = (
+    ("core", "artifact"),
+    ("core", "content"),
+    ("core", "contentartifact"),
+    ("core", "domain"),
+    ("core", "task"),
+    ("container", "blob"),
+    ("container", "manifest"),
+    ("container", "tag"),
+    ("container", "containerdistribution"),
+    ("container", "containerrepository"),
+    ("container", "containerpushrepository"),
+)
+
+OWNER = "pulp"
+DEFAULT_DOMAIN = "0190a0a0-0000-7000-8000-000000000001"
+
+Row = collections.namedtuple("Row", "kind table name definition levels")
+
+
+def _covers(spec, level):
+    """Whether a levels field such as `0043,0045..` includes the level."""
+    at = ORDER.index(level)
+    for part in spec.split(","):
+        if part == "*":
+            return True
+        first, dots, last = part.partition("..")
+        if not dots:
+            last = first
+        low = ORDER.index(first) if first else 0
+        high = ORDER.index(last) if last else len(ORDER) - 1
+        if low <= at <= high:
+            return True
+    return False
+
+
+def rows(level):
+    """The rows of schema_levels.tsv that hold at this level."""
+    if level not in LEVELS:
+        raise ValueError(f"no schema level {level!r}; there are {', '.join(ORDER)}")
+    path = pathlib.Path(__file__).with_name("schema_levels.tsv")
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            row = Row(*line.split("\t"))
+            if _covers(row.levels, level):
+                yield row
+
+
+def core_migrations(level):
+    """Records of the app core: numbers are Pulp's, words are not. 3.73 has 0132 without 0131, so
+    that the highest one misleads.
+    """
+    numbers = list(range(91, LEVELS[level].core + 1))
+    if level == "0045":
+        numbers.append(132)
+    names = ["0001_initial", "0090_char_to_text_field"]
+    if LEVELS[level].core >= 130:
+        names.append("0001_squashed_0090_char_to_text_field")
+    known = {91: "0091_systemid", 132: "0132_alter_content_options"}
+    return names + [known.get(n, f"{n:04d}_fixture") for n in numbers]
+
+
+def ddl(level):
+    """One SQL text that makes the tables; to be run as the owner in an empty database that has the
+    extension hstore.
+    """
+    rows_here = list(rows(level))
+    columns, keys, later = collections.OrderedDict(), {}, []
+    for row in rows_here:
+        if row.kind == "col":
+            identity = ""
+            if row.name == "id" and row.definition.startswith(("integer", "bigint")):
+                identity = " GENERATED BY DEFAULT AS IDENTITY"
+            columns.setdefault(row.table, []).append(f'"{row.name}" {row.definition}{identity}')
+        elif row.kind == "pkey":
+            keys[row.table] = row.definition.strip("()")
+    for row in rows_here:
+        if row.table not in columns:
+            continue
+        if row.kind == "pkey":
+            columns[row.table].append(f'CONSTRAINT "{row.name}" PRIMARY KEY {row.definition}')
+        elif row.kind == "unique":
+            columns[row.table].append(f'CONSTRAINT "{row.name}" UNIQUE {row.definition}')
+        elif row.kind == "index":
+            method, _, rest = row.definition.rpartition(" (")
+            using = (
+                f"USING {method} ({rest}"
+                if method and not method.startswith("(")
+                else row.definition
+            )
+            later.append(f'CREATE INDEX "{row.name}" ON {row.table} {using};')
+        elif row.kind == "fk":
+            name = f"{row.table}_{row.name}_fk"[:63]
+            later.append(
+                f'ALTER TABLE {row.table} ADD CONSTRAINT "{name}" FOREIGN KEY ("{row.name}") '
+                f"REFERENCES {row.definition} ({keys[row.definition]}) DEFERRABLE INITIALLY DEFERRED;"
+            )
+    out = []
+    if LEVELS[level].core >= 156:
+        out.append(
+            r"""CREATE DOMAIN relative_path AS text CHECK ('/' || VALUE || '/' !~ '[\n\r\s\t\?#]|(/\.{0,2}/)');"""
+        )
+    out += [
+        f"CREATE TABLE {table} (\n\t" + ",\n\t".join(parts) + "\n);"
+        for table, parts in columns.items()
+    ]
+    return "\n".join(out + later) + "\n"
+
+
+def create(conn, level):
+    """Makes and fills the tables in an empty database, over a superuser's connection: a new Pulp
+    right after its `migrate`.
+    """
+    labels = any(r.table == "core_domain" and r.name == "pulp_labels" for r in rows(level))
+    with conn.cursor() as cur:
+        cur.execute("CREATE EXTENSION IF NOT EXISTS hstore")
+        cur.execute(f"SET ROLE {OWNER}")
+        cur.execute(ddl(level))
+        cur.execute(
+            "INSERT INTO core_domain (pulp_id, pulp_created, name, storage_class, storage_settings, redirect_to_object_storage,"
+            f" hide_guarded_distributions{', pulp_labels' if labels else ''})"
+            " VALUES (%s, now() - interval '900 days', 'default', 'pulpcore.app.models.storage.FileSystem', '{}', true, false"
+            f"{', %s' if labels else ''})",
+            (DEFAULT_DOMAIN, "") if labels else (DEFAULT_DOMAIN,),
+        )
+        cur.execute("INSERT INTO core_systemid (pulp_id) VALUES (gen_random_uuid())")
+        limit = LEVELS[level].container
+        migrations = [("container", n) for n in CONTAINER_MIGRATIONS if int(n[:4]) <= limit]
+        migrations += [("core", n) for n in core_migrations(level)]
+        cur.executemany(
+            "INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now() - interval '200 days')",
+            migrations,
+        )
+        cur.executemany(
+            "INSERT INTO django_content_type (app_label, model) VALUES (%s, %s)", CONTENT_TYPES
+        )
+        cur.execute("RESET ROLE")
+    conn.commit()
