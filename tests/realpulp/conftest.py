@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One PostgreSQL cluster per session with the genuine databases in it; tests work on clones."""
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import pulpenv  # noqa: E402
+import sites  # noqa: E402
+from harness import cli  # noqa: E402
+from harness.need import need  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    """All of it: the first run builds environments for minutes."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    base = sites.scratch()
+    try:
+        pulpenv.need("redis-server", "nginx", "initdb", "pg_dump")
+        for level in pulpenv.RELEASES:
+            pulpenv.venv(level)
+        o = sites.Oracle(base)
+    except pulpenv.Unavailable as e:
+        shutil.rmtree(base, ignore_errors=True)
+        need(when=False, why=f"needs a real Pulp: {e}")
+    yield o
+    o.close()
+    if not os.environ.get("PLMAINT_KEEP"):
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def multiplied(oracle):
+    """A template with thousands of rows more, its media, and what was added.
+
+    PLMAINT_REALPULP_ROWS sets how many. Upstream's command does some hundred a second, so that
+    the tests which wait for it use fewer.
+    """
+    return sites.make_multiplied(oracle, int(os.environ.get("PLMAINT_REALPULP_ROWS", "5000")))
+
+
+@pytest.fixture
+def stack():
+    with contextlib.ExitStack() as s:
+        yield s
+
+
+@pytest.fixture
+def plmaint(stack):
+    """plmaint(site, settings) is the program under test, configured for a site."""
+    if not cli.binary().exists():
+        need(when=False, why=f"needs {cli.binary()}")
+
+    def configured(site, settings=None):
+        tool = cli.Plmaint(site.base / f"plmaint{len(made)}", site.pg.conninfo(site.db), site.media,
+                           site.redis_url, settings)
+        made.append(tool)
+        stack.callback(tool.close)
+        return tool
+
+    made = []
+    return configured
