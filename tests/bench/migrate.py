@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The migration against W: the same three writes as single statements from prepared rows.
+
+W knows every value beforehand and reads no file: UPDATE of the manifests, DELETE of the links,
+UPDATE of the artifacts' protection time, in one transaction. plmaint reads, verifies and
+classifies 2 files a row, keeps its ledger, guards and cache debt, and commits in batches.
+"""
+import contextlib
+import pathlib
+import tempfile
+
+from harness import cli, pg
+from harness.pulpdata import Site
+
+from . import measure
+
+LEVEL = "0043"
+SERVER = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+    "autovacuum": "off",  # both sides alike; a worker that wakes up in one round would be noise
+    "log_statement": "none",
+    "track_io_timing": "off",
+}
+COLUMNS = "data, annotations, labels, is_bootable, is_flatpak, type, architecture, os, compressed_image_size"
+W = (
+    f"UPDATE container_manifest m SET ({COLUMNS}) = (p.{COLUMNS.replace(', ', ', p.')})"
+    " FROM bench_prepared p WHERE p.content_ptr_id = m.content_ptr_id",
+    "DELETE FROM core_contentartifact c USING bench_prepared p WHERE p.content_ptr_id = c.content_id",
+    "UPDATE core_artifact a SET timestamp_of_interest = now() FROM bench_prepared p WHERE p.artifact_id = a.pulp_id",
+)
+
+
+class Bench:
+    """A cluster and a template database of n ordinary images, with the prepared rows in it."""
+
+    def __init__(self, n, directory):
+        self.n = n
+        self.directory = pathlib.Path(directory)
+        self.media = self.directory / "media"
+        self.media.mkdir()
+        self.cluster = pg.Cluster(fsync=True, settings=SERVER)
+        self.cluster.__enter__()
+        self.runs = 0
+
+    def close(self):
+        self.cluster.close()
+
+    def prepare(self):
+        plain = self.cluster.database(LEVEL)
+        conn = plain.connect()
+        Site(conn, self.media, LEVEL).bulk_images(self.n)
+        conn.commit()
+        conn.close()
+        migrated = plain.clone()
+        result = self.tool(migrated).run("pre-migrate", "run")
+        assert result.code == 0, result
+        rows = self.directory / "prepared.copy"
+        with contextlib.closing(migrated.connect()) as done, open(rows, "wb") as out:
+            done.cursor().copy_expert(f"COPY (SELECT content_ptr_id, {COLUMNS} FROM container_manifest) TO STDOUT (FORMAT binary)", out)
+        with contextlib.closing(plain.connect()) as conn, open(rows, "rb") as source:
+            cur = conn.cursor()
+            cur.execute(f"CREATE TABLE bench_prepared AS SELECT content_ptr_id, {COLUMNS}, NULL::uuid AS artifact_id"
+                        " FROM container_manifest WITH NO DATA")
+            cur.copy_expert(f"COPY bench_prepared (content_ptr_id, {COLUMNS}) FROM STDIN (FORMAT binary)", source)
+            cur.execute("UPDATE bench_prepared p SET artifact_id = c.artifact_id FROM core_contentartifact c"
+                        " WHERE c.content_id = p.content_ptr_id")
+            cur.execute("CREATE UNIQUE INDEX ON bench_prepared (content_ptr_id)")
+        rows.unlink()
+        migrated.drop()
+        with contextlib.closing(plain.connect()) as conn:
+            conn.cursor().execute("VACUUM (FULL, ANALYZE) bench_prepared")
+            conn.cursor().execute("VACUUM (ANALYZE)")
+        self.template = plain
+
+    def fresh(self):
+        """A clone, flushed and read into memory, so that no round pays for another."""
+        db = self.template.clone()
+        self.cluster.admin("CHECKPOINT")
+        with contextlib.closing(db.connect()) as conn:
+            cur = conn.cursor()
+            for table in ("container_manifest", "core_contentartifact", "core_artifact", "bench_prepared"):
+                cur.execute(f"SELECT count(t.*::text) FROM {table} t")
+        return db
+
+    def tool(self, db, settings=None):
+        self.runs += 1
+        return cli.Plmaint(self.directory / f"tool{self.runs}", db.conninfo(), self.media, settings=settings)
+
+    def w(self):
+        db = self.fresh()
+        with measure.Timed(self.cluster) as t, contextlib.closing(db.connect(autocommit=False)) as conn:
+            cur = conn.cursor()
+            for statement in W:
+                cur.execute(statement)
+            conn.commit()
+        db.drop()
+        return t
+
+    def plmaint(self, settings=None):
+        """One whole run; t.steps has the seconds of each step; the second run is measured too."""
+        db = self.fresh()
+        tool = self.tool(db, settings)
+        with measure.Timed(self.cluster) as t:
+            result = tool.run("pre-migrate", "run")
+        assert result.code == 0, result
+        t.steps = {e["label"]: e["seconds"] for e in result.of("step.end")}
+        # What W does too: the vacuum that follows is told apart.
+        t.vacuum = t.steps["pulp-manifests-vacuum"]
+        with measure.Timed(self.cluster) as t.second:
+            again = tool.run("pre-migrate", "run")
+        assert again.code == 0 and not again.one("run.end").get("rows"), again
+        db.drop()
+        return t
+
+
+def run(n, rounds, out):
+    with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as directory:
+        bench = Bench(n, directory)
+        try:
+            bench.prepare()
+            out(f"\n## Migration of {n} manifests, level {LEVEL}, no services online, {rounds} rounds, interleaved, medians\n")
+            ws, ps = [], []
+            for _ in range(rounds):
+                ws.append(bench.w())
+                ps.append(bench.plmaint())
+            report(n, ws, ps, out)
+        finally:
+            bench.close()
+
+
+def report(n, ws, ps, out):
+    med = measure.median
+    w = med([t.wall for t in ws])
+    whole = med([t.wall for t in ps])
+    lean = med([t.wall - t.vacuum for t in ps])
+    fill = med([t.steps["pulp-manifests-fill"] for t in ps])
+    detach = med([t.steps["pulp-manifests-detach"] for t in ps])
+    out("| what | wall s | x W | rows/s | client CPU s | server CPU s |")
+    out("|---|---|---|---|---|---|")
+    out(f"| W: three statements, prepared rows | {w:.2f} | 1.00 | {n / w:.0f} | | {med([t.server for t in ws]):.2f} |")
+    client, server = med([t.client for t in ps]), med([t.server for t in ps])
+    out(f"| plmaint, everything but the vacuum afterwards | {lean:.2f} | **{lean / w:.2f}** | {n / lean:.0f} | | |")
+    out(f"| of it fill | {fill:.2f} | {fill / w:.2f} | {n / fill:.0f} | | |")
+    out(f"| of it detach | {detach:.2f} | {detach / w:.2f} | {n / detach:.0f} | | |")
+    out(f"| plmaint with the vacuum | {whole:.2f} | {whole / w:.2f} | {n / whole:.0f} | {client:.2f} | {server:.2f} |")
+    out(f"| second run | {med([t.second.wall for t in ps]):.3f} | | | | |")
+    out(f"\nAll rounds, wall s: W {' '.join(f'{t.wall:.2f}' for t in ws)}; plmaint without vacuum"
+        f" {' '.join(f'{t.wall - t.vacuum:.2f}' for t in ps)}.")

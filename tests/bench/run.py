@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""make bench: figures with their peers in the same run, as a table in build/bench/.
+
+ONLY=migrate|memory|upstream|classify chooses; ROWS and ROUNDS change the size (100000 and 5).
+"""
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[1]))
+sys.dont_write_bytecode = True
+
+from bench import classify, measure, memory, migrate, upstream  # noqa: E402
+
+PARTS = {
+    "migrate": migrate.run,
+    "memory": memory.run,
+    "upstream": upstream.run,
+    "classify": classify.run,
+}
+
+
+def main():
+    only = os.environ.get("ONLY")
+    if only and only not in PARTS:
+        sys.exit(f"ONLY={only} is not one of {', '.join(PARTS)}")
+    rows, rounds = int(os.environ.get("ROWS", "100000")), int(os.environ.get("ROUNDS", "5"))
+    folder = HERE.parents[2] / "build" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{only or 'all'}.md"
+    with open(path, "w", encoding="utf-8") as report:
+
+        def out(line):
+            print(line, flush=True)
+            print(line, file=report, flush=True)
+
+        with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as directory:
+            middle, worst = measure.fsync_ms(directory)
+        out(f"Machine: {os.cpu_count()} cores; the same computation ten times differs by {100 * measure.noise():.0f} %;"
+            f" a small write with fsync takes {middle:.2f} ms, at worst {worst:.1f} ms.")
+        for name, part in PARTS.items():
+            if not only or only == name:
+                part(rows, rounds, out)
+        out(f"\nMachine afterwards: {100 * measure.noise():.0f} %.")
+    print(f"\nwritten to {path}")
+
+
+if __name__ == "__main__":
+    main()
