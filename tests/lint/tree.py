@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of the tree that no compiler knows: licence lines, forbidden calls, the length of files, and
+that lists, files and tests name the same things.
+
+Each function takes {path: text} and yields a sentence for each violation.
+"""
+
+import re
+
+LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"
+# What has no place for such a line, or is data that a program reads to its first byte.
+WITHOUT_LICENCE = re.compile(
+    r"^LICENSE$|^tests/golden/.*\.txt$|^tests/fuzz/corpus/|\.tsv$|\.json$|\.trace$"
+)
+# Each has a sister that reports an error or knows the size of its buffer.
+FORBIDDEN = re.compile(
+    r"\b(system|popen|strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof|alloca)\s*\("
+)
+LONGEST = 600  # lines; longer files hold more than one idea
+LONGEST_TEST = 700  # a table of cases may go on for a while
+LEFT_OPEN = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+STRINGS = re.compile(r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/', re.S)
+# A tenth of a second paces a loop; longer ones hope that something has happened meanwhile.
+SLEEP = re.compile(r"(?<![\w.])(?:time\.)?sleep\s*\(\s*(?!0?\.[01]\d*\s*\))[\d.]+\s*\)")
+
+
+def licences(files):
+    for path, text in sorted(files.items()):
+        if text and not WITHOUT_LICENCE.search(path) and LICENCE not in "\n".join(text.split("\n", 4)[:4]):
+            yield f"{path}: no line with {LICENCE}"
+
+
+def _bare(text):
+    """C without strings and comments; the number of lines stays."""
+    return STRINGS.sub(lambda m: "\n" * m[0].count("\n"), text)
+
+
+def forbidden_calls(files):
+    for path, text in sorted(files.items()):
+        if path.endswith((".c", ".h")):
+            bare = _bare(text)
+            for match in FORBIDDEN.finditer(bare):
+                line = bare.count("\n", 0, match.start()) + 1
+                yield f"{path}:{line}: {match[1]}() has a better sister"
+
+
+def lengths(files):
+    for path, text in sorted(files.items()):
+        most = LONGEST_TEST if path.startswith("tests/") else LONGEST
+        if path.endswith((".c", ".h", ".py", ".sh")) and text.count("\n") > most:
+            yield f"{path}: {text.count(chr(10))} lines; one file, one idea, at most {most}"
+
+
+def left_open(files):
+    for path, text in sorted(files.items()):
+        if path.startswith(("tests/lint/", "tests/fuzz/corpus/", "tests/test_harness")):
+            continue
+        for match in LEFT_OPEN.finditer(text):
+            yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[1]}: do it or say it in prose"
+
+
+def sleeping_tests(files):
+    for path, text in sorted(files.items()):
+        if path.startswith("tests/") and path.endswith(".py") and "/lint/" not in path:
+            for match in SLEEP.finditer(text):
+                line = text.count("\n", 0, match.start()) + 1
+                yield f"{path}:{line}: {match[0]}: wait for the event, with a deadline"
+
+
+def catalogue(files):
+    """A line of a list is a file with that struct, and some test names its label."""
+    told = "\n".join(t for p, t in files.items() if p.startswith("tests/") and "/golden/" not in p)
+    for folder, kind in (("checks", "check"), ("procedures", "procedure"), ("commands", "command")):
+        listed = re.findall(rf"^{kind.upper()}\((\w+)\)", files[f"{folder}/{folder}.def"], re.M)
+        defined = {}
+        for path, text in files.items():
+            if path.startswith(f"{folder}/") and path.endswith(".c"):
+                for name in re.findall(rf"^const struct {kind} {kind}_(\w+) = {{", text, re.M):
+                    defined[name] = path
+        for name in listed:
+            if name not in defined:
+                yield f"{folder}/{folder}.def: {name} is listed and no file defines {kind}_{name}"
+            elif defined[name] != f"{folder}/{name}.c":
+                yield f"{defined[name]}: defines {kind}_{name}, which belongs into {folder}/{name}.c"
+            label = name.replace("_", "-")
+            if not re.search(rf"\b({re.escape(label)}|{re.escape(name)})\b", told):
+                yield f"{folder}/{name}.c: no test names {label}"
+        for name, path in sorted(defined.items()):
+            if name not in listed:
+                yield f"{path}: {kind}_{name} is not listed in {folder}/{folder}.def"
+
+
+RULES = (licences, forbidden_calls, lengths, left_open, sleeping_tests, catalogue)
+
+
+def check(files):
+    for rule in RULES:
+        yield from rule(files)
