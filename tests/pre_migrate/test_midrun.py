@@ -10,102 +10,108 @@ import subprocess
 import pytest
 
 from harness import after
+from harness.brake import Brake
 from harness.cli import Plmaint
 from harness.need import need
 from harness.process import wait_until
 from harness.pulpdata import Site
 
 FILL = "pulp-manifests-fill"
+ROWS = 600
 pytestmark = pytest.mark.slow
 
 
+class Slow:
+    """A run that has begun its work, and does not end before `fast`."""
+
+    def __init__(self, site, plmaint, brake):
+        self.site, self.plmaint, self.brake = site, plmaint, brake
+        self.running = plmaint.start("pre-migrate", "run")
+        wait_until(lambda: after.pending(site) < ROWS, 60, "it works")
+
+    def wait(self):
+        """Until it ends of itself."""
+        return self.running.wait()
+
+    def fast(self):
+        """What is left, at full speed."""
+        self.brake.let_go()
+        return self.running.wait()
+
+    def finish(self):
+        """The rerun ends as if nothing had been."""
+        self.brake.let_go()
+        ran = self.plmaint.run("pre-migrate", "run", code=0)
+        assert after.pending(self.site) == 0 and after.with_nothing(self.site) == set()
+        return ran
+
+
 @pytest.fixture
-def slow_run(site, plmaint):
-    """A run of some seconds that has begun its work."""
-    site.bulk_images(600, repos=1, own_config=False)
-    plmaint.configure({"pre-migrate.batch_rows": "20", "pre-migrate.duty": "0.2"})
-
-    def start(*more):
-        running = plmaint.start("pre-migrate", "run", *more)
-        wait_until(lambda: after.pending(site) < 560, 30, "it works")
-        return running
-
-    return start
+def slow(site, pg_db, plmaint):
+    site.bulk_images(ROWS, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.batch_rows": "10"})
+    return Slow(site, plmaint, Brake(pg_db))
 
 
-def finish(site, plmaint, code=0):
-    """The rerun ends as if nothing had been."""
-    plmaint.configure({"pre-migrate.duty": "1.0"})
-    ran = plmaint.run("pre-migrate", "run", code=code)
-    assert after.pending(site) == 0 and after.with_nothing(site) == set()
-    return ran
-
-
-def test_migration_of_pulp_stops_the_run(site, plmaint, slow_run):
-    running = slow_run()
+def test_migration_of_pulp_stops_the_run(site, slow):
     site.sql(
         "INSERT INTO django_migrations (app, name, applied) VALUES ('container', '0044_add_domain', now())"
     )
-    ran = running.wait()
+    ran = slow.wait()
     assert ran.code == 75, str(ran)
     end = ran.one("step.end", label=FILL)
     assert "migrate" in end["message"] and "again" in end["hint"]
     assert after.with_nothing(site) == set()
     assert not ran.of("step.end", label="pulp-manifests-detach"), "nothing is done after it"
     site.sql("DELETE FROM django_migrations WHERE name = '0044_add_domain'")
-    finish(site, plmaint)
+    slow.finish()
 
 
-def test_column_that_disappears_stops_the_run(site, plmaint, slow_run):
-    running = slow_run()
+def test_column_that_disappears_stops_the_run(site, slow):
     site.sql("ALTER TABLE container_manifest RENAME COLUMN os TO os_gone")
-    ran = running.wait()
+    ran = slow.wait()
     assert ran.code == 75, str(ran)
     assert "migrate" in ran.one("step.end", label=FILL)["message"]
     assert "os_gone" not in ran.err
     site.sql("ALTER TABLE container_manifest RENAME COLUMN os_gone TO os")
-    finish(site, plmaint)
+    slow.finish()
 
 
-def test_column_that_becomes_wider_does_no_harm(site, plmaint, slow_run):
+def test_column_that_becomes_wider_does_no_harm(site, slow):
     """Migration 0045 of pulp_container changes a type below prepared statements."""
-    running = slow_run()
     site.sql("ALTER TABLE container_manifest ALTER COLUMN compressed_image_size TYPE bigint")
-    ran = running.wait()
+    ran = slow.fast()
     assert ran.code in (0, 75), ran
-    finish(site, plmaint)
+    slow.finish()
 
 
-def test_restarted_postgresql_is_found_again(cluster, site, pg_db, plmaint, slow_run):
-    running = slow_run()
+def test_restarted_postgresql_is_found_again(cluster, site, pg_db, slow):
     site.conn.close()
     cluster.restart()
     site.conn = pg_db.connect(autocommit=False)
-    ran = running.wait()
+    ran = slow.fast()
     assert ran.code == 0, str(ran)
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
-def test_crashed_postgresql_is_found_again(cluster, site, pg_db, plmaint, slow_run):
-    running = slow_run()
+def test_crashed_postgresql_is_found_again(cluster, site, pg_db, slow):
     site.conn.close()
     cluster.kill9()
     cluster.start()
     site.conn = pg_db.connect(autocommit=False)
-    ran = running.wait()
+    ran = slow.fast()
     assert ran.code == 0, str(ran)
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
-def test_killed_sessions_are_made_anew(site, pg_db, slow_run):
-    running = slow_run()
+def test_killed_sessions_are_made_anew(site, slow):
     for _ in range(3):
         site.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%%:w%%'"
         )
         left = after.pending(site)
         wait_until(lambda: after.pending(site) < left - 20, 30, "it goes on")
-    ran = running.wait()
+    ran = slow.fast()
     assert ran.code == 0, str(ran)
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 

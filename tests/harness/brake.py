@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a run slow on any machine alike: the database sleeps at each row that is written.
+
+What a test does in the middle of a run must meet the run in its middle, whatever the machine can
+do. A share of time (pre-migrate.duty) cannot promise that: it slows a fast machine least.
+"""
+
+# A function of its own snapshot: who lets go is seen at the next row.
+SQL = """
+CREATE SCHEMA brake;
+CREATE TABLE brake.rate AS SELECT {seconds:f}::float8 AS seconds;
+CREATE FUNCTION brake.hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM pg_sleep(seconds) FROM brake.rate WHERE seconds > 0;
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+    RETURN NEW;
+END $$;
+"""
+TRIGGER = (
+    "CREATE TRIGGER brake BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION brake.hold();"
+)
+FILL = ("UPDATE", "container_manifest")
+DETACH = ("DELETE", "core_contentartifact")
+
+
+class Brake:
+    """On from the beginning. Each row takes so many seconds longer until it is let go: a run of
+    some hundred rows lasts long enough that it cannot end before it is let go.
+    """
+
+    def __init__(self, db, seconds=0.05, on=(FILL,)):
+        self.db = db
+        triggers = [TRIGGER.format(event=event, table=table) for event, table in on]
+        db.query(SQL.format(seconds=seconds) + "".join(triggers), user="postgres")
+
+    def let_go(self):
+        """From the next row on it is fast."""
+        self.db.query("UPDATE brake.rate SET seconds = 0", user="postgres")
