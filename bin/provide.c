@@ -171,7 +171,9 @@ bool provide(struct session *s, unsigned needs, bool writes, struct err *err)
 		p->actor = (struct actor){ .look = &p->probe,
 					   .reporter = s->reporter,
 					   .run_id = s->run_id,
-					   .verbose = s->verbose };
+					   .verbose = s->verbose,
+					   .began = clock_wall(),
+					   .began_monotonic = clock_monotonic() };
 		p->probe.config = s->config;
 		p->probe.memo = &p->memo;
 		s->actor = &p->actor;

@@ -8,6 +8,7 @@
 
 #include "checks/checks.h"
 #include "commands/commands.h"
+#include "lib/core/clock.h"
 #include "procedures/manifest_job.h"
 #include "procedures/procedures.h"
 
@@ -22,6 +23,12 @@ static const struct opt run_table[] = {
 	  "fill only; `pre-migrate detach` drops the artifact links later", 0, 0, NULL },
 	OPTS_END
 };
+
+static bool check_times(const void *options, struct err *err)
+{
+	return manifest_params_check(&((const struct run_options *)options)->common, clock_wall(),
+				     err);
+}
 
 static void bind_common(const void *options, void *params)
 {
@@ -109,10 +116,12 @@ static const struct action actions[] = {
 	  .explain =
 		  "Works in small batches; can be killed at any time and run again; two programs on one database share the work. "
 		  "Every manifest is verified against its digest before anything is written. Rows that cannot be had are set aside "
-		  "with their reason, the rest goes on. Exit 78: done, with quarantined or partial rows to look at; 75: stopped "
-		  "early, run it again.",
+		  "with their reason, the rest goes on. With --window it waits while the window is closed and goes on by itself. "
+		  "Exit 78: done, with quarantined or partial rows to look at; 75: stopped early (--deadline, --max-duration, "
+		  "rows that were locked), run it again.",
 	  .options = run_table,
 	  .options_size = sizeof(struct run_options),
+	  .validate = check_times,
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES,
 	  .scenario = run_steps },
@@ -137,6 +146,7 @@ static const struct action actions[] = {
 		  "Ends what `run --keep-links` left, or what a run could not detach because Redis, a standby or a task was in the way.",
 	  .options = run_table,
 	  .options_size = sizeof(struct run_options),
+	  .validate = check_times,
 	  .needs = NEED_DB | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES,
 	  .scenario = detach_steps },
@@ -154,6 +164,7 @@ static const struct action actions[] = {
 		  "pulpcore 3.91 or later starts for the first time.",
 	  .options = run_table,
 	  .options_size = sizeof(struct run_options),
+	  .validate = check_times,
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES,
 	  .scenario = recover_steps },

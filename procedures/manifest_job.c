@@ -7,7 +7,8 @@
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/json.h"
-#include <signal.h>
+#include "lib/pace/wall.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,39 @@ static void write_options(struct manifest_job *j)
 		 j->pending.refill ? "true" : "false", j->repository_id);
 }
 
+static bool read_schedule(const struct config *c, const struct manifest_params *p, double began,
+			  double began_monotonic, struct schedule *ret, struct err *err)
+{
+	const char *window = p->window ? p->window : config_get(c, "pre-migrate.window");
+	double most = p->max_duration;
+
+	*ret = (struct schedule){ .deadline = INFINITY, .end = INFINITY };
+	if (window && !calendar_parse(window, &ret->windows, err))
+		return p->window ? false : err_wrap(err, "pre-migrate.window");
+	if ((window || p->deadline) && !clock_zone(err))
+		return false;
+	/* From the program's begin on: a later step must not take 06:00 for tomorrow's. */
+	if (p->deadline && !wall_parse(p->deadline, began, &ret->deadline, err))
+		return err_wrap(err, "--deadline");
+	if (most <= 0 && config_get(c, "pre-migrate.max_duration") &&
+	    !config_seconds(c, "pre-migrate.max_duration", &most, err))
+		return false;
+	if (most > 0)
+		ret->end = began_monotonic + most;
+	return true;
+}
+
+bool manifest_params_check(const struct manifest_params *p, double now, struct err *err)
+{
+	struct calendar windows;
+	double deadline;
+
+	if (p->window && !calendar_parse(p->window, &windows, err))
+		return err_wrap(err, "--window");
+	return !p->deadline || wall_parse(p->deadline, now, &deadline, err) ||
+	       err_wrap(err, "--deadline");
+}
+
 static bool read_config(struct manifest_job *j, const struct config *c, struct err *err)
 {
 	struct batch_setup *s = &j->setup;
@@ -160,6 +194,8 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	memo_forget(a->look->memo);
 	*j = (struct manifest_job){ .actor = a, .pending = { .refill = p->refill != 0 } };
 	if (!read_config(j, a->look->config, err) ||
+	    !read_schedule(a->look->config, p, a->began, a->began_monotonic, &j->setup.schedule,
+			   err) ||
 	    !connect_session(j, control_name, &j->control, err))
 		return false;
 	if (!pulp_schema_probe(j->control, !p->dry_run, p->assume_schema != 0, &j->schema, err) ||
@@ -195,6 +231,31 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 			    "One worker runs, and what it learns is kept in the state directory only. GRANT CREATE ON "
 			    "DATABASE to the owner of Pulp's tables lets several workers share a run."));
 	return true;
+}
+
+/* The step's status when it must end: by an operator's wish, or early. */
+static int exit_of_stop(void)
+{
+	return stop_signal() ? exit_of_signal(stop_signal()) : EXIT_STOPPED_EARLY;
+}
+
+bool manifest_job_wait(struct manifest_job *j, const char *label, struct outcome *out)
+{
+	char why[128];
+	struct pg *db;
+	struct err ignored;
+
+	if (batch_hold(&j->setup, label, why, sizeof(why)) == SCHEDULE_GO) {
+		/* The server may have been restarted meanwhile. */
+		if (j->ledger.shared && !pg_exec(j->control, "SELECT 1", &ignored) &&
+		    connect_session(j, control_name, &db, &ignored))
+			replace_control(j, db);
+		return true;
+	}
+	outcome_set(out, RESULT_WARNING, "nothing was begun: %s", why);
+	outcome_hint(out, "The same command goes on from here.");
+	out->exit = exit_of_stop();
+	return false;
 }
 
 bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struct batch_result *ret,
@@ -291,11 +352,11 @@ void manifest_job_report(const struct batch_result *res, const char *verb, bool 
 			out,
 			"`plmaint pre-migrate quarantine list` shows each with its reason and repositories.");
 	if (res->stopped) {
-		out->exit = stop_signal() == SIGINT ? EXIT_SIGINT
-			    : stop_signal()	    ? EXIT_SIGTERM
-						    : EXIT_STOPPED_EARLY;
-		outcome_hint(out,
-			     "Stopped with its state saved; the same command goes on from here.");
+		out->exit = exit_of_stop();
+		outcome_hint(
+			out,
+			"Stopped with its state saved%s%s; the same command goes on from here.",
+			res->why[0] ? ", since " : "", res->why);
 	} else if (res->skipped > 0) {
 		out->exit = EXIT_STOPPED_EARLY;
 		outcome_hint(

@@ -16,6 +16,8 @@ struct manifest_params {
 	int dry_run, refill, assume_schema;
 	char *repository; /* name, or NULL */
 	long max_rows;
+	char *window, *deadline; /* as written, or NULL */
+	double max_duration;	 /* seconds; 0: as the configuration says */
 };
 extern const struct opt manifest_params_table[];
 /* The same rows for a command's struct that holds a manifest_params as member `common`. */
@@ -44,6 +46,25 @@ extern const struct opt manifest_params_table[];
 		  "N",	      "stop after so many rows",                                         \
 		  0,	      1000000000,                                                        \
 		  NULL },                                                                        \
+		{ "window", 0,                                                                   \
+		  OPT_TEXT, offsetof(type, common.window),                                       \
+		  "TIMES",  "work only then, by the host's clock: 22:00-05:00",                  \
+		  0,	    0,                                                                   \
+		  NULL },                                                                        \
+		{ "deadline", 0,                                                                 \
+		  OPT_TEXT,   offsetof(type, common.deadline),                                   \
+		  "TIME",     "stop then with the state saved: 06:00 or RFC 3339",               \
+		  0,	      0,                                                                 \
+		  NULL },                                                                        \
+		{ "max-duration",                                                                \
+		  0,                                                                             \
+		  OPT_SECONDS,                                                                   \
+		  offsetof(type, common.max_duration),                                           \
+		  "TIME",                                                                        \
+		  "stop after so long with the state saved: 2h",                                 \
+		  0,                                                                             \
+		  0,                                                                             \
+		  NULL },                                                                        \
 	{                                                                                        \
 		"assume-schema", 0, OPT_FLAG, offsetof(type, common.assume_schema), NULL,        \
 			"work on a schema newer than this program knows, by column names", 0, 0, \
@@ -64,11 +85,16 @@ struct manifest_job {
 	char except[32];
 };
 
+/* Whether the times that the options name make sense; pure but for the time zone. */
+bool manifest_params_check(const struct manifest_params *p, double now, struct err *err) MUST_CHECK;
+
 /* storage: open the media root too.  Errors carry hints; nothing has been changed then but,
  * perhaps, an empty ledger made. */
 bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct manifest_params *p,
 		       bool storage, struct err *err) MUST_CHECK;
 void manifest_job_close(struct manifest_job *j);
+/* Waits for an open window.  False: it must not begin, and the outcome says why. */
+bool manifest_job_wait(struct manifest_job *j, const char *label, struct outcome *out) MUST_CHECK;
 /* Follows the options of the job's open run, when there is one; *followed tells whether ours were
  * others. */
 bool manifest_job_follow(struct manifest_job *j, const char *label, bool *followed,

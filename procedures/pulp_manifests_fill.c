@@ -96,6 +96,10 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 	if (!manifest_job_open(&j, a, params, true, err))
 		return false;
+	if (!manifest_job_wait(&j, procedure_pulp_manifests_fill.label, out)) {
+		manifest_job_close(&j);
+		return true;
+	}
 	tell_doubts(&j);
 	const struct revisit again = { .db = j.control,
 				       .verdicts = j.except,

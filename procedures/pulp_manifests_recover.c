@@ -90,6 +90,10 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 	if (!manifest_job_open(&j, a, params, true, err))
 		return false;
+	if (!manifest_job_wait(&j, procedure_pulp_manifests_recover.label, out)) {
+		manifest_job_close(&j);
+		return true;
+	}
 	const struct revisit again = { .db = j.control,
 				       .verdicts = j.except,
 				       .schema = &j.schema,

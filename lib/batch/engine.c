@@ -225,6 +225,7 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 				run_notes_emit(r, r->setup->control);
 			next_count = now + recount;
 		}
+		run_watch_schedule(r);
 		if (stop_requested())
 			atomic_store(&r->quit, true);
 		struct timespec until;
@@ -291,7 +292,8 @@ static void work_phase(struct run *r, bool coordinator)
 
 static bool leave(const struct run *r)
 {
-	return r->failed || atomic_load(&r->quit) || atomic_load(&r->spent) || stop_requested();
+	return r->failed || (atomic_load(&r->quit) && !r->held) || atomic_load(&r->spent) ||
+	       stop_requested();
 }
 
 /* After the workers left a phase with no range open: sweep again, go on, or end.  *over: the run
@@ -341,6 +343,8 @@ static bool turn(struct run *r, struct state *s, bool *over, struct err *err)
 	char id[24], phase[12];
 	int64_t rows;
 
+	if (!run_hold(r))
+		return true;
 	if (!state_by_id(r->setup, r->id, s, err) || !coordinate(r, &coordinator, err))
 		return false;
 	note_sweep(r, s);

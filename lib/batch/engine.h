@@ -11,6 +11,7 @@
 #pragma once
 #include "lib/batch/leases.h"
 #include "lib/core/event.h"
+#include "lib/pace/calendar.h"
 #include "lib/pace/pace.h"
 
 /* What became of a row; set by load or by apply. */
@@ -124,6 +125,7 @@ struct batch_setup {
 	size_t memory; /* bytes for all windows together */
 	double lease;  /* seconds */
 	struct pace pace;
+	struct schedule schedule;
 	int64_t max_rows; /* 0 = all */
 	bool dry_run;	  /* everything is done and rolled back; needs a single-worker ledger */
 	bool fail_on_bad_row;
@@ -135,10 +137,18 @@ struct batch_result {
 		bytes; /* by this program, except total */
 	int64_t run;
 	double seconds;
-	bool joined;  /* somebody else had opened the run */
-	bool stopped; /* asked to stop, or max_rows reached: not finished */
-	bool nothing; /* nothing was pending */
+	bool joined;   /* somebody else had opened the run */
+	bool stopped;  /* asked to stop, max_rows reached, or the schedule's end: not finished */
+	char why[128]; /* of stopped, when the schedule ended it; else "" */
+	bool nothing;  /* nothing was pending */
 };
+
+/*
+ * Waits while the schedule's window is closed, with the control session kept, and tells so.
+ * SCHEDULE_GO; or why it must not go on, with words for it; SCHEDULE_CLOSED when a stop was asked.
+ */
+enum schedule_state batch_hold(const struct batch_setup *setup, const char *label, char *why,
+			       size_t size);
 
 /* Runs the job until its phases are done by all workers together.  Errors: ERR_STOPPED never (see
  * result), others with a hint. */

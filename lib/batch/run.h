@@ -28,6 +28,10 @@ struct run {
 	atomic_bool quit;	/* workers leave after their batch */
 	atomic_bool spent;	/* no rows are left of max_rows */
 
+	/* Main thread only. */
+	bool held;		   /* quit, but only until run_hold() says otherwise */
+	double looked, look_again; /* wall clock: between them the schedule says what it said */
+
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
 	int workers_alive;
@@ -44,6 +48,11 @@ struct run {
 bool run_plan(struct run *r, struct pg *db, int64_t *rows, struct err *err) MUST_CHECK;
 bool run_pending(const struct batch_phase *phase, const struct ledger *l, struct pg *db, bool *any,
 		 struct err *err) MUST_CHECK;
+
+/* hold.c: looks at the schedule while writers work; they leave when it says so. */
+void run_watch_schedule(struct run *r);
+/* Between phases, no writer at work: waits while a window is closed.  False: the run must end. */
+bool run_hold(struct run *r) MUST_CHECK;
 
 /* worker.c: the body of a writer thread. */
 struct worker {

@@ -4,7 +4,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static double now(clockid_t id)
 {
@@ -58,4 +61,27 @@ void clock_in_words(double seconds, char *out, size_t size)
 
 		(void)snprintf(out, size, "%ld d %02ld h", hours / 24, hours % 24);
 	}
+}
+
+bool clock_zone(struct err *err)
+{
+	const char *name = getenv("TZ"), *dir = getenv("TZDIR");
+	char path[512];
+
+	if (name && *name == ':')
+		name++;
+	if (!name || !*name || strcmp(name, "UTC") == 0 || strcmp(name, "GMT") == 0)
+		return true;
+	(void)snprintf(path, sizeof(path), "%s/%s",
+		       *name == '/' ? ""
+		       : dir	    ? dir
+				    : "/usr/share/zoneinfo",
+		       name);
+	/* "EST5EDT" and "<+01>-1" carry their rules in themselves. */
+	if (access(path, R_OK) == 0 || strchr(name, ',') ||
+	    (!strchr(name, '/') && strpbrk(name, "0123456789")))
+		return true;
+	(void)err_set(err, ERR_CONFIG, "TZ names the time zone '%s', which is not known here",
+		      name);
+	return err_hint(err, "Install tzdata, or name a zone that is below /usr/share/zoneinfo.");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* All time goes through here.  Seconds as double; monotonic for durations, wall for timestamps. */
 #pragma once
+#include "lib/core/err.h"
 #include <stddef.h>
 
 double clock_monotonic(void);
@@ -8,3 +9,7 @@ double clock_wall(void);				 /* seconds since 1970, UTC */
 void clock_rfc3339(double wall, char *out, size_t size); /* 2026-01-02T03:04:05.678Z; size >= 32 */
 /* "850 ms", "42 s", "14 min", "2 h 05 min", "3 d 04 h" */
 void clock_in_words(double seconds, char *out, size_t size);
+/* Whether the zone that TZ names is known here: libc takes UTC for one that is not, and says
+ * nothing.
+ */
+bool clock_zone(struct err *err) MUST_CHECK;

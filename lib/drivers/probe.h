@@ -48,6 +48,7 @@ struct actor {
 	const struct reporter *reporter;
 	const char *run_id; /* uuid text of this run of the program */
 	bool verbose;
+	double began, began_monotonic; /* clock_wall() and clock_monotonic() when it was made */
 };
 
 /* A read-write session for a procedure; name becomes application_name "plmaint:<run>:<name>". */

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Windows, deadlines and longest durations of a run. The clock is the host's; what it shows is
+chosen by a time zone made for the test, so that a window's edge lies seconds away.
+"""
+
+import datetime
+
+import pytest
+
+from harness import after
+
+FILL = "pulp-manifests-fill"
+SLOW = {"pre-migrate.batch_rows": "5", "pre-migrate.duty": "0.05"}
+NIGHT = "22:00-05:00"
+
+
+def zone_in_which_it_is(clock):
+    """A zone for TZ in which the wall clock shows HH:MM:SS now."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hours, minutes, seconds = map(int, clock.split(":"))
+    wanted = now.replace(hour=hours, minute=minutes, second=seconds)
+    west = int((now - wanted).total_seconds())  # POSIX counts zones westward
+    west = (west + 43200) % 86400 - 43200
+    text = f"{abs(west) // 3600:02}:{abs(west) // 60 % 60:02}:{abs(west) % 60:02}"
+    return {"TZ": f"<TST>{'-' if west < 0 else '+'}{text}"}
+
+
+def sessions(pg_db):
+    rows = pg_db.query(
+        "SELECT application_name FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name LIKE 'plmaint:%%'"
+    )
+    return sorted(name.split(":")[2] for (name,) in rows)
+
+
+def test_closed_window_is_waited_for_and_says_when_it_opens(site, pg_db, plmaint):
+    site.bulk_images(40, repos=1, own_config=False)
+    running = plmaint.start(
+        "pre-migrate", "run", "--window", NIGHT, env=zone_in_which_it_is("12:00:00")
+    )
+    wait = running.wait_for("wait", label=FILL)
+    assert wait["reason"] == "the window is closed and opens at 22:00"
+    assert 9.9 * 3600 < wait["seconds"] < 10.1 * 3600
+    assert [s for s in sessions(pg_db) if s.startswith("w")] == []
+    running.terminate()
+    ran = running.wait()
+    assert ran.code == 143, ran
+    assert after.pending(site) == 40
+
+
+def test_window_that_opens_is_used(site, plmaint):
+    site.bulk_images(40, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.window": NIGHT})
+    running = plmaint.start("pre-migrate", "run", env=zone_in_which_it_is("21:59:57"))
+    running.wait_for("wait", label=FILL)
+    ran = running.wait()
+    assert ran.code == 0, ran
+    assert after.pending(site) == 0
+
+
+def test_window_that_closes_ends_the_writers_and_keeps_the_process(site, pg_db, plmaint):
+    site.bulk_images(400, repos=1, own_config=False)
+    plmaint.configure(SLOW)
+    running = plmaint.start(
+        "pre-migrate", "run", "--window", NIGHT, env=zone_in_which_it_is("04:59:57")
+    )
+    wait = running.wait_for("wait", label=FILL)
+    assert wait["reason"] == "the window is closed and opens at 22:00"
+    left = after.pending(site)
+    assert 0 < left < 400
+    # The one for reading and the control session; nobody writes, nobody is in a transaction.
+    assert [s for s in sessions(pg_db) if s.startswith("w")] == []
+    assert "control" in sessions(pg_db)
+    assert not pg_db.query(
+        "SELECT FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%%' AND xact_start IS NOT NULL"
+    )
+    running.interrupt()
+    ran = running.wait()
+    assert ran.code == 130, ran
+    assert after.pending(site) == left
+    plmaint.configure({"pre-migrate.duty": "1.0"})
+    plmaint.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0
+
+
+def test_ends_that_are_reached_save_the_state(site, plmaint):
+    site.bulk_images(400, repos=1, own_config=False)
+    plmaint.configure(SLOW)
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    for option, value, why in (
+        ("--deadline", soon.strftime("%Y-%m-%dT%H:%M:%SZ"), "the deadline has come"),
+        ("--max-duration", "1500ms", "it has run as long as it may"),
+    ):
+        before = after.pending(site)
+        ran = plmaint.run("pre-migrate", "run", option, value, code=75)
+        assert why in ran.one("step.end", label=FILL)["hint"]
+        assert 0 < after.pending(site) < before
+    plmaint.configure({"pre-migrate.duty": "1.0"})
+    plmaint.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0
+
+
+def test_window_that_opens_too_late_is_not_waited_for(site, plmaint):
+    site.bulk_images(40, repos=1, own_config=False)
+    noon = zone_in_which_it_is("12:00:00")
+    for late in (("--deadline", "21:00"), ("--max-duration", "2h")):
+        ran = plmaint.run("pre-migrate", "run", "--window", NIGHT, *late, env=noon, code=75)
+        assert "only after the end" in ran.one("step.end", label=FILL)["message"]
+        assert ran.seconds < 30 and after.pending(site) == 40
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "hint"),
+    [
+        (("--window", "22:00-22:00"), "same minute", "22:00-05:00"),
+        (("--window", "25:00-05:00"), "HH:MM-HH:MM", "22:00-05:00"),
+        (("--window", "Mun 22:00-05:00"), "days", "Mon-Fri"),
+        (("--deadline", "2001-01-01T00:00:00Z"), "has passed", "still to come"),
+        (("--deadline", "soon"), "not a time", "06:00"),
+        (("--max-duration", "long"), "not a duration", "2h"),
+    ],
+)
+def test_impossible_times_are_refused_before_anything(plmaint, given, words, hint):
+    ran = plmaint.run("pre-migrate", "run", *given, code=2)
+    assert words in ran.one("error")["message"] and hint in ran.one("error")["hint"]
+    assert given[0] in ran.one("error")["message"]
+
+
+def test_impossible_window_of_the_configuration(site, plmaint):
+    site.bulk_images(1, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.window": "nights"})
+    ran = plmaint.run("pre-migrate", "run", code=2)
+    assert "pre-migrate.window" in ran.one("step.end", label=FILL)["message"]
+
+
+def test_unknown_time_zone(site, plmaint):
+    site.bulk_images(1, repos=1, own_config=False)
+    ran = plmaint.run(
+        "pre-migrate", "run", "--window", NIGHT, env={"TZ": "Europe/Atlantis"}, code=2
+    )
+    end = ran.one("step.end", label=FILL)
+    assert "Europe/Atlantis" in end["message"] and "tzdata" in end["hint"]
+    assert after.pending(site) == 1
+
+
+def test_waiting_survives_a_server_that_restarts(site, cluster, plmaint):
+    site.bulk_images(40, repos=1, own_config=False)
+    running = plmaint.start(
+        "pre-migrate", "run", "--window", NIGHT, env=zone_in_which_it_is("21:59:54")
+    )
+    running.wait_for("wait", label=FILL)
+    cluster.restart()
+    ran = running.wait()
+    assert ran.code == 0, ran
