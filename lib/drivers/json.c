@@ -113,6 +113,14 @@ const char *json_text(const struct json *v)
 	return is(v, json_type_string) ? json_object_get_string(object(v)) : NULL;
 }
 
+bool json_real(const struct json *v, double *ret)
+{
+	if (!is(v, json_type_int) && !is(v, json_type_double))
+		return false;
+	*ret = json_object_get_double(object(v));
+	return true;
+}
+
 bool json_long(const struct json *v, long *ret)
 {
 	if (!is(v, json_type_int))

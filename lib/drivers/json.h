@@ -13,8 +13,9 @@ bool json_parse(const char *text, size_t len, struct json **ret,
 void json_free(struct json *root);
 /* Borrowed; NULL when absent or not an object.  path: "default.HOST" walks objects by dots. */
 const struct json *json_get(const struct json *v, const char *path);
-const char *json_text(const struct json *v);	 /* NULL unless a string */
-bool json_long(const struct json *v, long *ret); /* false unless an integer */
+const char *json_text(const struct json *v);	   /* NULL unless a string */
+bool json_long(const struct json *v, long *ret);   /* false unless an integer */
+bool json_real(const struct json *v, double *ret); /* false unless a number */
 bool json_bool(const struct json *v, bool *ret);
 bool json_is_null(const struct json *v);
 size_t json_count(const struct json *v); /* array length or number of members; else 0 */
