@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char ddl[] =
+/* What each format adds to the one before it. */
+static const char *const ddl[LEDGER_FORMAT] = {
 #include "lib/batch/ledger.sql.h"
-	;
+	,
+#include "lib/batch/control.sql.h"
+};
 
 /* Two programs that start at once must not both create: one transaction lock, number of our own. */
 static const char create_lock[] = "SELECT pg_advisory_xact_lock(1886219636, 1)";
@@ -33,14 +36,20 @@ bool ledger_query(const struct ledger *l, struct pg *db, const char *sql,
 	return pg_query(db, text, params, n, ret, err);
 }
 
-bool ledger_exists(struct pg *db, bool *ret_exists, struct err *err)
+bool ledger_has(struct pg *db, const char *table, bool *ret, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
-	if (!pg_query(db, "SELECT to_regclass('plmaint.meta') IS NOT NULL", NULL, 0, &r, err))
+	if (!pg_query(db, "SELECT to_regclass('plmaint.' || $1) IS NOT NULL",
+		      (struct pg_param[]){ PG_P_TEXT(table) }, 1, &r, err))
 		return false;
-	*ret_exists = pg_bool(r, 0, 0);
+	*ret = pg_bool(r, 0, 0);
 	return true;
+}
+
+bool ledger_exists(struct pg *db, bool *ret_exists, struct err *err)
+{
+	return ledger_has(db, "meta", ret_exists, err);
 }
 
 bool ledger_drop(struct pg *db, struct err *err)
@@ -53,9 +62,20 @@ bool ledger_drop(struct pg *db, struct err *err)
 	"(SELECT system_identifier::text FROM pg_control_system())," \
 	" (SELECT oid::text FROM pg_database WHERE datname = current_database())"
 
+/* The tables that a ledger of this format lacks; 0: all. */
+static bool add_tables(const struct ledger *l, struct pg *db, int64_t format, struct err *err)
+{
+	for (; format < LEDGER_FORMAT; format++) {
+		AUTO_FREE char *text = ledger_sql(l, ddl[format]);
+
+		if (!pg_exec(db, text, err))
+			return false;
+	}
+	return true;
+}
+
 static bool create_tables(const struct ledger *l, struct pg *db, struct err *err)
 {
-	AUTO_FREE char *text = ledger_sql(l, ddl);
 	AUTO_FREE char *meta = ledger_sql(
 		l, "INSERT INTO @.meta (format, classifier, system_identifier, database_oid)"
 		   " SELECT $1::int, $2::int, " IDENTITY);
@@ -63,20 +83,22 @@ static bool create_tables(const struct ledger *l, struct pg *db, struct err *err
 
 	snprintf(format, sizeof(format), "%d", LEDGER_FORMAT);
 	snprintf(classifier, sizeof(classifier), "%d", LEDGER_CLASSIFIER);
-	return pg_exec(db, text, err) &&
+	return add_tables(l, db, 0, err) &&
 	       pg_query(db, meta, (struct pg_param[]){ PG_P_TEXT(format), PG_P_TEXT(classifier) },
 			2, NULL, err);
 }
 
-/* Gives all to the owner of Pulp's tables; quote_ident keeps a role's name a name. */
+/* Gives all to the owner of Pulp's tables, NULL: to the schema's; quote_ident keeps a role's name a
+ * name. */
 static bool give_to_owner(struct pg *db, const char *owner, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
 	if (!pg_query(
 		    db,
-		    "SELECT format('ALTER SCHEMA plmaint OWNER TO %I', $1::text)"
-		    " UNION ALL SELECT format('ALTER TABLE plmaint.%I OWNER TO %I', relname, $1::text) FROM pg_class"
+		    "WITH o AS (SELECT coalesce($1::text, pg_get_userbyid(nspowner)) AS name FROM pg_namespace"
+		    " WHERE nspname = 'plmaint') SELECT format('ALTER SCHEMA plmaint OWNER TO %I', name) FROM o"
+		    " UNION ALL SELECT format('ALTER TABLE plmaint.%I OWNER TO %I', relname, name) FROM pg_class, o"
 		    " WHERE relnamespace = 'plmaint'::regnamespace AND relkind = 'r'",
 		    (struct pg_param[]){ PG_P_TEXT(owner) }, 1, &r, err))
 		return false;
@@ -101,6 +123,23 @@ static bool create_shared(struct ledger *l, struct pg *db, const char *owner, st
 		return true;
 	(void)!pg_exec(db, "ROLLBACK", &undo);
 	return false;
+}
+
+/* In place, with what it remembers; two programs that meet here do it once. */
+static bool upgrade(const struct ledger *l, struct pg *db, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	AUTO_FREE char *set = xasprintf("UPDATE @.meta SET format = %d", LEDGER_FORMAT);
+	struct err undo;
+
+	if (pg_exec(db, "BEGIN", err) && pg_exec(db, create_lock, err) &&
+	    ledger_query(l, db, "SELECT format FROM @.meta", NULL, 0, &r, err) &&
+	    add_tables(l, db, pg_rows_count(r) == 1 ? pg_int(r, 0, 0) : LEDGER_FORMAT, err) &&
+	    give_to_owner(db, NULL, err) && ledger_query(l, db, set, NULL, 0, NULL, err) &&
+	    pg_exec(db, "COMMIT", err))
+		return true;
+	(void)!pg_exec(db, "ROLLBACK", &undo);
+	return err_wrap(err, "while bringing the ledger to format %d", LEDGER_FORMAT);
 }
 
 /*
@@ -131,6 +170,12 @@ static bool adopt(const struct ledger *l, struct pg *db, struct err *err)
 		       err_hint(
 			       err,
 			       "Use that newer plmaint, or drop the ledger with `plmaint pre-migrate reset`.");
+	if (pg_int(r, 0, 0) < 1)
+		return err_set(err, ERR_UNSUPPORTED, "the ledger in schema plmaint has format %d",
+			       (int)pg_int(r, 0, 0)),
+		       err_hint(err, "Drop it with `plmaint pre-migrate reset`.");
+	if (pg_int(r, 0, 0) < LEDGER_FORMAT && !upgrade(l, db, err))
+		return false;
 	if (pg_bool(r, 0, 2) && pg_int(r, 0, 1) == LEDGER_CLASSIFIER)
 		return true;
 	snprintf(format, sizeof(format), "%d", LEDGER_FORMAT);
@@ -138,7 +183,8 @@ static bool adopt(const struct ledger *l, struct pg *db, struct err *err)
 	return (pg_bool(r, 0, 2) ||
 		ledger_query(
 			l, db,
-			"UPDATE @.run SET state = 'retired', ended = clock_timestamp() WHERE state = 'open'",
+			"WITH k AS (DELETE FROM @.knob), p AS (DELETE FROM @.program)"
+			" UPDATE @.run SET state = 'retired', ended = clock_timestamp() WHERE state = 'open'",
 			NULL, 0, NULL, err)) &&
 	       (pg_int(r, 0, 1) == LEDGER_CLASSIFIER ||
 		ledger_query(
@@ -150,6 +196,22 @@ static bool adopt(const struct ledger *l, struct pg *db, struct err *err)
 			    " (system_identifier, database_oid) = (SELECT " IDENTITY ")",
 			    (struct pg_param[]){ PG_P_TEXT(format), PG_P_TEXT(classifier) }, 2,
 			    NULL, err);
+}
+
+bool ledger_join(struct pg *db, struct ledger *ret, struct err *err)
+{
+	struct ledger l = { .schema = "plmaint", .shared = true };
+	bool exists;
+
+	if (!ledger_exists(db, &exists, err))
+		return false;
+	if (!exists)
+		return err_set(err, ERR_NOT_FOUND, "there is no ledger in this database"),
+		       err_hint(err, "`plmaint pre-migrate run` makes it.");
+	if (!adopt(&l, db, err))
+		return false;
+	*ret = l;
+	return true;
 }
 
 static bool open_single(struct ledger *l, struct pg *db, struct err *err)

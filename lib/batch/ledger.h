@@ -8,7 +8,7 @@
 #include "lib/drivers/pg.h"
 
 enum {
-	LEDGER_FORMAT = 1,
+	LEDGER_FORMAT = 2, /* layout; ledger.c has the statements that lead to each */
 	LEDGER_CLASSIFIER =
 		1 /* raise when classification changes: "examined" marks are then void */
 };
@@ -28,6 +28,11 @@ struct ledger {
  */
 bool ledger_open(struct pg *db, const char *owner, bool force_single, struct ledger *ret,
 		 struct err *err) MUST_CHECK;
+/* Opens the shared ledger that is there, whoever's owner it has; a table that an older program did
+ * not make is made.  ERR_NOT_FOUND when there is none. */
+bool ledger_join(struct pg *db, struct ledger *ret, struct err *err) MUST_CHECK;
+/* Looks only, at one table of it: a ledger of an older program may lack it. */
+bool ledger_has(struct pg *db, const char *table, bool *ret, struct err *err) MUST_CHECK;
 /* Looks only: *ret_exists tells whether there is a shared ledger to read. */
 bool ledger_exists(struct pg *db, bool *ret_exists, struct err *err) MUST_CHECK;
 /* Drops the schema and all it remembers (`pre-migrate reset`). */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who is at work: rows of @.program whose sessions live. */
+#include "lib/batch/programs.h"
+#include "lib/core/mem.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char alive_sql[] =
+	"SELECT p.invocation, p.host, p.pid, p.state, p.reason, p.progress, bool_or(a.xact_start IS NOT NULL)"
+	" FROM plmaint.program p JOIN pg_stat_activity a ON a.datname = current_database()"
+	" AND starts_with(a.application_name, 'plmaint:' || left(p.invocation, 8) || ':')"
+	" GROUP BY p.invocation ORDER BY p.beat DESC, p.invocation";
+
+bool programs_read(struct pg *db, struct programs *ret, struct err *err)
+{
+	bool any;
+
+	*ret = (struct programs){ 0 };
+	if (!ledger_has(db, "program", &any, err) ||
+	    (any && !pg_query(db, alive_sql, NULL, 0, &ret->rows, err)))
+		return false;
+	ret->n = any ? pg_rows_count(ret->rows) : 0;
+	ret->item = xcalloc(ret->n + 1, sizeof(*ret->item));
+	for (size_t i = 0; i < ret->n; i++) {
+		const char *state = pg_text(ret->rows, i, 3);
+		ret->item[i] =
+			(struct program){ .invocation = pg_text(ret->rows, i, 0),
+					  .host = pg_text(ret->rows, i, 1),
+					  .pid = (int)pg_int(ret->rows, i, 2),
+					  .state = strcmp(state, "working") == 0 ? PROGRAM_WORKING
+						   : strcmp(state, "held") == 0	 ? PROGRAM_HELD
+										 : PROGRAM_BETWEEN,
+					  .reason = pg_text(ret->rows, i, 4),
+					  .progress = pg_text(ret->rows, i, 5),
+					  .busy = pg_bool(ret->rows, i, 6) };
+	}
+	return true;
+}
+
+void programs_release(struct programs *p)
+{
+	free(p->item);
+	pg_rows_free(p->rows);
+	*p = (struct programs){ 0 };
+}

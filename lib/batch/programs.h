@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The programs at work on the ledger's runs, on every host, as they speak of themselves. */
+#pragma once
+#include "lib/batch/ledger.h"
+
+enum program_state { PROGRAM_WORKING, PROGRAM_HELD, PROGRAM_BETWEEN };
+struct program { /* texts are borrowed from the list's rows, and are data */
+	const char *invocation, *host, *reason, *progress;
+	int pid;
+	enum program_state state;
+	bool busy; /* a session of it has a transaction open */
+};
+struct programs {
+	struct program *item;
+	size_t n;
+	struct pg_rows *rows;
+};
+/* Those that have a session in this database now.  None where the ledger has no word of any. */
+bool programs_read(struct pg *db, struct programs *ret, struct err *err) MUST_CHECK;
+void programs_release(struct programs *p);
+#define AUTO_PROGRAMS __attribute__((cleanup(programs_release)))
