@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What this host has run, from its journal. */
+/* What this host has run, from its journal; what operators asked of the runs, from the ledger. */
 #include "commands/commands.h"
+#include "lib/batch/ledger.h"
 #include "lib/core/clock.h"
 #include "lib/core/journal.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
+#include "lib/drivers/probe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -166,6 +168,73 @@ static bool show_one(struct session *s, struct gathering *g, const char *dir, co
 	return true;
 }
 
+static void show_change(struct session *s, const struct pg_rows *r, size_t i)
+{
+	const char *field[7];
+
+	for (int c = 0; c < 7; c++)
+		field[c] = *pg_text(r, i, c) ? pg_text(r, i, c) : NULL;
+	EMIT(s->reporter, "history.change", F_TEXT("at", pg_text(r, i, 0)),
+	     F_TEXT("actor", pg_text(r, i, 1)), F_TEXT("verb", pg_text(r, i, 2)),
+	     F_TEXT("knob", field[3]), F_TEXT("old", field[4]), F_TEXT("new", field[5]),
+	     F_TEXT("until", field[6]));
+
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	strbuf_addf(&line, "%s  %-8.40s  %.128s", pg_text(r, i, 0), pg_text(r, i, 2),
+		    pg_text(r, i, 1));
+	if (field[3])
+		strbuf_addf(&line, "  %s: %s -> %s", field[3],
+			    field[4] ? field[4] : "as configured",
+			    field[5] ? field[5] : "as configured");
+	if (field[6])
+		strbuf_addf(&line, " until %s", field[6]);
+	strbuf_adds(&line, "\n");
+	s->reporter->print(s->reporter->self, line.data);
+}
+
+/* NULL where there is none to ask: the journal is there without a database. */
+static struct pg_rows *read_changes(struct session *s)
+{
+	struct pg_rows *r = NULL;
+	struct err err = { 0 };
+	bool any;
+
+	if (!s->provide(s, NEED_DB, false, &err) || s->unmet & NEED_DB) {
+		log_verbose("without what operators changed: %s",
+			    s->unmet & NEED_DB ? s->unmet_why[0].text : err.text);
+		return NULL;
+	}
+	if (!ledger_has(s->probe->db, "event", &any, &err) || !any ||
+	    !pg_query(
+		    s->probe->db,
+		    "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), actor, verb,"
+		    " CASE verb WHEN 'tune' THEN knob ELSE '' END, CASE verb WHEN 'tune' THEN old ELSE '' END,"
+		    " CASE verb WHEN 'tune' THEN new ELSE '' END,"
+		    " coalesce(to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '')"
+		    " FROM plmaint.event ORDER BY id",
+		    NULL, 0, &r, &err))
+		return NULL;
+	return r;
+}
+
+/* Runs of this host and changes from all, by time. */
+static void show_all(struct session *s, const struct gathering *g)
+{
+	AUTO_ROWS struct pg_rows *changes = read_changes(s);
+	size_t n = changes ? pg_rows_count(changes) : 0, c = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		for (; c < n && strcmp(pg_text(changes, c, 0), g->runs[i].started) < 0; c++)
+			show_change(s, changes, c);
+		show_run(s, &g->runs[i]);
+	}
+	for (; c < n; c++)
+		show_change(s, changes, c);
+	if (g->n + n == 0)
+		s->reporter->print(s->reporter->self, "Nothing has been run on this host yet.\n");
+}
+
 static bool answer(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	__attribute__((cleanup(gathering_release))) struct gathering g = { .session = s };
@@ -180,10 +249,7 @@ static bool answer(struct session *s, const void *options, int *exit_status, str
 		log_warning("%zu damaged lines of the journal were passed over", damaged);
 	if (s->operands[0])
 		return show_one(s, &g, dir, s->operands[0], err);
-	for (size_t i = 0; i < g.n; i++)
-		show_run(s, &g.runs[i]);
-	if (g.n == 0)
-		s->reporter->print(s->reporter->self, "Nothing has been run on this host yet.\n");
+	show_all(s, &g);
 	return true;
 }
 
@@ -194,8 +260,11 @@ const struct command command_history = {
 		(const struct action[]){
 			{ .summary = "show earlier runs on this host",
 			  .example = "plmaint history",
-			  .explain = "Oldest first. With a run's id, or the beginning of one, its "
-				     "steps are shown with their results and wall times.",
+			  .explain =
+				  "Oldest first, with what operators changed meanwhile, from any "
+				  "host, where the database answers. With a run's id, or the "
+				  "beginning of one, its steps are shown with their results and "
+				  "wall times.",
 			  .operands = "[RUN]",
 			  .answer = answer },
 			{ 0 },

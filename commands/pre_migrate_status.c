@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* `pre-migrate status | wait | reset`: what Pulp's tables and the ledger say. */
+/* `pre-migrate status | reset`: what Pulp's tables and the ledger say. */
 #include "commands/pre_migrate.h"
 
+#include "lib/batch/knobs.h"
+#include "lib/batch/programs.h"
 #include "lib/batch/verdict_file.h"
 #include "lib/core/clock.h"
-#include "lib/core/exit.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/core/text.h"
 #include "lib/drivers/probe.h"
 #include "lib/pulp/pending.h"
+#include "lib/report/style.h"
+#include "lib/report/wire.h"
 #include "procedures/cache_debt.h"
 #include <math.h>
 #include <stdlib.h>
@@ -109,93 +112,143 @@ static bool tell_verdicts(struct session *s, const char *verdicts, struct strbuf
 	return true;
 }
 
-bool pre_migrate_status(struct session *s, const void *options, int *exit_status, struct err *err)
+static void tell_program(struct session *s, const struct program *p, struct strbuf *out)
 {
-	AUTO_STRBUF struct strbuf out = { 0 };
-	const char *verdicts;
-	bool ledger, debt = false;
+	static const char *const states[] = { [PROGRAM_WORKING] = "working",
+					      [PROGRAM_HELD] = "held",
+					      [PROGRAM_BETWEEN] = "between batches" };
+	struct wire w;
 
-	(void)options;
-	(void)exit_status;
-	if (!ledger_exists(s->probe->db, &ledger, err) ||
-	    !verdicts_source(s->probe->db, config_get(s->config, "general.state_dir"), &verdicts,
-			     err) ||
-	    !tell_pending(s, verdicts, &out, err) ||
-	    (verdicts && !tell_verdicts(s, verdicts, &out, err)) ||
+	EMIT(s->reporter, "program", F_TEXT("id", p->invocation), F_TEXT("host", p->host),
+	     F_INT("pid", p->pid), F_TEXT("state", states[p->state]),
+	     F_TEXT("reason", *p->reason ? p->reason : NULL));
+	strbuf_addf(out, "program     %s, process %d: %s%s%s\n", p->host, p->pid, states[p->state],
+		    *p->reason ? "; " : "", p->reason);
+	if (p->state == PROGRAM_BETWEEN || !wire_read("progress", p->progress, &w))
+		return;
+	if (s->json)
+		emit(s->reporter, "progress", w.fields);
+	strbuf_adds(out, "            ");
+	add_progress(out, w.fields);
+	strbuf_adds(out, "\n");
+	wire_release(&w);
+}
+
+/* What operators have asked for and what is not as configured. */
+static bool tell_wishes(struct session *s, struct strbuf *out, struct err *err)
+{
+	const struct ledger l = { .schema = "plmaint", .shared = true };
+	struct knobs k;
+	bool any;
+
+	if (!ledger_has(s->probe->db, "knob", &any, err) ||
+	    (any && !knobs_read(&l, s->probe->db, INT64_MAX, &k, err)))
+		return false;
+	if (!any)
+		return true;
+	if (k.paused)
+		strbuf_addf(out, "paused      by %s at %s: `plmaint pre-migrate resume` goes on\n",
+			    k.paused_by, k.paused_at);
+	for (int i = 0; i < KNOB_COUNT; i++)
+		if (!isnan(k.value[i]))
+			strbuf_addf(
+				out,
+				"tuned       %s is %g: `plmaint pre-migrate tune` shows by whom\n",
+				knob_docs[i].name, k.value[i]);
+	return true;
+}
+
+static bool tell_programs(struct session *s, struct strbuf *out, struct err *err)
+{
+	AUTO_PROGRAMS struct programs now = { 0 };
+
+	if (!programs_read(s->probe->db, &now, err))
+		return false;
+	for (size_t i = 0; i < now.n; i++)
+		tell_program(s, &now.item[i], out);
+	return true;
+}
+
+/* What is cheap to ask: the ledger. */
+static bool tell_ledger(struct session *s, bool ledger, const char *verdicts, struct strbuf *out,
+			struct err *err)
+{
+	bool debt = false;
+
+	if ((verdicts && !tell_verdicts(s, verdicts, out, err)) ||
 	    (ledger &&
-	     (!tell_runs(s, &out, err) || !cache_debt_any(s->probe->db, s->config, &debt, err))))
+	     (!tell_runs(s, out, err) || !tell_programs(s, out, err) || !tell_wishes(s, out, err) ||
+	      !cache_debt_any(s->probe->db, s->config, &debt, err))))
 		return false;
 	if (debt)
 		strbuf_adds(
-			&out,
+			out,
 			"cache       keys of changed distributions are still to be deleted: the next run does it\n");
 	if (!ledger)
-		strbuf_adds(&out, "runs        none yet\n");
-	print(s, &out);
+		strbuf_adds(out, "runs        none yet\n");
 	return true;
 }
 
-/* Whether a run is open, and whether anybody works on it. */
-static bool look(struct pg *db, bool *open, bool *alive, struct err *err)
+const struct opt status_options[] = { { .name = "watch",
+					.kind = OPT_FLAG,
+					.offset = offsetof(struct status_options, watch),
+					.help = "ask again every second until Ctrl-C" },
+				      OPTS_END };
+
+/* Counting what is pending reads whole tables: in a watch it may take a twentieth of the time. */
+struct counting {
+	char *text; /* of the last count */
+	double next;
+};
+
+static bool tell_counts(struct session *s, const char *verdicts, struct counting *c,
+			struct strbuf *out, struct err *err)
 {
-	AUTO_ROWS struct pg_rows *r = NULL;
+	double began = clock_monotonic();
 
-	if (!pg_query(
-		    db,
-		    "SELECT EXISTS (SELECT FROM plmaint.run WHERE state = 'open'), EXISTS (SELECT FROM plmaint.run r JOIN pg_stat_activity a"
-		    " ON a.pid = r.pid WHERE r.state = 'open' AND r.token IS NOT NULL) OR EXISTS (SELECT FROM plmaint.range g JOIN"
-		    " plmaint.run r ON r.id = g.run AND r.state = 'open' JOIN pg_stat_activity a ON a.pid = g.pid WHERE g.token IS NOT NULL"
-		    " AND NOT g.finished)",
-		    NULL, 0, &r, err))
-		return false;
-	*open = pg_bool(r, 0, 0);
-	*alive = pg_bool(r, 0, 1);
-	return true;
-}
-
-static bool unaccepted(struct pg *db, bool *any, struct err *err)
-{
-	AUTO_ROWS struct pg_rows *r = NULL;
-
-	if (!pg_query(
-		    db,
-		    "SELECT EXISTS (SELECT FROM plmaint.verdict WHERE effect <> 'examined' AND accepted IS NULL)",
-		    NULL, 0, &r, err))
-		return false;
-	*any = pg_bool(r, 0, 0);
-	return true;
-}
-
-bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, struct err *err)
-{
-	static const double look_again = 0.5,
-			    idle_limit = 5.0; /* seconds; phases change hands in less */
-	double idle_since = clock_monotonic();
-	bool ledger, open, alive, any;
-
-	(void)options;
-	if (!ledger_exists(s->probe->db, &ledger, err))
-		return false;
-	while (ledger) {
-		if (!look(s->probe->db, &open, &alive, err))
+	if (!c->text || began >= c->next) {
+		AUTO_STRBUF struct strbuf now = { 0 };
+		if (!tell_pending(s, verdicts, &now, err))
 			return false;
-		if (!open)
-			break;
-		if (alive)
-			idle_since = clock_monotonic();
-		else if (clock_monotonic() - idle_since > idle_limit)
-			return err_set(err, ERR_STOPPED, "a run is open, but nobody works on it"),
-			       err_hint(err, "`plmaint pre-migrate run` goes on with it.");
-		if (!stop_wait(look_again))
-			return err_set(err, ERR_STOPPED, "stopped waiting; the run goes on"),
-			       err_hint(err, "`plmaint pre-migrate status` shows how far it is.");
+		free(c->text);
+		c->text = strbuf_take(&now);
+		c->next = clock_monotonic() + 20 * (clock_monotonic() - began);
 	}
-	if (!ledger)
-		return true;
-	if (!unaccepted(s->probe->db, &any, err))
-		return false;
-	*exit_status = any ? EXIT_WARNINGS : EXIT_DONE;
+	strbuf_adds(out, c->text);
 	return true;
+}
+
+static bool tell_all(struct session *s, struct counting *c, struct strbuf *out, struct err *err)
+{
+	const char *verdicts;
+	bool ledger;
+
+	return ledger_exists(s->probe->db, &ledger, err) &&
+	       verdicts_source(s->probe->db, config_get(s->config, "general.state_dir"), &verdicts,
+			       err) &&
+	       tell_counts(s, verdicts, c, out, err) && tell_ledger(s, ledger, verdicts, out, err);
+}
+
+bool pre_migrate_status(struct session *s, const void *options, int *exit_status, struct err *err)
+{
+	static const double again = 1.0; /* seconds between two looks of a watch */
+	const struct status_options *o = options;
+	struct counting c = { 0 };
+	bool ok;
+
+	(void)exit_status;
+	do {
+		AUTO_STRBUF struct strbuf out = { 0 };
+		char now[32];
+		clock_rfc3339(clock_wall(), now, sizeof(now));
+		if (o->watch)
+			strbuf_addf(&out, "--- %.19sZ, Ctrl-C leaves\n", now);
+		ok = tell_all(s, &c, &out, err);
+		if (ok)
+			print(s, &out);
+	} while (ok && o->watch && stop_wait(again));
+	free(c.text);
+	return ok;
 }
 
 bool pre_migrate_reset(struct session *s, const void *options, int *exit_status, struct err *err)
@@ -213,13 +266,14 @@ bool pre_migrate_reset(struct session *s, const void *options, int *exit_status,
 		print(s, &out);
 		return true;
 	}
-	if (!look(s->probe->db, &open, &alive, err) ||
+	if (!run_look(s->probe->db, &open, &alive, err) ||
 	    !cache_debt_any(s->probe->db, s->config, &debt, err))
 		return false;
 	if (alive)
 		return err_set(err, ERR_LOCKED, "a run is at work"),
-		       err_hint(err,
-				"Stop it with SIGTERM, or wait with `plmaint pre-migrate wait`.");
+		       err_hint(
+			       err,
+			       "Stop it with `plmaint pre-migrate stop`, or wait with `plmaint pre-migrate wait`.");
 	if (debt && !s->force)
 		return err_set(err, ERR_LOCKED, "the content cache is still owed keys"),
 		       err_hint(

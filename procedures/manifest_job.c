@@ -4,10 +4,12 @@
 #include "lib/batch/verdict_file.h"
 #include "lib/core/clock.h"
 #include "lib/core/exit.h"
+#include "lib/core/log.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/json.h"
 #include "lib/pace/wall.h"
+#include "procedures/cache_debt.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +35,12 @@ static bool connect_session(void *arg, const char *name, struct pg **ret, struct
 	if (!actor_connect(j->actor, name, &db, err))
 		return false;
 	if (strcmp(name, control_name) == 0 &&
-	    !pg_exec(db,
-		     "SELECT set_config('synchronous_commit', 'on', false)"
-		     " WHERE current_setting('synchronous_commit') = 'off'",
-		     err)) {
+	    (!pg_exec(db,
+		      "SELECT set_config('synchronous_commit', 'on', false)"
+		      " WHERE current_setting('synchronous_commit') = 'off'",
+		      err) ||
+	     /* The first one joins later, when there is a ledger to listen to. */
+	     (j->ledger.shared && !pg_listen(db, knobs_channel, err)))) {
 		pg_close(db);
 		return false;
 	}
@@ -50,6 +54,17 @@ static void replace_control(void *arg, struct pg *db)
 
 	pg_close(j->control);
 	j->control = j->setup.control = db;
+}
+
+/* A pause may be long: what was changed until now must not stay cached meanwhile. */
+static void pay_at_hold(void *arg)
+{
+	struct manifest_job *j = arg;
+	struct err ignored; /* the debt is kept */
+	size_t flushed;
+
+	if (!cache_debt_resolve(j, false, &ignored) || !cache_debt_pay(j, true, &flushed, &ignored))
+		log_warning("the content cache is owed until later: %s", ignored.text);
 }
 
 static bool schema_changed(struct err *err)
@@ -201,7 +216,8 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	if (!pulp_schema_probe(j->control, !p->dry_run, p->assume_schema != 0, &j->schema, err) ||
 	    (storage && !storage_open(a->look->config, &a->look->place, &j->storage, err)) ||
 	    (p->repository && !find_repository(j, p->repository, err)) ||
-	    !ledger_open(j->control, j->schema.owner, p->dry_run != 0, &j->ledger, err)) {
+	    !ledger_open(j->control, j->schema.owner, p->dry_run != 0, &j->ledger, err) ||
+	    !control_join(&j->steer, &j->ledger, j->control, a->run_id, err)) {
 		manifest_job_close(j);
 		return false;
 	}
@@ -219,6 +235,9 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	s->connect = connect_session;
 	s->replace_control = replace_control;
 	s->still_good = same_schema;
+	j->steer.brake_file = config_get(a->look->config, "pre-migrate.brake_file");
+	s->steer = &j->steer;
+	s->on_hold = p->dry_run ? NULL : pay_at_hold;
 	s->settled = p->dry_run ? NULL : save_verdicts;
 	s->reporter = a->reporter;
 	s->run_id = a->run_id;
@@ -241,7 +260,7 @@ static int exit_of_stop(void)
 
 bool manifest_job_wait(struct manifest_job *j, const char *label, struct outcome *out)
 {
-	char why[128];
+	char why[256];
 	struct pg *db;
 	struct err ignored;
 
@@ -326,9 +345,15 @@ void manifest_job_report(const struct batch_result *res, const char *verb, bool 
 				     : RESULT_OK;
 
 	/* At detach a partial row is one whose link was kept. */
-	outcome_set(out, result, "%lld manifests %s in %.1f s (%.0f rows/s)%s",
+	char held[64] = "", words[32];
+
+	if (res->held >= 1) {
+		clock_in_words(res->held, words, sizeof(words));
+		snprintf(held, sizeof(held), ", beside %s of waiting", words);
+	}
+	outcome_set(out, result, "%lld manifests %s in %.1f s (%.0f rows/s)%s%s",
 		    (long long)(res->changed - (fills ? 0 : res->partial)), verb, res->seconds,
-		    res->seconds > 0 ? (double)res->rows / res->seconds : 0.0,
+		    res->seconds > 0 ? (double)res->rows / res->seconds : 0.0, held,
 		    res->joined ? ", together with the run that was open" : "");
 	if (fills) {
 		outcome_count(out, "rows", res->changed);

@@ -77,6 +77,7 @@ struct manifest_job {
 	struct pg *control;
 	struct ledger ledger;
 	struct storage *storage;
+	struct control steer;
 	struct batch_setup setup;
 	struct pending_options pending;
 	char repository_id[37];
@@ -93,7 +94,8 @@ bool manifest_params_check(const struct manifest_params *p, double now, struct e
 bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct manifest_params *p,
 		       bool storage, struct err *err) MUST_CHECK;
 void manifest_job_close(struct manifest_job *j);
-/* Waits for an open window.  False: it must not begin, and the outcome says why. */
+/* Waits for an open window and for the end of a pause.  False: it must not begin, and the outcome
+ * says why. */
 bool manifest_job_wait(struct manifest_job *j, const char *label, struct outcome *out) MUST_CHECK;
 /* Follows the options of the job's open run, when there is one; *followed tells whether ours were
  * others. */

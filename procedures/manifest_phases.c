@@ -340,6 +340,7 @@ void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum 
 	*ret = (struct batch_phase){
 		.name = names[kind],
 		.kind = detach ? "link" : "manifest",
+		.rows_knob = detach ? KNOB_detach_rows : KNOB_batch_rows,
 		.clears_verdicts = recover,
 		.pending_sql = pending_select(&j->schema, kind, &j->pending),
 		.range_rows = detach ? detach_window : 5000,

@@ -70,7 +70,9 @@ static bool wait_for(struct manifest_job *j, const char *sql, const struct pg_pa
 			return true;
 		if (!told)
 			tell_wait(j, why, until - clock_monotonic());
-		if (!stop_wait(look_again))
+		control_wait(&j->steer, j->control, -1, look_again);
+		control_look(&j->steer, j->control);
+		if (stop_requested())
 			return true;
 	}
 }

@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { MAX_WRITERS = 16 };
@@ -176,11 +177,21 @@ static void tell_progress(struct run *r, struct progress *p, const struct counts
 
 	progress_sample(p, now, c->done);
 	struct eta e = progress_eta(p, now, c->done, c->total);
-	EMIT(r->setup->reporter, "progress", F_TEXT("label", r->job->label),
-	     F_TEXT("phase", r->phase->name), F_INT("done", c->done), F_INT("total", c->total),
-	     F_INT("bytes", c->bytes), F_REAL("rate", e.rate), F_REAL("duty", r->setup->pace.duty),
-	     F_NULL("reason"),
-	     { .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } });
+	const struct field fields[] = {
+		F_TEXT("label", r->job->label),
+		F_TEXT("phase", r->phase->name),
+		F_INT("done", c->done),
+		F_INT("total", c->total),
+		F_INT("bytes", c->bytes),
+		F_REAL("rate", e.rate),
+		F_REAL("duty", atomic_load(&r->duty)),
+		F_REAL("held", r->setup->steer->held),
+		F_NULL("reason"),
+		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } },
+		F_END
+	};
+	emit(r->setup->reporter, "progress", fields);
+	control_tell_progress(r->setup->steer, r->setup->control, fields);
 }
 
 /* A lost session says nothing about what it looks at: the writers tell. */
@@ -198,6 +209,7 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 	double next_count = 0, next_lease = clock_monotonic() + r->setup->lease / 3;
 	bool shared = r->setup->ledger.shared;
 	struct err ignored;
+	eventfd_t ended;
 
 	for (;;) {
 		pthread_mutex_lock(&r->lock);
@@ -226,19 +238,13 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 			next_count = now + recount;
 		}
 		run_watch_schedule(r);
+		run_watch_operator(r);
 		if (stop_requested())
-			atomic_store(&r->quit, true);
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += (long)(tick * 1e9);
-		if (until.tv_nsec >= 1000000000L) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000L;
-		}
-		pthread_mutex_lock(&r->lock);
-		if (r->workers_alive > 0)
-			pthread_cond_timedwait(&r->changed, &r->lock, &until);
-		pthread_mutex_unlock(&r->lock);
+			run_quit(r);
+		if (r->setup->steer->knobs.stop == STOP_NOW)
+			run_cancel(r);
+		control_wait(r->setup->steer, r->setup->control, r->wake, tick);
+		(void)eventfd_read(r->wake, &ended);
 	}
 }
 
@@ -263,6 +269,7 @@ static void work_phase(struct run *r, bool coordinator)
 	c.done -= r->sum.rows;
 	c.bytes -= r->sum.bytes;
 	r->workers_alive = n;
+	run_take_knobs(r);
 	for (; started < n; started++) {
 		workers[started] = (struct worker){ .run = r,
 						    .number = started,
@@ -270,11 +277,11 @@ static void work_phase(struct run *r, bool coordinator)
 		if (pthread_create(&threads[started], NULL, worker_main, &workers[started]) != 0)
 			break;
 	}
-	if (started < n) {
-		pthread_mutex_lock(&r->lock);
-		r->workers_alive -= n - started;
-		pthread_mutex_unlock(&r->lock);
-	}
+	pthread_mutex_lock(&r->lock);
+	r->workers_alive -= n - started;
+	r->workers = workers;
+	r->n_workers = started;
+	pthread_mutex_unlock(&r->lock);
 	if (started == 0) {
 		err_set(&err, ERR_BUG, "no thread could be started");
 		run_fail(r, &err);
@@ -282,6 +289,7 @@ static void work_phase(struct run *r, bool coordinator)
 	watch(r, &progress, &c, coordinator);
 	for (int i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
+	r->n_workers = 0;
 	/* With a lost server there is nobody to ask; the failure tells. */
 	if (pg_alive(setup->control)) {
 		run_notes_emit(r, setup->control);
@@ -396,12 +404,8 @@ static bool reconnect(struct batch_setup *setup, struct err *err)
 	if (!setup->ledger.shared)
 		return false;
 	while (!stop_requested() && clock_monotonic() - since < setup->retry_for) {
-		struct pg *db = NULL;
-		if (setup->connect(setup->connect_arg, "control", &db, err)) {
-			setup->replace_control(setup->connect_arg, db);
-			setup->control = db;
+		if (run_reconnect(setup, err))
 			return true;
-		}
 		if (err->code != ERR_CONNECT && err->code != ERR_RETRY)
 			return false;
 		(void)!stop_wait(0.25);
@@ -431,7 +435,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 			 .job = job,
 			 .budget = setup.max_rows > 0 ? setup.max_rows : -1 };
 	AUTO_STATE struct state s = { 0 };
-	double started = clock_monotonic();
+	double started = clock_monotonic(), held = setup.steer->held;
 	bool ok, over = false, joined = false;
 
 	if (!open_or_join(&setup, job, &s, &joined, err))
@@ -447,6 +451,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	pthread_cond_init(&r.changed, NULL);
 	r.last_note = &r.notes;
 	r.phase = &job->phases[0];
+	r.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r.readers = readers_start(setup.readers);
 	if (joined)
 		EMIT(setup.reporter, "join", F_TEXT("label", job->label), F_INT("open_run", s.id),
@@ -462,10 +467,13 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	else if (!over && (ok = durable_barrier(setup.control, err)))
 		end_session(&r, &(struct err){ 0 });
 	r.sum.run = r.id;
-	r.sum.seconds = clock_monotonic() - started;
+	r.sum.held = setup.steer->held - held;
+	r.sum.seconds = clock_monotonic() - started - r.sum.held;
 	r.sum.stopped = ok && !over;
 	*ret = r.sum;
+	control_tell(setup.steer, setup.control, "between", "");
 	run_notes_free(&r);
+	auto_close(&r.wake);
 	pthread_cond_destroy(&r.changed);
 	pthread_mutex_destroy(&r.lock);
 	return ok;

@@ -9,6 +9,7 @@
  * The engine knows nothing of what a row is: a procedure binds the functions of a phase.
  */
 #pragma once
+#include "lib/batch/control.h"
 #include "lib/batch/leases.h"
 #include "lib/core/event.h"
 #include "lib/pace/calendar.h"
@@ -70,6 +71,7 @@ struct batch_phase {
 	 * own, and is committed in batches; the checkpoint stays before it until the last of them.
 	 */
 	int window_rows;
+	enum knob rows_knob;	 /* stands above batch_rows while it is tuned */
 	int max_sweeps;		 /* planned again at most so often when rows were skipped */
 	const char *session_sql; /* once per writer session, or NULL */
 	void *ctx;
@@ -126,6 +128,9 @@ struct batch_setup {
 	double lease;  /* seconds */
 	struct pace pace;
 	struct schedule schedule;
+	struct control *steer; /* what operators want, joined by the owner */
+	/* A hold begins: nobody works, what was done is durable.  May be NULL. */
+	void (*on_hold)(void *arg);
 	int64_t max_rows; /* 0 = all */
 	bool dry_run;	  /* everything is done and rolled back; needs a single-worker ledger */
 	bool fail_on_bad_row;
@@ -136,18 +141,20 @@ struct batch_result {
 	int64_t total, rows, changed, partial, quarantined, examined, skipped,
 		bytes; /* by this program, except total */
 	int64_t run;
-	double seconds;
-	bool joined;   /* somebody else had opened the run */
-	bool stopped;  /* asked to stop, max_rows reached, or the schedule's end: not finished */
-	char why[128]; /* of stopped, when the schedule ended it; else "" */
-	bool nothing;  /* nothing was pending */
+	double seconds; /* of work; what was waited is not among them */
+	double held;	/* seconds waited: paused, or for a window */
+	bool joined;	/* somebody else had opened the run */
+	bool stopped;	/* asked to stop, max_rows reached, or the schedule's end: not finished */
+	char why[256];	/* of stopped, when the schedule ended it; else "" */
+	bool nothing;	/* nothing was pending */
 };
 
 /*
- * Waits while the schedule's window is closed, with the control session kept, and tells so.
- * SCHEDULE_GO; or why it must not go on, with words for it; SCHEDULE_CLOSED when a stop was asked.
+ * Waits while the schedule's window is closed or an operator wants a pause, with the control
+ * session kept, and tells so; a step's time limit does not run meanwhile.  SCHEDULE_GO; or why it
+ * must not go on, with words for it; SCHEDULE_CLOSED when a stop was asked.
  */
-enum schedule_state batch_hold(const struct batch_setup *setup, const char *label, char *why,
+enum schedule_state batch_hold(struct batch_setup *setup, const char *label, char *why,
 			       size_t size);
 
 /* Runs the job until its phases are done by all workers together.  Errors: ERR_STOPPED never (see

@@ -1,44 +1,100 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A closed window keeps the process and its control session and nothing else: writers have ended
- * their sessions, the coordinator's seat is free, and what was committed is durable.
+ * A closed window, or a pause, keeps the process and its control session and nothing else: writers
+ * have ended their sessions, the coordinator's seat is free, and what was committed is durable.
  */
 #include "lib/batch/barrier.h"
 #include "lib/batch/run.h"
 #include "lib/core/clock.h"
 #include "lib/core/stop.h"
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 static const double look_again = 0.5; /* seconds: the clock may be set while we wait */
-static const double keep_alive = 30;  /* seconds between words to the server while we wait */
 
-enum schedule_state batch_hold(const struct batch_setup *setup, const char *label, char *why,
-			       size_t size)
+bool run_reconnect(struct batch_setup *setup, struct err *err)
 {
-	double spoke = clock_monotonic(), change;
+	struct pg *db = NULL;
 
-	for (bool told = false;; told = true) {
-		double wall = clock_wall(), now = clock_monotonic();
-		enum schedule_state state = schedule_look(&setup->schedule, wall, now, &change);
-		struct err ignored;
-		if (state == SCHEDULE_GO)
-			return state;
-		schedule_in_words(state, change, wall, why, size);
-		if (state != SCHEDULE_CLOSED)
-			return state;
-		if (!told) {
-			/* A session that is lost is made anew when it is needed. */
-			(void)!durable_barrier(setup->control, &ignored);
-			EMIT(setup->reporter, "wait", F_TEXT("label", label), F_TEXT("reason", why),
-			     F_REAL("seconds", change - wall));
+	if (!setup->connect(setup->connect_arg, "control", &db, err))
+		return false;
+	setup->replace_control(setup->connect_arg, db);
+	setup->control = db;
+	return true;
+}
+
+static void begin_hold(struct batch_setup *setup, const char *label, const char *why, double wall,
+		       double change)
+{
+	struct err ignored;
+
+	/* A session that is lost is made anew when it is needed. */
+	if (durable_barrier(setup->control, &ignored) && setup->on_hold)
+		setup->on_hold(setup->connect_arg);
+	EMIT(setup->reporter, "wait", F_TEXT("label", label), F_TEXT("reason", why),
+	     F_REAL("seconds", change > wall ? change - wall : NAN));
+	control_tell(setup->steer, setup->control, "held", why);
+}
+
+static void end_hold(struct batch_setup *setup, double since)
+{
+	if (since <= 0)
+		return;
+	setup->steer->held += clock_monotonic() - since;
+	stop_timer_go();
+	control_tell(setup->steer, setup->control, "working", "");
+}
+
+enum schedule_state batch_hold(struct batch_setup *setup, const char *label, char *why, size_t size)
+{
+	char told[256] = "";
+	double since = 0, change;
+	struct err ignored;
+
+	for (;; control_wait(setup->steer, setup->control, -1, look_again)) {
+		double wall = clock_wall();
+		if (setup->ledger.shared && !pg_alive(setup->control))
+			(void)!run_reconnect(setup, &ignored);
+		control_look(setup->steer, setup->control);
+		enum schedule_state state =
+			schedule_look(&setup->schedule, wall, clock_monotonic(), &change);
+		bool paused = state == SCHEDULE_GO && control_paused(setup->steer, why, size);
+		if (state != SCHEDULE_GO)
+			schedule_in_words(state, change, wall, why, size);
+		if ((!paused && state != SCHEDULE_CLOSED) || stop_requested()) {
+			end_hold(setup, since);
+			return paused ? SCHEDULE_CLOSED : state;
 		}
-		if (now - spoke >= keep_alive) {
-			(void)!pg_exec(setup->control, "SELECT 1", &ignored);
-			spoke = now;
+		if (since <= 0) {
+			since = clock_monotonic();
+			stop_timer_hold();
 		}
-		if (!stop_wait(fmin(look_again, change - wall)))
-			return state;
+		if (strcmp(told, why) != 0)
+			begin_hold(setup, label, why, wall, paused ? 0 : change);
+		snprintf(told, sizeof(told), "%s", why);
 	}
+}
+
+void run_take_knobs(struct run *r)
+{
+	const struct control *c = r->setup->steer;
+
+	atomic_store(&r->duty, control_value(c, KNOB_duty, r->setup->pace.duty));
+	atomic_store(&r->batch_rows,
+		     (int)control_value(c, r->phase->rows_knob, r->phase->batch_rows));
+}
+
+void run_watch_operator(struct run *r)
+{
+	char why[256];
+
+	control_look(r->setup->steer, r->setup->control);
+	run_take_knobs(r);
+	if (!control_paused(r->setup->steer, why, sizeof(why)))
+		return;
+	r->held = true;
+	run_quit(r);
 }
 
 void run_watch_schedule(struct run *r)
@@ -54,7 +110,7 @@ void run_watch_schedule(struct run *r)
 	if (state == SCHEDULE_GO)
 		return;
 	r->held = true;
-	atomic_store(&r->quit, true);
+	run_quit(r);
 }
 
 bool run_hold(struct run *r)

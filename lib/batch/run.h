@@ -16,7 +16,7 @@ struct note {
 };
 
 struct run {
-	const struct batch_setup *setup;
+	struct batch_setup *setup;
 	const struct batch_job *job;
 	const struct batch_phase *phase;
 	int phase_index;
@@ -27,6 +27,9 @@ struct run {
 	int64_t skipped_before; /* in the phases before this one */
 	atomic_bool quit;	/* workers leave after their batch */
 	atomic_bool spent;	/* no rows are left of max_rows */
+	_Atomic double duty;	/* as it is now; set by the main thread */
+	atomic_int batch_rows;	/* likewise */
+	int wake;		/* eventfd: a worker has ended, for the main thread's poll() */
 
 	/* Main thread only. */
 	bool held;		   /* quit, but only until run_hold() says otherwise */
@@ -35,6 +38,8 @@ struct run {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
 	int workers_alive;
+	struct worker *workers; /* those of the phase; each one's db is set under the lock */
+	int n_workers;
 	struct batch_result sum;
 	int64_t bad, bad_in_a_row, seen; /* for the breaker */
 	int64_t budget;			 /* rows that may still be taken; -1 = no limit */
@@ -49,8 +54,13 @@ bool run_plan(struct run *r, struct pg *db, int64_t *rows, struct err *err) MUST
 bool run_pending(const struct batch_phase *phase, const struct ledger *l, struct pg *db, bool *any,
 		 struct err *err) MUST_CHECK;
 
-/* hold.c: looks at the schedule while writers work; they leave when it says so. */
+/* hold.c: looks at the schedule and at what operators want while writers work; they leave when one
+ * of them says so. */
 void run_watch_schedule(struct run *r);
+void run_watch_operator(struct run *r);
+void run_take_knobs(struct run *r);
+/* A control session that was lost is made anew: one attempt. */
+bool run_reconnect(struct batch_setup *setup, struct err *err) MUST_CHECK;
 /* Between phases, no writer at work: waits while a window is closed.  False: the run must end. */
 bool run_hold(struct run *r) MUST_CHECK;
 
@@ -61,7 +71,9 @@ struct worker {
 	struct pg *db;
 	bool borrowed; /* db is the control session (single-worker ledger) */
 };
-void *worker_main(void *arg); /* struct worker * */
+void *worker_main(void *arg);	/* struct worker * */
+void run_quit(struct run *r);	/* workers leave after their batch, also those that rest */
+void run_cancel(struct run *r); /* what they are running is cancelled */
 
 /* verdicts.c */
 

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 enum {
@@ -278,12 +279,18 @@ static bool settle(struct worker *w, const struct lease *lease, struct batch_row
 	}
 }
 
+/* A duty that is raised meanwhile ends the rest sooner. */
 static void rest_after(struct run *r, double started)
 {
-	double rest = pace_rest(&r->setup->pace, clock_monotonic() - started);
+	static const double look_again = 0.05; /* seconds */
+	double ended = clock_monotonic(), left;
 
-	if (rest > 0)
-		doze(r, rest);
+	do {
+		const struct pace pace = { .duty = atomic_load(&r->duty) };
+		left = pace_rest(&pace, ended - started) - (clock_monotonic() - ended);
+		if (left > 0)
+			doze(r, fmin(left, look_again));
+	} while (left > look_again && !atomic_load(&r->quit));
 }
 
 /* A window as one batch, or in batches of the phase's own order: then only the last one moves pos.
@@ -293,7 +300,7 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 			  const unsigned char pos[16], bool *mine, struct err *err)
 {
 	struct run *r = w->run;
-	size_t step = r->phase->window_rows > 0 ? (size_t)r->phase->batch_rows : win->n;
+	size_t step = r->phase->window_rows > 0 ? (size_t)atomic_load(&r->batch_rows) : win->n;
 
 	for (size_t from = 0; *mine && (from < win->n || win->n == 0); from += step) {
 		size_t n = win->n - from < step ? win->n - from : step;
@@ -337,7 +344,7 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 	 * buffer. */
 	size_t bytes = setup->memory / (size_t)(setup->writers * 2 * 3);
 	int64_t take = budget_take(r, r->phase->window_rows > 0 ? r->phase->window_rows
-								: r->phase->batch_rows);
+								: atomic_load(&r->batch_rows));
 
 	if (take == 0) {
 		s->window = (struct batch_window){ 0 };
@@ -405,13 +412,16 @@ static bool open_session(struct worker *w, struct err *err)
 	const struct batch_setup *setup = r->setup;
 	char name[16];
 
-	if (w->borrowed) {
-		w->db = setup->control;
-	} else {
+	struct pg *db = setup->control;
+
+	if (!w->borrowed) {
 		snprintf(name, sizeof(name), "w%d", w->number);
-		if (!setup->connect(setup->connect_arg, name, &w->db, err))
+		if (!setup->connect(setup->connect_arg, name, &db, err))
 			return false;
 	}
+	pthread_mutex_lock(&r->lock);
+	w->db = db;
+	pthread_mutex_unlock(&r->lock);
 	AUTO_FREE char *touch = ledger_sql(&setup->ledger, lease_touch_sql);
 	AUTO_FREE char *checkpoint = ledger_sql(
 		&setup->ledger,
@@ -430,9 +440,29 @@ static bool open_session(struct worker *w, struct err *err)
 
 static void close_session(struct worker *w)
 {
-	if (!w->borrowed)
-		pg_close(w->db);
+	pthread_mutex_lock(&w->run->lock);
+	struct pg *db = w->db;
 	w->db = NULL;
+	pthread_mutex_unlock(&w->run->lock);
+	if (!w->borrowed)
+		pg_close(db);
+}
+
+void run_quit(struct run *r)
+{
+	pthread_mutex_lock(&r->lock);
+	atomic_store(&r->quit, true);
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void run_cancel(struct run *r)
+{
+	pthread_mutex_lock(&r->lock);
+	for (int i = 0; i < r->n_workers; i++)
+		if (r->workers[i].db && !r->workers[i].borrowed)
+			pg_cancel(r->workers[i].db);
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* Leases and walks until no range is left.  false: the session is lost, or the run has to end. */
@@ -498,5 +528,6 @@ void *worker_main(void *arg)
 	r->workers_alive--;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
+	(void)eventfd_write(r->wake, 1);
 	return NULL;
 }

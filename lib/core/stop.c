@@ -17,7 +17,9 @@
 
 /* Signal handlers have no argument: these are the program's only wish and its wake-up. */
 static atomic_int asked_by;
+static atomic_bool pause_asked;
 static int wake[2] = { -1, -1 };
+static struct itimerval held; /* what was left of a time limit that does not run */
 
 static void ask(int sig)
 {
@@ -29,6 +31,11 @@ static void ask(int sig)
 	if (wake[1] >= 0 && write(wake[1], "", 1) < 0)
 		errno = saved; /* a full pipe is readable already */
 	errno = saved;
+}
+
+static void ask_pause(int sig)
+{
+	atomic_store(&pause_asked, sig == SIGUSR1);
 }
 
 static void handle(int sig, void (*handler)(int))
@@ -46,6 +53,8 @@ void stop_install(void)
 	handle(SIGINT, ask);
 	handle(SIGTERM, ask);
 	handle(SIGALRM, ask);
+	handle(SIGUSR1, ask_pause);
+	handle(SIGUSR2, ask_pause);
 	handle(SIGPIPE, SIG_IGN);
 
 	struct sigaction old;
@@ -58,6 +67,16 @@ void stop_install(void)
 void stop_ignore_hup(void)
 {
 	handle(SIGHUP, SIG_IGN);
+}
+
+void stop_ask(int sig)
+{
+	ask(sig);
+}
+
+bool stop_pause_asked(void)
+{
+	return atomic_load(&pause_asked);
 }
 
 bool stop_requested(void)
@@ -99,6 +118,19 @@ void stop_arm(double seconds)
 
 	t.it_value.tv_usec = (suseconds_t)((seconds - (double)t.it_value.tv_sec) * 1e6);
 	(void)setitimer(ITIMER_REAL, &t, NULL);
+}
+
+void stop_timer_hold(void)
+{
+	const struct itimerval none = { 0 };
+
+	(void)setitimer(ITIMER_REAL, &none, &held);
+}
+
+void stop_timer_go(void)
+{
+	(void)setitimer(ITIMER_REAL, &held, NULL);
+	held = (struct itimerval){ 0 };
 }
 
 void stop_disarm(void)

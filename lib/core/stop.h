@@ -9,9 +9,11 @@
 
 void stop_install(void); /* sigaction for the signals above, SIGPIPE ignored; call once in main() */
 void stop_ignore_hup(void); /* for --background: a lost terminal is no wish */
-bool stop_requested(void);  /* any thread */
-int stop_signal(void);	    /* 0, or the signal that asked; SIGALRM when a step's time is over */
-int stop_fd(void);	    /* becomes readable when asked: for poll() */
+/* The same wish, come another way: from the ledger.  sig is what stop_signal() shall say. */
+void stop_ask(int sig);
+bool stop_requested(void); /* any thread */
+int stop_signal(void);	   /* 0, or the signal that asked; SIGALRM when a step's time is over */
+int stop_fd(void);	   /* becomes readable when asked: for poll() */
 /* Waits until the time is over or a stop is asked.  Returns false when asked. */
 bool stop_wait(double seconds);
 
@@ -22,3 +24,9 @@ bool stop_wait(double seconds);
  */
 void stop_arm(double seconds);
 void stop_disarm(void);
+/* Between the two the time limit does not run: waiting is not working.  Main thread. */
+void stop_timer_hold(void);
+void stop_timer_go(void);
+
+/* SIGUSR1 came, and no SIGUSR2 since: the operator of this host wants a pause. */
+bool stop_pause_asked(void);

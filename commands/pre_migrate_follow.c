@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `pre-migrate wait | attach`: to its end with a run that others do. */
+#include "commands/pre_migrate.h"
+
+#include "lib/batch/ledger.h"
+#include "lib/batch/programs.h"
+#include "lib/core/clock.h"
+#include "lib/core/exit.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/drivers/probe.h"
+#include "lib/report/wire.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Whether a run is open, and whether anybody works on it. */
+bool run_look(struct pg *db, bool *open, bool *alive, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	AUTO_PROGRAMS struct programs now = { 0 };
+
+	/* A program that is held, or in a step between two runs, has no lease. */
+	if (!programs_read(db, &now, err) ||
+	    !pg_query(
+		    db,
+		    "SELECT EXISTS (SELECT FROM plmaint.run WHERE state = 'open'), EXISTS (SELECT FROM plmaint.run r JOIN pg_stat_activity a"
+		    " ON a.pid = r.pid WHERE r.state = 'open' AND r.token IS NOT NULL) OR EXISTS (SELECT FROM plmaint.range g JOIN"
+		    " plmaint.run r ON r.id = g.run AND r.state = 'open' JOIN pg_stat_activity a ON a.pid = g.pid WHERE g.token IS NOT NULL"
+		    " AND NOT g.finished)",
+		    NULL, 0, &r, err))
+		return false;
+	*open = pg_bool(r, 0, 0) || now.n > 0;
+	*alive = pg_bool(r, 0, 1) || now.n > 0;
+	return true;
+}
+
+static bool unaccepted(struct pg *db, bool *any, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    db,
+		    "SELECT EXISTS (SELECT FROM plmaint.verdict WHERE effect <> 'examined' AND accepted IS NULL)",
+		    NULL, 0, &r, err))
+		return false;
+	*any = pg_bool(r, 0, 0);
+	return true;
+}
+
+/* What the view has shown last. */
+struct view {
+	char reason[256];
+};
+
+/* The program that has spoken last speaks for all: it has counted everybody's rows. */
+static bool show(struct session *s, struct view *v, struct err *err)
+{
+	AUTO_PROGRAMS struct programs now = { 0 };
+	const char *reason = "";
+	struct wire w;
+
+	if (!programs_read(s->probe->db, &now, err))
+		return false;
+	if (now.n > 0 && wire_read("progress", now.item[0].progress, &w)) {
+		if (now.item[0].state == PROGRAM_WORKING)
+			emit(s->reporter, "progress", w.fields);
+		else if (now.item[0].state == PROGRAM_HELD)
+			reason = now.item[0].reason;
+		if (*reason && strcmp(reason, v->reason) != 0)
+			EMIT(s->reporter, "wait",
+			     F_TEXT("label", w.fields[0].key && w.fields[0].kind == FIELD_TEXT
+						     ? w.fields[0].v.text
+						     : ""),
+			     F_TEXT("reason", reason));
+		snprintf(v->reason, sizeof(v->reason), "%s", reason);
+		wire_release(&w);
+	}
+	return true;
+}
+
+enum follow { FOLLOW_END, FOLLOW_LEFT, FOLLOW_FAILED };
+
+/* Until no run is open and nobody is at work, or the operator leaves. */
+static enum follow follow(struct session *s, struct view *v, struct err *err)
+{
+	static const double look_again = 0.5,
+			    idle_limit = 5.0; /* seconds; phases change hands in less */
+	double idle_since = clock_monotonic();
+	bool ledger, open, alive;
+
+	if (!ledger_exists(s->probe->db, &ledger, err))
+		return FOLLOW_FAILED;
+	while (ledger) {
+		if (!run_look(s->probe->db, &open, &alive, err) || (v && !show(s, v, err)))
+			return FOLLOW_FAILED;
+		if (!open)
+			break;
+		if (alive) {
+			idle_since = clock_monotonic();
+		} else if (clock_monotonic() - idle_since > idle_limit) {
+			(void)err_set(err, ERR_STOPPED, "a run is open, but nobody works on it");
+			(void)err_hint(err, "`plmaint pre-migrate run` goes on with it.");
+			return FOLLOW_FAILED;
+		}
+		if (!stop_wait(look_again))
+			return FOLLOW_LEFT;
+	}
+	return FOLLOW_END;
+}
+
+static bool exit_of_run(struct pg *db, int *exit_status, struct err *err)
+{
+	bool ledger, any = false;
+
+	if (!ledger_exists(db, &ledger, err) || (ledger && !unaccepted(db, &any, err)))
+		return false;
+	*exit_status = any ? EXIT_WARNINGS : EXIT_DONE;
+	return true;
+}
+
+bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, struct err *err)
+{
+	(void)options;
+	switch (follow(s, NULL, err)) {
+	case FOLLOW_END:
+		return exit_of_run(s->probe->db, exit_status, err);
+	case FOLLOW_LEFT:
+		return err_set(err, ERR_STOPPED, "stopped waiting; the run goes on"),
+		       err_hint(err, "`plmaint pre-migrate status` shows how far it is.");
+	case FOLLOW_FAILED:
+		break;
+	}
+	return false;
+}
+
+bool pre_migrate_attach(struct session *s, const void *options, int *exit_status, struct err *err)
+{
+	struct view v = { "" };
+	bool open, alive;
+
+	(void)options;
+	if (!ledger_exists(s->probe->db, &open, err) ||
+	    (open && !run_look(s->probe->db, &open, &alive, err)))
+		return false;
+	if (!open)
+		return err_set(err, ERR_NOT_FOUND, "there is no run to look at"),
+		       err_hint(err, "`plmaint pre-migrate run --background` begins one.");
+	switch (follow(s, &v, err)) {
+	case FOLLOW_END:
+		s->reporter->print(s->reporter->self, "the run has ended\n");
+		return exit_of_run(s->probe->db, exit_status, err);
+	case FOLLOW_LEFT:
+		s->reporter->print(s->reporter->self, "left; the run goes on\n");
+		return true;
+	case FOLLOW_FAILED:
+		break;
+	}
+	return false;
+}

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators at work on a run from another terminal, or another host: pause, resume, stop, tune."""
+
+import os
+import signal
+
+import pytest
+
+from harness import after
+from harness.brake import Brake
+from harness.need import need
+from harness.process import wait_until
+
+FILL = "pulp-manifests-fill"
+ROWS = 400
+pytestmark = pytest.mark.slow
+
+
+class Slow:
+    """A run that has begun its work, and does not end before `finish`."""
+
+    def __init__(self, site, pg_db, plmaint, rows_a_batch=10, args=()):
+        self.site, self.db, self.plmaint = site, pg_db, plmaint
+        site.bulk_images(ROWS, repos=1, own_config=False)
+        plmaint.configure({"pre-migrate.batch_rows": rows_a_batch})
+        self.brake = Brake(pg_db, seconds=0.02)
+        self.running = plmaint.start("pre-migrate", "run", *args)
+        self.works()
+
+    def works(self):
+        """It is seen to do something."""
+        left = after.pending(self.site)
+        wait_until(lambda: after.pending(self.site) < left, 60, "it works")
+
+    def sessions(self, name="%"):
+        """Names and transactions of plmaint's sessions."""
+        return self.db.query(
+            "SELECT application_name, xact_start IS NOT NULL FROM pg_stat_activity"
+            " WHERE application_name LIKE %s AND application_name NOT LIKE %s",
+            ("plmaint:%:" + name, "%:operator"),
+        )
+
+    def holds(self):
+        """No transaction, no session of a writer, the control session kept; nothing is written."""
+        wait_until(lambda: not self.sessions("w%"), 30, "the writers' sessions are closed")
+        assert len(self.sessions("control")) == 1
+        left = after.pending(self.site)
+        for _ in range(20):
+            assert not any(busy for _, busy in self.sessions())
+        assert after.pending(self.site) == left > 0
+
+    def finish(self, code=0):
+        self.brake.let_go()
+        ran = self.running.wait()
+        assert ran.code == code, str(ran)
+        return ran
+
+    def again(self):
+        """What was left ends with the next run."""
+        self.brake.let_go()
+        ran = self.plmaint.run("pre-migrate", "run", code=0)
+        assert after.pending(self.site) == 0 and after.with_nothing(self.site) == set()
+        return ran
+
+
+@pytest.fixture
+def slow(site, pg_db, plmaint):
+    return Slow(site, pg_db, plmaint)
+
+
+def events(db):
+    return db.query("SELECT verb, knob, old, new FROM plmaint.event ORDER BY id")
+
+
+def test_pause_and_resume(slow, plmaint):
+    paused = plmaint.run("pre-migrate", "pause", code=0).one("control")
+    assert paused["programs"] == 1 and paused["waiting"] == 0
+    slow.holds()
+    assert "paused by" in slow.running.wait_for("wait")["reason"]
+    assert plmaint.run("pre-migrate", "status", code=0).one("program")["state"] == "held"
+    resumed = plmaint.run("pre-migrate", "resume", code=0).one("control")
+    assert resumed["waiting"] == 0
+    slow.works()
+    ran = slow.finish()
+    assert after.pending(slow.site) == 0
+    assert ran.of("progress", label=FILL)[-1]["held"] > 0
+    assert [e[0] for e in events(slow.db)] == ["pause", "resume"]
+
+
+def test_a_lost_notification_costs_half_a_second(slow):
+    """The wish stands in the ledger, and is looked for."""
+    slow.site.sql("INSERT INTO plmaint.knob (name, value, actor) VALUES ('paused', 'yes', 'nobody')")
+    slow.running.wait_for("wait")
+    slow.holds()
+    slow.site.sql("DELETE FROM plmaint.knob")
+    slow.works()
+    slow.finish()
+
+
+def test_pause_pays_the_cache(slow, plmaint, redis_server):
+    """The debt of what was changed is not left to the end of a pause that may be long."""
+    slow.running.terminate()
+    assert slow.running.wait().code == 143
+    plmaint.configure({"redis.url": redis_server.url("unix")})
+    repo = slow.site.sql("SELECT name FROM core_repository")[0][0]
+    path = slow.site.sql("SELECT base_path FROM core_distribution")
+    if not path:
+        slow.site.distribution(repo, slow.site.sql("SELECT pulp_id FROM core_repository")[0][0])
+        path = slow.site.sql("SELECT base_path FROM core_distribution")
+    slow.running = plmaint.start("pre-migrate", "run")
+    slow.works()
+    client = redis_server.client()
+    client.hset(path[0][0], "/v2/:GET", "{}")
+    plmaint.run("pre-migrate", "pause", code=0)
+    assert not client.exists(path[0][0])
+    plmaint.run("pre-migrate", "resume", code=0)
+    slow.finish()
+
+
+def test_killed_while_paused_and_resumed_from_another_host(slow, plmaint):
+    need(root=True, programs=("unshare",))
+    plmaint.run("pre-migrate", "pause", code=0)
+    assert slow.running.kill9().code == 137
+    waits = plmaint.start("pre-migrate", "run")
+    assert "paused by" in waits.wait_for("wait")["reason"], "a pause outlives the program"
+    other = ("unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
+    plmaint.run("pre-migrate", "resume", code=0, wrap=other)
+    slow.brake.let_go()
+    ran = waits.wait()
+    assert ran.code == 0 and ran.of("join"), str(ran)
+    assert after.pending(slow.site) == 0 and after.with_nothing(slow.site) == set()
+    assert slow.db.query("SELECT actor FROM plmaint.event WHERE verb = 'resume'")[0][0].endswith(
+        "@elsewhere"
+    )
+
+
+def test_a_restarted_server_is_found_again_during_a_pause(cluster, slow, plmaint, pg_db):
+    plmaint.run("pre-migrate", "pause", code=0)
+    slow.site.conn.close()
+    cluster.restart()
+    slow.site.conn = pg_db.connect(autocommit=False)
+    wait_until(lambda: slow.sessions("control"), 30, "it is connected again")
+    plmaint.run("pre-migrate", "resume", code=0)
+    slow.works()
+    slow.finish()
+
+
+def test_two_programs_pause_together(slow, plmaint):
+    second = plmaint.start("pre-migrate", "run")
+    second.wait_for("join")
+    wait_until(lambda: len(slow.sessions("w%")) > 2, 30, "both work")
+    assert plmaint.run("pre-migrate", "pause", code=0).one("control")["programs"] == 2
+    assert not slow.sessions("w%") and len(slow.sessions("control")) == 2
+    plmaint.run("pre-migrate", "resume", code=0)
+    slow.finish()
+    assert second.wait().code == 0 and after.pending(slow.site) == 0
+
+
+def test_stop_ends_all_programs_with_their_state_saved(slow, plmaint):
+    second = plmaint.start("pre-migrate", "run")
+    second.wait_for("join")
+    asked = plmaint.run("pre-migrate", "stop", code=0).one("control")
+    assert asked["programs"] == 2 and asked["waiting"] == 0
+    assert slow.running.wait().code == 143 and second.wait().code == 143
+    assert 0 < after.pending(slow.site) < ROWS
+    assert slow.again().of("join"), "a stop is meant for who was at work, not for who comes later"
+
+
+def test_stop_ends_a_pause_too(slow, plmaint):
+    plmaint.run("pre-migrate", "pause", code=0)
+    plmaint.run("pre-migrate", "stop", code=0)
+    assert slow.running.wait().code == 143
+    plmaint.run("pre-migrate", "resume", code=0)
+    slow.again()
+
+
+def test_stop_now_rolls_the_batch_back(site, pg_db, plmaint):
+    """A batch of minutes does not hold up an operator who is in a hurry."""
+    site.bulk_images(ROWS, repos=1, own_config=False)
+    brake = Brake(pg_db, seconds=1)
+    running = plmaint.start("pre-migrate", "run")
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    wait_until(lambda: pg_db.value(busy), 60, "a batch is at work")
+    plmaint.run("pre-migrate", "stop", "--now", code=0)
+    assert running.wait(30).code == 143
+    assert after.pending(site) == ROWS, "what was begun is rolled back"
+    brake.let_go()
+    plmaint.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0
+
+
+def test_tune_reaches_the_run(slow, plmaint):
+    assert slow.running.wait_for("progress")["duty"] == 1
+    knob = plmaint.run("pre-migrate", "tune", "duty=0.5", "ttl=1h", code=0).one("knob")
+    assert (knob["name"], knob["value"]) == ("duty", "0.5") and knob["until"] > knob["source"][-20:-19]
+    slow.running.wait_for("progress", duty=0.5)
+    assert "tuned by" in plmaint.run("pre-migrate", "tune", code=0).one("knob", name="duty")["source"]
+    plmaint.run("pre-migrate", "tune", "duty=", "batch_rows=3", code=0)
+    slow.running.wait_for("progress", when=lambda e: e["duty"] == 1 and e["held"] == 0, seconds=30)
+    assert events(slow.db) == [
+        ("tune", "duty", "", "0.5"),
+        ("tune", "duty", "0.5", ""),
+        ("tune", "batch_rows", "", "3"),
+    ]
+    slow.finish()
+
+
+def test_a_knob_goes_back_by_itself(slow, plmaint):
+    plmaint.run("pre-migrate", "tune", "duty=0.5", "ttl=1500ms", code=0)
+    slow.running.wait_for("progress", duty=0.5)
+    seen = len(slow.running.events)
+    wait_until(
+        lambda: any(
+            e["event"] == "progress" and e["duty"] == 1 for e in slow.running.events[seen:]
+        ),
+        30,
+        "as configured again",
+    )
+    slow.finish()
+
+
+def test_what_the_ledger_says_is_range_checked(slow, plmaint):
+    """Pulp's role can write it, so it is data."""
+    slow.site.sql(
+        "INSERT INTO plmaint.knob (name, value, actor) VALUES ('duty', '7', E'x\\x1b[2J'), ('rm -rf', '1', 'x'),"
+        " ('batch_rows', '1e9', 'x')"
+    )
+    slow.site.sql("NOTIFY plmaint, 'anything'")
+    wait_until(lambda: "ignored" in slow.running.stderr(), 30, "it says so")
+    assert all(e["duty"] == 1 for e in slow.running.events if e["event"] == "progress")
+    told = plmaint.run("pre-migrate", "tune", code=0, json=False)
+    assert "outside" in told.out or "not a number" in told.out
+    assert "\x1b" not in told.out
+    slow.finish()
+
+
+def test_tune_lists_without_a_ledger(plmaint):
+    knobs = plmaint.run("pre-migrate", "tune", code=0).of("knob")
+    assert [k["name"] for k in knobs] == ["duty", "batch_rows", "detach_rows"]
+    assert all(k["meaning"] and k["source"] for k in knobs)
+    refused = plmaint.run("pre-migrate", "tune", "duty=0.5", code=1)
+    assert "ledger" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("dutty=0.5",), "Did you mean duty?"),
+        (("duty=2",), "from 0.01 to 1"),
+        (("duty=fast",), "from 0.01 to 1"),
+        (("batch_rows=1.5",), "whole number from 1 to 100000"),
+        (("duty=0.5", "ttl=soon"), "not a duration"),
+        (("ttl=1h",), "none is set"),
+        (("duty=0.5", "duty=0.6"), "twice"),
+    ],
+)
+def test_wrong_words_to_tune(plmaint, words, text):
+    assert text in plmaint.run("pre-migrate", "tune", *words, code=2).err
+
+
+@pytest.mark.parametrize("verb", ["pause", "stop"])
+def test_there_is_no_run(site, plmaint, verb):
+    assert f"no run to {verb}" in plmaint.run("pre-migrate", verb, code=1).err
+    site.image()
+    plmaint.run("pre-migrate", "run", code=0)
+    refused = plmaint.run("pre-migrate", verb, code=1)
+    assert f"no run to {verb}" in refused.err and "pre-migrate status" in refused.err
+
+
+def test_nothing_to_resume(site, plmaint):
+    site.image()
+    plmaint.run("pre-migrate", "run", code=0)
+    assert "nothing is paused" in plmaint.run("pre-migrate", "resume", code=0, json=False).out
+
+
+def test_signals_pause_this_program(slow):
+    slow.running.signal(signal.SIGUSR1)
+    assert "SIGUSR1" in slow.running.wait_for("wait")["reason"]
+    slow.holds()
+    slow.running.signal(signal.SIGUSR2)
+    slow.works()
+    slow.finish()
+
+
+def test_flag_file_is_a_brake(site, pg_db, plmaint, tmp_path):
+    """For a machine without access to the database."""
+    flag = tmp_path / "brake"
+    plmaint.configure({"pre-migrate.brake_file": flag})
+    slow = Slow(site, pg_db, plmaint)
+    flag.touch()
+    assert str(flag) in slow.running.wait_for("wait")["reason"]
+    slow.holds()
+    flag.unlink()
+    slow.works()
+    slow.finish()
+
+
+def test_a_run_without_a_ledger_of_its_own_is_held_by_signals(site, pg_db, plmaint):
+    pg_db.query("REVOKE CREATE ON DATABASE " + pg_db.name + " FROM PUBLIC, pulp", user="postgres")
+    owner = pg_db.value("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()")
+    if owner == "pulp":
+        pg_db.query(f"ALTER DATABASE {pg_db.name} OWNER TO postgres", user="postgres")
+    slow = Slow(site, pg_db, plmaint)
+    slow.running.signal(signal.SIGUSR1)
+    slow.running.wait_for("wait")
+    left = after.pending(site)
+    for _ in range(20):
+        assert not any(busy for _, busy in slow.sessions())
+    assert after.pending(site) == left
+    assert "SIGUSR1" in plmaint.run("pre-migrate", "pause", code=1).err
+    slow.running.signal(signal.SIGUSR2)
+    slow.works()
+    slow.finish()
+
+
+def test_history_has_who_changed_what(slow, plmaint):
+    plmaint.run("pre-migrate", "tune", "duty=0.5", code=0)
+    plmaint.run("pre-migrate", "stop", code=0)
+    slow.running.wait()
+    told = plmaint.run("history", code=0)
+    changes = told.of("history.change")
+    assert [(c["verb"], c.get("knob"), c.get("new")) for c in changes] == [
+        ("tune", "duty", "0.5"),
+        ("stop", None, None),
+    ]
+    assert all("@" in c["actor"] and c["at"].endswith("Z") for c in changes)
+
+
+def test_a_ledger_of_the_older_format_is_brought_up(site, pg_db, plmaint):
+    """In place, with the runs that it remembers and its owner."""
+    site.bulk_images(40, repos=1)
+    plmaint.run("pre-migrate", "run", "--max-rows", "20", code=75)
+    pg_db.query("DROP TABLE plmaint.knob, plmaint.event, plmaint.program")
+    pg_db.query("UPDATE plmaint.meta SET format = 1")
+    assert plmaint.run("pre-migrate", "status", code=0).of("ledger.run")
+    assert plmaint.run("pre-migrate", "tune", code=0).of("knob")
+    ran = plmaint.run("pre-migrate", "run", code=0)
+    assert ran.of("join"), "the open run is gone on with"
+    assert pg_db.value("SELECT format FROM plmaint.meta") == 2
+    owners = pg_db.query(
+        "SELECT DISTINCT relowner FROM pg_class WHERE relnamespace = 'plmaint'::regnamespace"
+    )
+    assert len(owners) == 1
+    assert not pg_db.query(
+        "SELECT relname FROM pg_class c WHERE relnamespace = 'plmaint'::regnamespace AND relkind = 'r'"
+        " AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)"
+    ), "every table has a primary key"
+
+
+def test_wait_lasts_through_a_pause(slow, plmaint):
+    waits = plmaint.start("pre-migrate", "wait")
+    plmaint.run("pre-migrate", "pause", code=0)
+    wait_until(lambda: not slow.sessions("w%"), 30, "it holds")
+    os.kill(waits.pid, 0)
+    plmaint.run("pre-migrate", "resume", code=0)
+    slow.finish()
+    assert waits.wait().code == 0
