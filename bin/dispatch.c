@@ -2,6 +2,7 @@
 /* One command line: words, options, configuration, needs, work, status. */
 #include "bin/dispatch.h"
 
+#include "bin/background.h"
 #include "bin/catalogue.h"
 #include "bin/config_files.h"
 #include "bin/docs.h"
@@ -33,11 +34,13 @@ struct line {
 	struct reporter *reporter;
 	char run_id[37];
 	struct provision provision;
+	struct background background;
 };
 
 static void line_release(struct line *l)
 {
 	provision_release(&l->provision);
+	background_release(&l->background);
 	if (l->options)
 		options_release(l->action->options, l->options);
 	if (l->about_options)
@@ -285,6 +288,71 @@ static void fill_session(struct line *l)
 		.about = l->about,
 		.about_options = l->about_options,
 	};
+	if (l->background.log) {
+		l->provision.begun = background_begun;
+		l->provision.begun_arg = &l->background;
+	}
+}
+
+static void tell_background(const struct line *l, bool ended, int status)
+{
+	const struct background *b = &l->background;
+	const char *command = l->command->name;
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct field fields[5] = { F_INT("pid", b->child), F_TEXT("log", b->log),
+				   F_TEXT("id", l->run_id) };
+
+	if (ended) {
+		fields[3] = (struct field)F_INT("exit", status);
+		strbuf_addf(&out, "It has ended already, with exit status %d; it said in %s:\n",
+			    status, b->log);
+	} else {
+		strbuf_addf(
+			&out,
+			"Process %d goes on in the background; this terminal may be closed.\n"
+			"  plmaint %s attach            look at it; Ctrl-C leaves it running\n"
+			"  plmaint %s status            where it stands, from any host\n"
+			"  plmaint %s pause | resume    and tune, to change its pace\n"
+			"  plmaint %s stop              end it with its state saved\n"
+			"  plmaint %s wait              until its end, with its exit status\n"
+			"  %s\n"
+			"After a stop, a kill or a reboot the same command goes on from there.\n",
+			(int)b->child, command, command, command, command, command, b->log);
+	}
+	emit(l->reporter, "background", fields);
+	l->reporter->print(l->reporter->self, out.data);
+}
+
+/* What a run that has ended at once has said, for the terminal that is still there. */
+static void copy_log(const struct line *l)
+{
+	AUTO_FILE FILE *log = fopen(l->background.log, "re");
+	char text[4096];
+	size_t n;
+
+	while (log && (n = fread(text, 1, sizeof(text), log)) > 0)
+		(void)fwrite(text, 1, n, stderr);
+}
+
+/* *parent: this process has done its part, with *status. */
+static bool go_background(struct line *l, bool *parent, int *status, struct err *err)
+{
+	bool ended;
+
+	if (!background_start(config_get(l->config, "general.state_dir"), l->run_id, &l->background,
+			      err))
+		return false;
+	*parent = l->background.child != 0;
+	if (*parent) {
+		background_wait(&l->background, &ended, status);
+		tell_background(l, ended, *status);
+		if (ended)
+			copy_log(l);
+		return true;
+	}
+	report_close(l->reporter);
+	open_reporter(l);
+	return true;
 }
 
 static int work(struct line *l)
@@ -319,6 +387,8 @@ int dispatch(int argc, char *const *argv, char *const *environment)
 {
 	AUTO_LINE struct line l = { .words = { argc > 0 ? argc - 1 : 0, argv + (argc > 0) } };
 	struct err err;
+	bool parent = false;
+	int status = EXIT_DONE;
 
 	make_run_id(l.run_id);
 	if (!words_resolve(&l.words, &catalogue, &l.globals, &l.command, &l.action, &err))
@@ -341,6 +411,11 @@ int dispatch(int argc, char *const *argv, char *const *environment)
 	    (l.action->validate && !l.action->validate(l.options, &err)) ||
 	    (l.about && l.about->validate && !l.about->validate(l.about_options, &err)))
 		return fail(&l, &err);
+	if (l.action->background && l.action->background(l.options) &&
+	    !go_background(&l, &parent, &status, &err))
+		return fail(&l, &err);
+	if (parent)
+		return status;
 	fill_session(&l);
 	return work(&l);
 }

@@ -172,6 +172,8 @@ bool provide(struct session *s, unsigned needs, bool writes, struct err *err)
 					   .reporter = s->reporter,
 					   .run_id = s->run_id,
 					   .verbose = s->verbose,
+					   .begun = p->begun,
+					   .begun_arg = p->begun_arg,
 					   .began = clock_wall(),
 					   .began_monotonic = clock_monotonic() };
 		p->probe.config = s->config;

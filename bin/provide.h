@@ -10,6 +10,8 @@ struct provision {
 	struct probe probe;
 	struct memo memo; /* the probe's */
 	struct actor actor;
+	void (*begun)(void *arg); /* the actor's */
+	void *begun_arg;
 	struct lock *lock;
 	char *command; /* for the lock: "pre-migrate run"; owned */
 	unsigned met;

@@ -14,13 +14,15 @@
 
 struct run_options {
 	struct manifest_params common;
-	int keep_links;
+	int keep_links, background;
 };
 
 static const struct opt run_table[] = {
 	MANIFEST_PARAMS_ROWS(struct run_options),
 	{ "keep-links", 0, OPT_FLAG, offsetof(struct run_options, keep_links), NULL,
 	  "fill only; `pre-migrate detach` drops the artifact links later", 0, 0, NULL },
+	{ "background", 0, OPT_FLAG, offsetof(struct run_options, background), NULL,
+	  "go on in a process of its own that outlives this terminal", 0, 0, NULL },
 	OPTS_END
 };
 
@@ -28,6 +30,11 @@ static bool check_times(const void *options, struct err *err)
 {
 	return manifest_params_check(&((const struct run_options *)options)->common, clock_wall(),
 				     err);
+}
+
+static bool in_background(const void *options)
+{
+	return ((const struct run_options *)options)->background;
 }
 
 static void bind_common(const void *options, void *params)
@@ -122,6 +129,7 @@ static const struct action actions[] = {
 	  .options = run_table,
 	  .options_size = sizeof(struct run_options),
 	  .validate = check_times,
+	  .background = in_background,
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES,
 	  .scenario = run_steps },
@@ -195,6 +203,7 @@ static const struct action actions[] = {
 	  .options = run_table,
 	  .options_size = sizeof(struct run_options),
 	  .validate = check_times,
+	  .background = in_background,
 	  .needs = NEED_DB | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES,
 	  .scenario = detach_steps },
@@ -213,6 +222,7 @@ static const struct action actions[] = {
 	  .options = run_table,
 	  .options_size = sizeof(struct run_options),
 	  .validate = check_times,
+	  .background = in_background,
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES,
 	  .scenario = recover_steps },

@@ -227,6 +227,8 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 		manifest_job_close(j);
 		return false;
 	}
+	if (a->begun)
+		a->begun(a->begun_arg);
 	write_options(j);
 	struct batch_setup *s = &j->setup;
 	s->ledger = j->ledger;

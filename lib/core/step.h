@@ -158,6 +158,8 @@ struct action {
 	size_t options_size;
 	unsigned needs, flags;
 	bool (*validate)(const void *options, struct err *err);
+	/* Whether the options ask for a process of its own in the background; NULL: never. */
+	bool (*background)(const void *options);
 	const struct step *scenario; /* one of scenario and answer */
 	/* Prints an answer; *exit_status is 0 on entry. */
 	bool (*answer)(struct session *s, const void *options, int *exit_status, struct err *err);

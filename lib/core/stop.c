@@ -48,6 +48,10 @@ static void handle(int sig, void (*handler)(int))
 
 void stop_install(void)
 {
+	if (wake[0] >= 0) {
+		(void)close(wake[0]);
+		(void)close(wake[1]);
+	}
 	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		wake[0] = wake[1] = -1;
 	handle(SIGINT, ask);

@@ -7,7 +7,8 @@
 #pragma once
 #include <stdbool.h>
 
-void stop_install(void); /* sigaction for the signals above, SIGPIPE ignored; call once in main() */
+void stop_install(void); /* sigaction for the signals above, SIGPIPE ignored; call in main(), and in
+			    a child that goes on without exec */
 void stop_ignore_hup(void); /* for --background: a lost terminal is no wish */
 /* The same wish, come another way: from the ledger.  sig is what stop_signal() shall say. */
 void stop_ask(int sig);

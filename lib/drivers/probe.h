@@ -48,6 +48,9 @@ struct actor {
 	const struct reporter *reporter;
 	const char *run_id; /* uuid text of this run of the program */
 	bool verbose;
+	/* Work that others can see has begun: for whoever waits for that.  May be NULL. */
+	void (*begun)(void *arg);
+	void *begun_arg;
 	double began, began_monotonic; /* clock_wall() and clock_monotonic() when it was made */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A step's time limit, and signals that are no wish to stop. */
-#include "lib/core/stop.h"
 #include "lib/core/clock.h"
+#include "lib/core/stop.h"
 #include "tests/harness/tap.h"
 #include <signal.h>
 #include <time.h>

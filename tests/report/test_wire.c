@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Progress of another program: what it says arrives, what somebody else wrote there does not. */
-#include "lib/report/wire.h"
 #include "lib/core/strbuf.h"
+#include "lib/report/wire.h"
 #include "tests/harness/tap.h"
 #include <math.h>
 #include <string.h>
@@ -68,4 +68,5 @@ TEST(what_is_no_object_is_nothing)
 }
 
 TAP_MAIN(row(fields_come_back_as_they_were),
-	 row(what_is_not_documented_or_of_another_type_is_left_out), row(what_is_no_object_is_nothing))
+	 row(what_is_not_documented_or_of_another_type_is_left_out),
+	 row(what_is_no_object_is_nothing))
