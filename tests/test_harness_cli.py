@@ -64,7 +64,7 @@ def test_runner_waits_for_events(fake):
     with pytest.raises(TimeoutError, match="no event never"):
         running.wait_for("never", seconds=0.1)
     running.terminate()
-    assert running.wait(10).one("run.end")["exit"] == 143
+    assert running.wait().one("run.end")["exit"] == 143
     with pytest.raises(AssertionError, match="ended without the event never"):
         running.wait_for("never")
 

@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from harness import cli
+from harness.brake import Brake
 
 TYPES = {"text": str, "count": int, "number": (int, float), "bool": bool, "list": list, "range": dict}
 
@@ -143,17 +144,19 @@ def test_run_with_awkward_rows(plmaint, site, table):
         check(plmaint.run(*args, code=(0, 1, 78)), table)
 
 
-def test_stopped_by_a_signal_and_resumed(plmaint, site, table):
+def test_stopped_by_a_signal_and_resumed(plmaint, site, pg_db, table):
     """SIGINT and SIGTERM end the run early with their own status, and the next run goes on."""
-    site.bulk_images(3000)
+    site.bulk_images(1000)
+    brake = Brake(pg_db)
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        running = plmaint.start("pre-migrate", "run", "--set", "pre-migrate.duty=0.05", "--set", "pre-migrate.batch_rows=5")
+        running = plmaint.start("pre-migrate", "run", "--set", "pre-migrate.batch_rows=5")
         running.wait_for("progress", lambda e: e["done"] > 0, label="pulp-manifests-fill")
         running.signal(number)
-        done = running.wait(30)
+        done = running.wait()
         check(done, table)
         assert done.code == code and done.events[-1]["exit"] == code
         assert done.one("step.end", label="pulp-manifests-fill")["result"] == "warning"
+    brake.let_go()
     last = plmaint.run("pre-migrate", "run", code=0)
     check(last, table)
     assert "pulp-manifests-fill" in last.events[0]["resumes"]

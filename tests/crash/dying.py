@@ -19,7 +19,7 @@ import threading
 
 import psycopg2
 
-from harness import cli, manifests, pg, process, pulpdata
+from harness import brake, cli, manifests, pg, process, pulpdata
 
 LEVEL = "0043"
 # The cluster is in memory, fsync or not: a process that ends keeps what it gave to the kernel, and
@@ -180,13 +180,10 @@ class Yard:
             self.base / f"p{number}",
             db.conninfo(),
             media,
-            # Slow enough that there is something to hit.
-            settings={
-                "pre-migrate.batch_rows": 10,
-                "pre-migrate.detach_rows": 10,
-                "pre-migrate.duty": 0.3,
-            },
+            settings={"pre-migrate.batch_rows": 10, "pre-migrate.detach_rows": 10},
         )
+        # Either phase takes longer than the longest pause, so that there is something to hit.
+        slow = brake.Brake(db, seconds=0.004, on=(brake.FILL, brake.DETACH))
         os.kill(self._wal_writer(), signal.SIGSTOP)
         cleanup = Cleanup(db, media)
         cleanup.start()
@@ -200,6 +197,7 @@ class Yard:
             if not survives:
                 running.kill9()
             self.cluster.start()
+            slow.let_go()
             lost = [f"after the crash: {x}" for x in self.lost(db, media)] if not survives else []
             if survives:
                 # It goes on with what it was at, or says that a session was lost between two steps.

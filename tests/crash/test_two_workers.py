@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from harness import cli, pulpdata
+from harness.brake import Brake, stop_between_batches
 from harness.process import wait_until
 
 LEVEL = "0043"
@@ -46,7 +47,7 @@ def worker(db, prepared, tmp_path):
     made = []
 
     def make(name, **settings):
-        options = {"pre-migrate.writers": 1, "pre-migrate.readers": 1, "pre-migrate.duty": 0.15}
+        options = {"pre-migrate.writers": 1, "pre-migrate.readers": 1, "pre-migrate.batch_rows": 20}
         options.update({f"pre-migrate.{key}": value for key, value in settings.items()})
         made.append(cli.Plmaint(tmp_path / name, db.conninfo(), prepared[1], settings=options))
         return made[-1]
@@ -97,11 +98,13 @@ def finished(db):
 @pytest.mark.slow
 @pytest.mark.threads
 def test_two_share_a_run(db, worker):
+    brake = Brake(db)
     first = worker("a").start("pre-migrate", "run")
-    wait_until(lambda: holds(db, first), 20, "the first works")
+    wait_until(lambda: holds(db, first), 60, "the first works")
     second = worker("b").start("pre-migrate", "run")
     second.wait_for("join", label="pulp-manifests-fill")
-    wait_until(lambda: holds(db, first) and holds(db, second), 20, "both hold a range")
+    wait_until(lambda: holds(db, first) and holds(db, second), 60, "both hold a range")
+    brake.let_go()
     one, two = first.wait(), second.wait()
     assert one.code == 0 and two.code == 0, f"{one}\n{two}"
     # Each row was changed by one of them, once.
@@ -113,11 +116,12 @@ def test_two_share_a_run(db, worker):
 
 @pytest.mark.slow
 def test_what_a_killed_one_held_is_taken_at_once(db, worker):
-    """Well before its lease of a minute would have ended."""
-    first = worker("a", lease="60s").start("pre-migrate", "run")
-    wait_until(lambda: holds(db, first), 20, "the first works")
-    second = worker("b", lease="60s").start("pre-migrate", "run")
-    wait_until(lambda: holds(db, second), 20, "the second works")
+    """Well before its lease of an hour would have ended."""
+    brake = Brake(db)
+    first = worker("a", lease="3600s").start("pre-migrate", "run")
+    wait_until(lambda: holds(db, first), 60, "the first works")
+    second = worker("b", lease="3600s").start("pre-migrate", "run")
+    wait_until(lambda: holds(db, second), 60, "the second works")
     held = db.query(
         "SELECT g.run, g.id FROM plmaint.range g WHERE g.token IS NOT NULL AND NOT g.finished"
         " AND g.pid = ANY(%s)",
@@ -125,10 +129,11 @@ def test_what_a_killed_one_held_is_taken_at_once(db, worker):
     )
     assert held
     first.kill9()
+    brake.let_go()
     again = "SELECT bool_and(finished OR pid = ANY(%s)) FROM plmaint.range WHERE run = %s AND id = %s"
     wait_until(
         lambda: db.value(again, (backends(db, second), *held[0])),
-        20,
+        60,
         "what the killed one held is in the other's hands",
     )
     result = second.wait()
@@ -139,15 +144,15 @@ def test_what_a_killed_one_held_is_taken_at_once(db, worker):
 @pytest.mark.slow
 @pytest.mark.parametrize("terminated", [False, True], ids=["asleep", "asleep and cut off"])
 def test_one_that_slept_too_long_changes_nothing(db, worker, terminated):
+    brake = Brake(db, seconds=0.002)
     first = worker("a", lease="1s", duty=0.05).start("pre-migrate", "run")
-    wait_until(lambda: holds(db, first) and done_by_now(db) > 500, 30, "the first is at work")
-    first.signal(signal.SIGSTOP)
-    pids = backends(db, first)
-    # In the middle of a transaction it would hold its range's row, lease or no lease.
-    stuck = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s) AND xact_start IS NOT NULL"
-    if terminated or db.value(stuck, (pids,)):
+    wait_until(lambda: holds(db, first) and done_by_now(db) > 0, 60, "the first is at work")
+    stop_between_batches(db, first)
+    if terminated:
+        pids = backends(db, first)
         db.query("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", (pids,))
-    second = worker("b", lease="1s", duty=1.0).run("pre-migrate", "run")
+    brake.let_go()
+    second = worker("b", lease="1s").run("pre-migrate", "run")
     assert second.code == 0, second
     finished(db)
     with contextlib.closing(db.connect()) as conn:

@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from harness import cli, pg, process, pulpdata, redisd  # noqa: E402
+from harness.brake import Brake  # noqa: E402
 
 LEVEL = "0043"  # pulp_container 2.22: the first that has all columns, the last with everything in files
 # Rows that go wrong on real sites, one of each; see harness/awkward.py.
@@ -40,7 +41,7 @@ AWKWARD = (
     "lost_recoverable",
     "lost_for_good",
 )
-SLOW = "pre-migrate.duty=0.1"  # a tenth of the time, so that there is something to see
+SLOW = 0.002  # seconds that the database takes longer for a row, so that the kill meets the run in its middle
 
 
 class Failed(Exception):
@@ -229,7 +230,9 @@ class Demo:
 
     def killed(self):
         total = self.value("SELECT count(*) FROM container_manifest")
-        args = ("pre-migrate", "run", "--set", SLOW)
+        args = ("pre-migrate", "run")
+        brake = Brake(self.db, seconds=SLOW)
+        self.screen.say(f"the database takes {1000 * SLOW:g} ms longer for each row, so that there is something to see")
         self.screen.command(args)
         running = self.start(*args, capture=self.screen.tour is not None)
 
@@ -244,6 +247,7 @@ class Demo:
         finally:
             running.kill()
             out, _ = running.communicate()
+            brake.let_go()
         if out is not None:
             print(out, end="", flush=True)
             self.screen.told(args, out + "[kill -9]")
@@ -294,7 +298,7 @@ class Demo:
         screen.heading("What plmaint would do, and what it sees")
         self.run("plan", "pre-migrate", "run", tour=False)
         self.run("pre-migrate", "status")
-        screen.heading("It runs, at a tenth of its speed, and is killed with -9 on the way")
+        screen.heading("It runs on a slow database, and is killed with -9 on the way")
         self.killed()
         screen.heading("Whoever asks is told where it stands")
         self.run("pre-migrate", "status")

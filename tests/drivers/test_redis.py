@@ -148,7 +148,7 @@ def test_nobody_there(tmp_path):
 
 
 def test_hung(redis_server):
-    proc = start(redis_server.url(), "ping", "wait", "ping", "ping", timeout=300)
+    proc = start(redis_server.url(), "ping", "wait", "ping", "ping", timeout=3000)
     assert proc.stdout.readline() == "0\n"
     redis_server.sigstop()
     try:

@@ -5,8 +5,13 @@ What a test does in the middle of a run must meet the run in its middle, whateve
 do. A share of time (pre-migrate.duty) cannot promise that: it slows a fast machine least.
 """
 
-# A function of its own snapshot: who lets go is seen at the next row.
+import signal
+
+from .process import state, wait_until
+
+# The function has a snapshot of its own: who lets go is seen at the next row.
 SQL = """
+SET synchronous_commit TO on; -- it outlives a crash of the server
 CREATE SCHEMA brake;
 CREATE TABLE brake.rate AS SELECT {seconds:f}::float8 AS seconds;
 CREATE FUNCTION brake.hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -36,3 +41,20 @@ class Brake:
     def let_go(self):
         """From the next row on it is fast."""
         self.db.query("UPDATE brake.rate SET seconds = 0", user="postgres")
+
+
+def stop_between_batches(db, running):
+    """Stops a program with SIGSTOP while none of its writers is in a transaction: there it would
+    hold its range's row, lease or no lease. A small duty gives it rests in which that can be.
+    """
+    busy = "application_name LIKE 'plmaint:%:w%' AND xact_start IS NOT NULL"
+
+    def caught():
+        running.signal(signal.SIGSTOP)
+        wait_until(lambda: state(running.pid) == "T", 30, "it has stopped")
+        if not db.value(f"SELECT count(*) FROM pg_stat_activity WHERE {busy}"):
+            return True
+        running.signal(signal.SIGCONT)
+        return False
+
+    wait_until(caught, 60, "it rests")

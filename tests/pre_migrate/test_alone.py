@@ -4,6 +4,7 @@
 import pytest
 
 from harness import after, manifests
+from harness.brake import Brake
 from harness.process import wait_until
 from harness.pulpdata import diff, snapshot
 
@@ -68,16 +69,18 @@ def test_operators_decisions_are_remembered(site, alone, missing):
 
 
 @pytest.mark.slow
-def test_what_was_set_aside_before_a_kill_is_remembered(site, alone):
+def test_what_was_set_aside_before_a_kill_is_remembered(site, pg_db, alone):
     repo = site.repository()
     for _ in range(5):
         site.manifest(manifests.KINDS["oci"](site.rng), repo, on_disk=False)
     site.bulk_images(600, repos=1, own_config=False)
-    alone.configure({"pre-migrate.batch_rows": "20", "pre-migrate.duty": "0.2"})
+    alone.configure({"pre-migrate.batch_rows": "10"})
+    brake = Brake(pg_db)
     running = alone.start("pre-migrate", "run")
-    wait_until(lambda: remembered(alone), 30, "what was set aside is kept")
+    wait_until(lambda: remembered(alone), 60, "what was set aside is kept")
     running.kill9()
-    alone.configure({"pre-migrate.duty": "1.0"})
+    assert after.pending(site) > 5
+    brake.let_go()
     alone.run("pre-migrate", "run", code=78)
     assert after.pending(site) == 5 and after.with_nothing(site) == set()
 
@@ -96,31 +99,34 @@ def test_damaged_memory_is_explained(site, alone, missing):
 
 
 @pytest.mark.slow
-def test_two_cannot_run(site, alone):
+def test_two_cannot_run(site, pg_db, alone):
     site.bulk_images(600, repos=1, own_config=False)
-    alone.configure({"pre-migrate.batch_rows": "20", "pre-migrate.duty": "0.2"})
+    alone.configure({"pre-migrate.batch_rows": "10"})
+    brake = Brake(pg_db)
     running = alone.start("pre-migrate", "run")
-    wait_until(lambda: after.pending(site) < 560, 30, "it works")
+    wait_until(lambda: after.pending(site) < 600, 60, "it works")
     second = alone.run("pre-migrate", "run", code=75)
     end = second.of("step.end")[-1]
     assert "another plmaint" in end["message"] and "GRANT CREATE" in end["hint"]
+    brake.let_go()
     assert running.wait().code == 0 and after.pending(site) == 0
 
 
 @pytest.mark.slow
-def test_debt_of_a_killed_run_is_paid_by_the_next(site, alone, redis_server):
+def test_debt_of_a_killed_run_is_paid_by_the_next(site, pg_db, alone, redis_server):
     redis = redis_server.client()
     alone.configure({"redis.url": redis_server.url()})
     site.bulk_images(600, repos=2, own_config=False)
     paths = [p for (p,) in site.sql("SELECT base_path FROM core_distribution")]
     for path in paths:
         redis.hset(path, "field", "{}")
-    alone.configure({"pre-migrate.batch_rows": "20", "pre-migrate.duty": "0.2"})
+    alone.configure({"pre-migrate.batch_rows": "10"})
+    brake = Brake(pg_db)
     running = alone.start("pre-migrate", "run", "--keep-links")
-    wait_until(lambda: after.pending(site) < 560, 30, "it works")
+    wait_until(lambda: after.pending(site) < 600, 60, "it works")
     running.kill9()
     assert (alone.state_dir / "cache-debt").exists() and redis.exists(*paths) == 2
-    alone.configure({"pre-migrate.duty": "1.0"})
+    brake.let_go()
     alone.run("pre-migrate", "run", "--keep-links", code=0)
     assert redis.exists(*paths) == 0 and not (alone.state_dir / "cache-debt").exists()
 

@@ -102,7 +102,7 @@ def test_no_grace_when_no_service_is_online(site, plmaint):
     plmaint.configure({"pre-migrate.grace": "60s"})
     site.image("oci", site.repository())
     site.heartbeat("content", age=3600)
-    ran = plmaint.run("pre-migrate", "run", code=0, seconds=30)
+    ran = plmaint.run("pre-migrate", "run", code=0, seconds=50)
     assert not ran.of("wait") and linked(site) == 0
 
 
@@ -113,7 +113,7 @@ def test_sigterm_during_the_grace_keeps_the_links(site, plmaint):
     running = plmaint.start("pre-migrate", "run")
     running.wait_for("wait", label=LABEL)
     running.terminate()
-    ran = running.wait(20)
+    ran = running.wait(50)  # well before the grace is over
     assert ran.code == 143 and linked(site) == 1
     plmaint.configure({"pre-migrate.grace": "0s"})
     plmaint.run("pre-migrate", "detach", code=0)
@@ -143,7 +143,7 @@ def test_task_of_a_worker_that_is_gone_is_not_waited_for(site, plmaint):
     plmaint.configure({"detach.task_wait": "60s"})
     site.image("oci", site.repository())
     site.task()
-    plmaint.run("pre-migrate", "run", code=0, seconds=30)
+    plmaint.run("pre-migrate", "run", code=0, seconds=50)
     assert linked(site) == 0
 
 

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from harness import after, manifests
+from harness.brake import Brake
 from harness.process import wait_until
 
 
@@ -270,10 +271,12 @@ def test_media_that_goes_away_is_an_outage_and_not_a_thousand_bad_rows(
     site, pg_db, plmaint, media_root
 ):
     site.bulk_images(800, repos=1)
-    plmaint.configure({"pre-migrate.batch_rows": "20", "pre-migrate.duty": "0.2"})
+    plmaint.configure({"pre-migrate.batch_rows": "10"})
+    brake = Brake(pg_db)
     running = plmaint.start("pre-migrate", "run")
-    wait_until(lambda: after.pending(site) < 760, 30, "it works")
+    wait_until(lambda: after.pending(site) < 800, 60, "it works")
     (media_root / "artifact").rename(media_root / "away")
+    brake.let_go()
     ran = running.wait()
     assert ran.code == 1, ran
     end = ran.one("step.end", label="pulp-manifests-fill")
@@ -282,17 +285,20 @@ def test_media_that_goes_away_is_an_outage_and_not_a_thousand_bad_rows(
     refused = plmaint.run("pre-migrate", "run", code=1)
     assert "artifact" in refused.of("step.end", result="failed")[0]["message"]
     (media_root / "away").rename(media_root / "artifact")
-    plmaint.configure({"pre-migrate.duty": "1.0"})
     plmaint.run("pre-migrate", "run", code=0)
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
 @pytest.mark.slow
-def test_media_root_that_is_renamed_while_it_works_stays_readable(site, plmaint, media_root):
+def test_media_root_that_is_renamed_while_it_works_stays_readable(
+    site, pg_db, plmaint, media_root
+):
     """It is held by a descriptor; the next run needs it in its place again."""
     site.bulk_images(400, repos=1)
-    plmaint.configure({"pre-migrate.batch_rows": "20", "pre-migrate.duty": "0.2"})
+    plmaint.configure({"pre-migrate.batch_rows": "10"})
+    brake = Brake(pg_db)
     running = plmaint.start("pre-migrate", "run")
-    wait_until(lambda: after.pending(site) < 380, 30, "it works")
+    wait_until(lambda: after.pending(site) < 400, 60, "it works")
     media_root.rename(media_root.with_name("elsewhere"))
+    brake.let_go()
     assert running.wait().code == 0 and after.pending(site) == 0
