@@ -25,6 +25,9 @@ enum {
 	BAD_FLOOR = 100
 };
 static const double bad_share = 0.05;
+/* A place of a checkpoint, known by its address: no key is settled, and none is smaller than the
+ * first. */
+static const unsigned char before_all[16];
 
 struct slot { /* a window with its loading; two of them alternate */
 	struct batch_window window;
@@ -127,7 +130,7 @@ static bool begin(struct worker *w, const struct lease *lease, bool *mine, struc
 }
 
 static bool finish(struct worker *w, const struct lease *lease, const struct tally *t,
-		   const unsigned char pos[16], bool last, int debt, struct err *err)
+		   const unsigned char *pos, bool last, int debt, struct err *err)
 {
 	struct pg_rows *rets[2] = { NULL, NULL };
 	char n[11][24], token[37], pos_text[37];
@@ -136,13 +139,14 @@ static bool finish(struct worker *w, const struct lease *lease, const struct tal
 				      last,	  debt,		  0 };
 
 	uuid_format(lease->token, token);
-	uuid_format(pos, pos_text);
+	if (pos != before_all)
+		uuid_format(pos, pos_text);
 	for (int i = 0; i < 10; i++)
 		snprintf(n[i], sizeof(n[i]), "%lld", (long long)numbers[i]);
 	const struct pg_param p[] = { PG_P_TEXT(n[0]),
 				      PG_P_TEXT(n[1]),
 				      PG_P_TEXT(token),
-				      PG_P_TEXT(pos_text),
+				      PG_P_TEXT(pos == before_all ? NULL : pos_text),
 				      PG_P_TEXT(n[2]),
 				      PG_P_TEXT(n[3]),
 				      PG_P_TEXT(n[4]),
@@ -351,7 +355,7 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		readers_submit(r->readers, &s->loading, r->phase, &s->window);
 		return true;
 	}
-	if (!r->phase->fetch(r->phase->ctx, w->db, after, lease->hi, (int)take, bytes, &s->window,
+	if (!r->phase->fetch(r->phase->ctx, w->db, after == before_all ? NULL : after, lease->hi, (int)take, bytes, &s->window,
 			     err)) {
 		budget_return(r, take);
 		return false;
@@ -361,18 +365,28 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 	return true;
 }
 
+/* The key after which a range goes on; its lo is still to be looked at, so that is the one before. */
+static const unsigned char *before(const struct lease *lease, unsigned char place[16])
+{
+	if (lease->has_pos)
+		return memcpy(place, lease->pos, 16);
+	if (memcmp(lease->lo, before_all, 16) == 0)
+		return before_all;
+	memcpy(place, lease->lo, 16);
+	for (int i = 15; place[i]-- == 0; i--)
+		;
+	return place;
+}
+
 static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 {
 	struct run *r = w->run;
 	struct slot slots[2] = { 0 };
-	unsigned char after[16];
+	unsigned char place[16];
+	const unsigned char *after = before(lease, place);
 	bool mine = true, ok = true;
 	int now = 0;
 
-	/* lo is inclusive: begin just before it. */
-	memcpy(after, lease->has_pos ? lease->pos : lease->lo, 16);
-	for (int i = 15; !lease->has_pos && i >= 0 && after[i]-- == 0; i--)
-		;
 	ok = fetch(w, lease, after, &slots[0], err);
 	if (ok) /* else nothing was handed to the readers */
 		readers_wait(r->readers, &slots[0].loading);
@@ -392,7 +406,7 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 				break;
 		}
 		ok = settle_window(w, lease, &s->window, after, pos, &mine, err);
-		memcpy(after, s->window.end, 16);
+		after = memcpy(place, s->window.end, 16);
 		window_clear(&s->window);
 		if (looked)
 			readers_wait(r->readers, &ahead->loading);

@@ -63,9 +63,15 @@ struct manifest_window {
 	struct pg_rows *result, *data;
 };
 
+/* A condition for keys behind $1; all keys are where $1 is NULL, also the one of zeros only. */
+#define MANIFEST_AFTER                                                                     \
+	"m.content_ptr_id >= coalesce($1, '00000000-0000-0000-0000-000000000000'::uuid)" \
+	" AND m.content_ptr_id IS DISTINCT FROM $1"
+
 /* Prepares the statements of fetch on this session; manifest_write_prepare those of write. */
 bool manifest_rows_prepare(const struct manifest_rows *m, struct pg *db,
 			   struct err *err) MUST_CHECK;
+/* after: NULL for the first key of all. */
 bool manifest_rows_fetch(const struct manifest_rows *m, struct pg *db, const unsigned char *after,
 			 const unsigned char *hi, int max_rows, size_t max_bytes,
 			 struct manifest_window *ret, struct err *err) MUST_CHECK;
@@ -103,6 +109,7 @@ bool manifest_links_prepare(const struct manifest_rows *m, struct pg *db,
 bool manifest_links_drop(const struct manifest_rows *m, struct pg *db,
 			 const unsigned char *const *keys, size_t n, int *fate,
 			 struct err *err) MUST_CHECK;
+/* after: NULL for the first key of all. */
 bool manifest_links_fetch(const struct manifest_rows *m, struct pg *db, const unsigned char *after,
 			  const unsigned char *hi, int max_rows, struct pg_rows **ret,
 			  struct err *err) MUST_CHECK;

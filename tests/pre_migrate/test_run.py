@@ -13,6 +13,14 @@ from harness.process import wait_until
 from harness.pulpdata import diff, snapshot
 
 FILL = "pulp-manifests-fill"
+# Where the key of a manifest stands.
+FIRST = (
+    ("core_content", "pulp_id"),
+    ("container_manifest", "content_ptr_id"),
+    ("container_blobmanifest", "manifest_id"),
+    ("core_contentartifact", "content_id"),
+    ("core_repositorycontent", "content_id"),
+)
 SMALL = {"pre-migrate.batch_rows": "10"}
 
 
@@ -74,6 +82,19 @@ def test_only_what_a_repository_holds(site, plmaint):
     assert after.links(site, ours) == 0
     plmaint.run("pre-migrate", "run", code=0)
     assert after.pending(site) == 0
+
+
+def test_first_key_of_all_is_migrated(site, plmaint):
+    """Nothing is smaller than the key of zeros only, so no range can begin behind a smaller one."""
+    made = [site.image("oci", site.repository()) for _ in range(3)]
+    zero, first = "00000000-0000-0000-0000-000000000000", made[0].pk
+    moved = [f"UPDATE {table} SET {column} = '{zero}' WHERE {column} = '{first}'" for table, column in FIRST]
+    site.sql(";".join(moved))
+    made[0].pk = zero
+    plmaint.configure({"pre-migrate.batch_rows": "1", "pre-migrate.detach_rows": "1"})
+    plmaint.run("pre-migrate", "run", code=0)
+    for m in made:
+        assert after.columns(site, m)["data"].encode() == m.raw and after.links(site, m) == 0
 
 
 @pytest.mark.slow
