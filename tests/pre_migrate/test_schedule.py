@@ -8,9 +8,10 @@ import datetime
 import pytest
 
 from harness import after
+from harness.brake import Brake
 
 FILL = "pulp-manifests-fill"
-SLOW = {"pre-migrate.batch_rows": "5", "pre-migrate.duty": "0.05"}
+SMALL = {"pre-migrate.batch_rows": "5"}
 NIGHT = "22:00-05:00"
 
 
@@ -48,21 +49,24 @@ def test_closed_window_is_waited_for_and_says_when_it_opens(site, pg_db, plmaint
     assert after.pending(site) == 40
 
 
+@pytest.mark.slow
 def test_window_that_opens_is_used(site, plmaint):
     site.bulk_images(40, repos=1, own_config=False)
     plmaint.configure({"pre-migrate.window": NIGHT})
-    running = plmaint.start("pre-migrate", "run", env=zone_in_which_it_is("21:59:57"))
+    running = plmaint.start("pre-migrate", "run", env=zone_in_which_it_is("21:59:53"))
     running.wait_for("wait", label=FILL)
     ran = running.wait()
     assert ran.code == 0, ran
     assert after.pending(site) == 0
 
 
+@pytest.mark.slow
 def test_window_that_closes_ends_the_writers_and_keeps_the_process(site, pg_db, plmaint):
     site.bulk_images(400, repos=1, own_config=False)
-    plmaint.configure(SLOW)
+    plmaint.configure(SMALL)
+    brake = Brake(pg_db, seconds=0.1)
     running = plmaint.start(
-        "pre-migrate", "run", "--window", NIGHT, env=zone_in_which_it_is("04:59:57")
+        "pre-migrate", "run", "--window", NIGHT, env=zone_in_which_it_is("04:59:53")
     )
     wait = running.wait_for("wait", label=FILL)
     assert wait["reason"] == "the window is closed and opens at 22:00"
@@ -78,24 +82,26 @@ def test_window_that_closes_ends_the_writers_and_keeps_the_process(site, pg_db, 
     ran = running.wait()
     assert ran.code == 130, ran
     assert after.pending(site) == left
-    plmaint.configure({"pre-migrate.duty": "1.0"})
+    brake.let_go()
     plmaint.run("pre-migrate", "run", code=0)
     assert after.pending(site) == 0
 
 
-def test_ends_that_are_reached_save_the_state(site, plmaint):
+@pytest.mark.slow
+def test_ends_that_are_reached_save_the_state(site, pg_db, plmaint):
     site.bulk_images(400, repos=1, own_config=False)
-    plmaint.configure(SLOW)
-    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    plmaint.configure(SMALL)
+    brake = Brake(pg_db, seconds=0.1)
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
     for option, value, why in (
         ("--deadline", soon.strftime("%Y-%m-%dT%H:%M:%SZ"), "the deadline has come"),
-        ("--max-duration", "1500ms", "it has run as long as it may"),
+        ("--max-duration", "6s", "it has run as long as it may"),
     ):
         before = after.pending(site)
         ran = plmaint.run("pre-migrate", "run", option, value, code=75)
         assert why in ran.one("step.end", label=FILL)["hint"]
         assert 0 < after.pending(site) < before
-    plmaint.configure({"pre-migrate.duty": "1.0"})
+    brake.let_go()
     plmaint.run("pre-migrate", "run", code=0)
     assert after.pending(site) == 0
 
@@ -106,7 +112,7 @@ def test_window_that_opens_too_late_is_not_waited_for(site, plmaint):
     for late in (("--deadline", "21:00"), ("--max-duration", "2h")):
         ran = plmaint.run("pre-migrate", "run", "--window", NIGHT, *late, env=noon, code=75)
         assert "only after the end" in ran.one("step.end", label=FILL)["message"]
-        assert ran.seconds < 30 and after.pending(site) == 40
+        assert after.pending(site) == 40
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,7 @@ def test_unknown_time_zone(site, plmaint):
     assert after.pending(site) == 1
 
 
+@pytest.mark.slow
 def test_waiting_survives_a_server_that_restarts(site, cluster, plmaint):
     site.bulk_images(40, repos=1, own_config=False)
     running = plmaint.start(
