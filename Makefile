@@ -209,11 +209,18 @@ lab-down:
 # -- to other machines
 
 .PHONY: install dist clean help
-install: all $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash
+install: all $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash $(BUILD)/plmaint-pre-migrate.service
 	install -D -m 755 $(BUILD)/plmaint "$(DESTDIR)$(PREFIX)/sbin/plmaint"
 	install -D -m 644 $(BUILD)/plmaint.8 "$(DESTDIR)$(PREFIX)/share/man/man8/plmaint.8"
 	install -D -m 644 $(BUILD)/plmaint.bash \
 		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/plmaint"
+	install -D -m 644 $(BUILD)/plmaint-pre-migrate.service \
+		"$(DESTDIR)$(PREFIX)/lib/systemd/system/plmaint-pre-migrate.service"
+# The unit names the program where it is installed, so it is made anew for each PREFIX.
+.PHONY: $(BUILD)/plmaint-pre-migrate.service
+$(BUILD)/plmaint-pre-migrate.service: packaging/plmaint-pre-migrate.service.in
+	@mkdir -p $(@D)
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|g' $< > $@
 
 VERSION = $(shell sed -n 's/^.define PLMAINT_VERSION "\(.*\)"/\1/p' lib/core/version.h)
 dist:
