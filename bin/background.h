@@ -14,7 +14,8 @@ struct background {
 	int begun;   /* the child's end of the pipe, or the parent's */
 	char *log;   /* path; owned */
 };
-/* Before any thread or session.  Both parent and child return true; child says which one this is. */
+/* Before any thread or session.  Both parent and child return true; child says which one this is.
+ */
 bool background_start(const char *state_dir, const char *run_id, struct background *ret,
 		      struct err *err) MUST_CHECK;
 /* Child: the work has begun.  arg is the struct; more than once is fine. */

@@ -6,6 +6,7 @@
 #include "bin/catalogue.h"
 #include "bin/config_files.h"
 #include "bin/docs.h"
+#include "bin/hooks.h"
 #include "bin/provide.h"
 #include "bin/words.h"
 #include "lib/core/exit.h"
@@ -16,6 +17,7 @@
 #include "lib/core/version.h"
 #include "lib/report/help.h"
 #include "lib/report/report.h"
+#include "lib/report/textfile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ struct line {
 	const char **operands;
 	struct config *config;
 	struct reporter *reporter;
+	bool metrics; /* the reporter also writes the textfile */
 	char run_id[37];
 	struct provision provision;
 	struct background background;
@@ -50,7 +53,7 @@ static void line_release(struct line *l)
 	free(l->operands);
 	options_release(global_options, &l->globals);
 	config_free(l->config);
-	report_close(l->reporter);
+	report_close(l->metrics ? textfile_close(l->reporter) : l->reporter);
 }
 #define AUTO_LINE __attribute__((cleanup(line_release)))
 
@@ -355,6 +358,37 @@ static bool go_background(struct line *l, bool *parent, int *status, struct err 
 	return true;
 }
 
+static void open_metrics(struct line *l)
+{
+	const char *path = config_get(l->config, "metrics.textfile");
+
+	if (!path || !(l->action->flags & ACTION_LONG))
+		return;
+	l->reporter = textfile_open(path, l->reporter);
+	l->metrics = true;
+}
+
+static int run_scenario(struct line *l)
+{
+	const struct action *a = l->action;
+	struct session *s = &l->provision.session;
+	bool hooks = a->flags & ACTION_LONG;
+	struct err err;
+
+	if (hooks && !hook_before(s, l->provision.command, &err))
+		return fail(l, &err);
+	int status = runner_run(
+		&(struct run_request){ .command = l->command->name,
+				       .action = a->name,
+				       .steps = a->scenario,
+				       .options = l->options,
+				       .session = s,
+				       .state_dir = config_get(l->config, "general.state_dir") });
+	if (hooks)
+		hook_after(s, l->provision.command, status);
+	return status;
+}
+
 static int work(struct line *l)
 {
 	struct session *s = &l->provision.session;
@@ -365,13 +399,7 @@ static int work(struct line *l)
 	if (!provide(s, all_needs(a), writes(a), &err))
 		return fail(l, &err);
 	if (a->scenario)
-		return runner_run(&(struct run_request){
-			.command = l->command->name,
-			.action = a->name,
-			.steps = a->scenario,
-			.options = l->options,
-			.session = s,
-			.state_dir = config_get(l->config, "general.state_dir") });
+		return run_scenario(l);
 	for (unsigned bit = 0; bit < NEED_COUNT; bit++)
 		if (a->needs & s->unmet & 1U << bit)
 			return fail(l, &s->unmet_why[bit]);
@@ -416,6 +444,7 @@ int dispatch(int argc, char *const *argv, char *const *environment)
 		return fail(&l, &err);
 	if (parent)
 		return status;
+	open_metrics(&l);
 	fill_session(&l);
 	return work(&l);
 }

@@ -146,6 +146,7 @@ enum action_flag {
 	ACTION_ABOUT =
 		1
 		<< 2, /* its words are another command line: `plan pre-migrate run --keep-links` */
+	ACTION_LONG = 1 << 4,	/* long work: the site's hooks and metrics go with it */
 	ACTION_INFORMS = 1 << 3 /* answers in every general.mode: help, version, configuration */
 };
 struct action {

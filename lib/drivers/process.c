@@ -84,6 +84,21 @@ static char *find_program(const char *name)
 	return NULL;
 }
 
+bool process_split(char *text, const char **argv, size_t most, struct err *err)
+{
+	static const char blanks[] = " \t";
+	char *rest = NULL;
+	size_t n = 0;
+
+	for (char *w = strtok_r(text, blanks, &rest); w; w = strtok_r(NULL, blanks, &rest)) {
+		if (n == most)
+			return err_set(err, ERR_CONFIG, "a command has more than %zu words", most);
+		argv[n++] = w;
+	}
+	argv[n] = NULL;
+	return n > 0 || err_set(err, ERR_CONFIG, "a command has no word");
+}
+
 static bool plan_user(struct plan *p, const char *name, struct err *err)
 {
 	if (!name || geteuid() != 0)

@@ -18,6 +18,11 @@ struct process_options {
 	void *arg;
 };
 /*
+ * Cuts a command of the configuration into its words, at blanks; there are no quotes, a script is
+ * the place for more.  argv borrows from text and has room for most + 1.  False: no word, or more.
+ */
+bool process_split(char *text, const char **argv, size_t most, struct err *err) MUST_CHECK;
+/*
  * *ret_status is the exit code, or 128 + signal.  err only when it could not be started, timed out,
  * or said too much.  stdin is empty; no descriptor of ours is handed on.  It ends with the child:
  * a daemon that the child leaves behind may keep the pipes.  out is added to, on success only.

@@ -239,8 +239,24 @@ TEST(no_descriptor_is_lost)
 	close(after);
 }
 
+TEST(a_command_is_cut_at_blanks_and_nowhere_else)
+{
+	char text[] = "  /bin/x 'a b'\t$HOME;rm ", none[] = " \t ", many[] = "a b c";
+	const char *argv[5];
+	struct err err;
+
+	REQUIRE(process_split(text, argv, 4, &err));
+	CHECK_STR(argv[0], "/bin/x");
+	CHECK_STR(argv[1], "'a");
+	CHECK_STR(argv[2], "b'");
+	CHECK_STR(argv[3], "$HOME;rm");
+	CHECK(argv[4] == NULL);
+	CHECK(!process_split(none, argv, 3, &err) && err.code == ERR_CONFIG);
+	CHECK(!process_split(many, argv, 2, &err) && err.code == ERR_CONFIG);
+}
+
 TAP_MAIN(row(output_and_status), row(output_is_added), row(surroundings),
 	 row(no_descriptor_is_handed_on), row(signals_are_as_new), row(another_user),
 	 row(what_cannot_be_started), row(time_is_limited_for_grandchildren_too),
 	 row(output_is_limited), row(ends_with_the_child), row(lines_and_errors), row(large_output),
-	 row(no_descriptor_is_lost))
+	 row(no_descriptor_is_lost), row(a_command_is_cut_at_blanks_and_nowhere_else))
