@@ -243,7 +243,6 @@ TEST(a_command_is_cut_at_blanks_and_nowhere_else)
 {
 	char text[] = "  /bin/x 'a b'\t$HOME;rm ", none[] = " \t ", many[] = "a b c";
 	const char *argv[5];
-	struct err err;
 
 	REQUIRE(process_split(text, argv, 4, &err));
 	CHECK_STR(argv[0], "/bin/x");
