@@ -87,7 +87,8 @@ static void add_results(struct strbuf *out, const struct textfile *t)
 		if (!*s->result)
 			continue;
 		if (!any)
-			add_head(out, "step_result", "gauge", "Result of each step that has ended.");
+			add_head(out, "step_result", "gauge",
+				 "Result of each step that has ended.");
 		any = true;
 		strbuf_adds(out, "plmaint_step_result{label=\"");
 		add_label(out, s->label);
