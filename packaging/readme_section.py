@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fills the parts of README.md that nobody types: the tables that the program prints of itself, the
-tour that the demo wrote.
+tour that the demo wrote, the recording of a run in the background.
 
 usage: readme_section.py [--check] PLMAINT README.md     tables; --check only says whether they agree
        readme_section.py --tour FILE README.md           what `demo.py --tour FILE` wrote
+       readme_section.py --recording FILE README.md      what `recording.py FILE` wrote
 """
 
 import pathlib
@@ -21,12 +22,13 @@ def replaced(text, name, inside):
 
 
 def main(argv):
-    check, tour = "--check" in argv, "--tour" in argv
+    check = "--check" in argv
+    written = [name for name in ("tour", "recording") if f"--{name}" in argv]
     source, readme = [a for a in argv if not a.startswith("--")]
     path = pathlib.Path(readme)
     text = path.read_text()
-    if tour:
-        wanted = replaced(text, "tour", pathlib.Path(source).read_text())
+    if written:
+        wanted = replaced(text, written[0], pathlib.Path(source).read_text())
     else:
         tables = subprocess.run(
             [source, "--dump=markdown"], capture_output=True, text=True, check=True, timeout=30

@@ -293,6 +293,7 @@ static void work_phase(struct run *r, bool coordinator)
 	/* With a lost server there is nobody to ask; the failure tells. */
 	if (pg_alive(setup->control)) {
 		run_notes_emit(r, setup->control);
+		setup->steer->told = 0; /* the last word is told in any case */
 		if (count_all(r, &c, &err))
 			tell_progress(r, &progress, &c);
 	}

@@ -77,8 +77,8 @@ struct batch_phase {
 	void *ctx;
 	/* Statements for this session are prepared here. */
 	bool (*prepare)(void *ctx, struct pg *db, struct err *err);
-	/* Rows with after < key <= hi (after NULL: from the first key of all), ascending unless window_rows is set, at most max_rows and
-	 * about max_bytes, at least one. */
+	/* Rows with after < key <= hi (after NULL: from the first key of all), ascending unless
+	 * window_rows is set, at most max_rows and about max_bytes, at least one. */
 	bool (*fetch)(void *ctx, struct pg *db, const unsigned char *after, const unsigned char *hi,
 		      int max_rows, size_t max_bytes, struct batch_window *w, struct err *err);
 	/* Any reader thread; NULL when there is nothing to load. */

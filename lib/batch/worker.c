@@ -355,8 +355,8 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		readers_submit(r->readers, &s->loading, r->phase, &s->window);
 		return true;
 	}
-	if (!r->phase->fetch(r->phase->ctx, w->db, after == before_all ? NULL : after, lease->hi, (int)take, bytes, &s->window,
-			     err)) {
+	if (!r->phase->fetch(r->phase->ctx, w->db, after == before_all ? NULL : after, lease->hi,
+			     (int)take, bytes, &s->window, err)) {
 		budget_return(r, take);
 		return false;
 	}
@@ -365,7 +365,8 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 	return true;
 }
 
-/* The key after which a range goes on; its lo is still to be looked at, so that is the one before. */
+/* The key after which a range goes on; its lo is still to be looked at, so that is the one before.
+ */
 static const unsigned char *before(const struct lease *lease, unsigned char place[16])
 {
 	if (lease->has_pos)

@@ -81,7 +81,8 @@ static char *window_sql(const struct manifest_rows *m)
 			"cd") ","
 			      " %s, %s FROM (SELECT m.*, m.xmin, m.media_type IN " LIST_TYPES
 			      " AS list FROM container_manifest m"
-			      " WHERE " MANIFEST_AFTER " AND m.content_ptr_id <= $2 AND %s ORDER BY m.content_ptr_id LIMIT $3) m"
+			      " WHERE " MANIFEST_AFTER
+			      " AND m.content_ptr_id <= $2 AND %s ORDER BY m.content_ptr_id LIMIT $3) m"
 			      " %s %s LEFT JOIN core_domain d ON d.pulp_id = a.pulp_domain_id"
 			      " LEFT JOIN core_contentartifact cc ON cc.content_id = m.config_blob_id"
 			      " LEFT JOIN core_artifact ca ON ca.pulp_id = cc.artifact_id"

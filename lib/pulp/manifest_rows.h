@@ -64,7 +64,7 @@ struct manifest_window {
 };
 
 /* A condition for keys behind $1; all keys are where $1 is NULL, also the one of zeros only. */
-#define MANIFEST_AFTER                                                                     \
+#define MANIFEST_AFTER                                                                   \
 	"m.content_ptr_id >= coalesce($1, '00000000-0000-0000-0000-000000000000'::uuid)" \
 	" AND m.content_ptr_id IS DISTINCT FROM $1"
 

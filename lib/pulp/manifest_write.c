@@ -112,7 +112,8 @@ bool manifest_links_prepare(const struct manifest_rows *m, struct pg *db, struct
 		"SELECT m.content_ptr_id, m.digest, m.media_type,"
 		" coalesce((a.ctid::text::point)[1], 0)::integer %% 11"
 		" FROM (SELECT m.content_ptr_id, m.digest, m.media_type FROM container_manifest m"
-		" WHERE " MANIFEST_AFTER " AND m.content_ptr_id <= $2 AND %s ORDER BY m.content_ptr_id LIMIT $3) m"
+		" WHERE " MANIFEST_AFTER
+		" AND m.content_ptr_id <= $2 AND %s ORDER BY m.content_ptr_id LIMIT $3) m"
 		" JOIN core_contentartifact c ON c.content_id = m.content_ptr_id"
 		" LEFT JOIN core_artifact a ON a.pulp_id = c.artifact_id ORDER BY 1",
 		m->pending);

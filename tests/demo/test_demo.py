@@ -32,6 +32,26 @@ def start(tmp_path):
     )
 
 
+def test_a_run_in_the_background_is_recorded(tmp_path):
+    """The recording checks itself: what it shows is so."""
+    file = tmp_path / "recording.md"
+    done = subprocess.run(
+        [sys.executable, DEMO.with_name("recording.py"), "--images", "2000", file],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    text = file.read_text()
+    for word in ("--background", "attach", "tune duty", "pause", "held", "resume", "wait", "history"):
+        assert word in text
+    assert "\x1b" not in text and str(tmp_path) not in text
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def session(number):
     """Command lines of the processes of a session."""
     found = []
