@@ -10,8 +10,9 @@
 #include "procedures/procedures.h"
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static const char *const tables[] = { "container_manifest", "core_contentartifact" };
 static const int poll_ms = 100;
@@ -38,7 +39,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 struct vacuum {
 	struct pg *db;
 	const char *table;
-	atomic_bool over;
+	int over; /* eventfd, readable when the thread has ended */
 	bool ok;
 	struct err err;
 };
@@ -49,7 +50,7 @@ static void *vacuum_thread(void *arg)
 	AUTO_FREE char *sql = xasprintf("VACUUM (SKIP_LOCKED, TRUNCATE off, ANALYZE) %s", v->table);
 
 	v->ok = pg_exec(v->db, sql, &v->err);
-	atomic_store(&v->over, true);
+	(void)!eventfd_write(v->over, 1);
 	return NULL;
 }
 
@@ -72,22 +73,27 @@ static bool somebody_waits(struct pg *watch, int pid, bool *waits, struct err *e
 static bool vacuum_table(struct pg *db, struct pg *watch, const char *table, bool *gave_way,
 			 struct err *err)
 {
-	struct vacuum v = { .db = db, .table = table };
+	struct vacuum v = { .db = db, .table = table, .over = eventfd(0, EFD_CLOEXEC) };
+	struct pollfd over = { .fd = v.over, .events = POLLIN };
 	pthread_t thread;
 	bool waits = false, ok = true;
 
 	*gave_way = false;
-	if (pthread_create(&thread, NULL, vacuum_thread, &v) != 0)
+	if (v.over < 0)
+		return err_errno(err, "could not make an event descriptor");
+	if (pthread_create(&thread, NULL, vacuum_thread, &v) != 0) {
+		close(v.over);
 		return err_set(err, ERR_BUG, "no thread could be started");
-	while (!atomic_load(&v.over) && ok) {
+	}
+	while (ok && poll(&over, 1, poll_ms) <= 0) {
 		ok = somebody_waits(watch, pg_backend_pid(db), &waits, err);
 		if (!ok || waits || stop_requested()) {
 			*gave_way = true;
 			pg_cancel(db);
 		}
-		(void)poll(NULL, 0, poll_ms);
 	}
 	pthread_join(thread, NULL);
+	close(v.over);
 	if (ok && !v.ok && !*gave_way) {
 		*err = v.err;
 		return false;
