@@ -402,6 +402,16 @@ bool manifest_pending(const struct probe *p, const struct manifest_params *param
 	return pending_known(p, params && params->assume_schema, &o, schema, ret, err);
 }
 
+bool manifest_links_pending(const struct probe *p, const struct manifest_params *params,
+			    struct pulp_schema *schema, bool *any, int64_t *ret, struct err *err)
+{
+	struct pending_options o = { .refill = params && params->refill };
+
+	if (!verdicts_source(p->db, config_get(p->config, "general.state_dir"), &o.except, err))
+		return false;
+	return pending_links_known(p, params && params->assume_schema, &o, schema, any, ret, err);
+}
+
 bool manifest_run_open(const struct probe *p, const char *label, bool *open, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;

@@ -24,17 +24,21 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		   struct err *err)
 {
 	struct pulp_schema schema;
-	struct pending_counts c;
-	bool changed, open;
+	bool any, changed, open;
+	int64_t n;
 
-	if (!manifest_pending(p, params, &schema, &c, err) ||
+	if (!manifest_links_pending(p, params, &schema, &any, &n, err) ||
 	    !revisit_needed(p, &schema, params, PENDING_DETACH, &changed, err) ||
 	    !manifest_run_open(p, procedure_pulp_manifests_detach.label, &open, err))
 		return false;
-	*ret = c.detach > 0 || changed || open;
-	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-		    "%lld manifests have their data and still have their artifact link",
-		    (long long)c.detach);
+	*ret = any || changed || open;
+	if (n < 0)
+		outcome_set(why, RESULT_OK,
+			    "manifests have their data and still have their artifact link");
+	else
+		outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
+			    "%lld manifests have their data and still have their artifact link",
+			    (long long)n);
 	return true;
 }
 

@@ -114,58 +114,75 @@ char *pending_select(const struct pulp_schema *s, enum pending_kind kind,
 			 where);
 }
 
-/*
- * Links are counted by a join of whole tables.  The statistics may date from before the migration,
- * when no manifest had data: the planner would take an index step for each of what it believes to
- * be one row.
- */
-static bool count_links(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
-			int64_t *ret, struct err *err)
+static bool ask(struct pg *db, const char *sql, int64_t *ret, struct err *err)
 {
-	AUTO_FREE char *where = pending_where(s, PENDING_DETACH, o);
-	AUTO_FREE char *sql =
-		xasprintf("SELECT count(*) FROM container_manifest m WHERE %s", where);
 	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(db, sql, NULL, 0, &r, err))
+		return false;
+	*ret = pg_int(r, 0, 0);
+	return true;
+}
+
+/*
+ * limit: "" to count, " LIMIT 1" for whether there is any.  Links are found by a join of whole
+ * tables.  The statistics may date from before the migration, when no manifest had data: the
+ * planner would take an index step for each of what it believes to be one row.  First the question
+ * that needs no row of a manifest, only its index: after a migration there is no link any more.
+ */
+static bool ask_links(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
+		      const char *limit, int64_t *ret, struct err *err)
+{
+	AUTO_FREE char *pending = pending_select(s, PENDING_DETACH, o);
+	AUTO_FREE char *sql = xasprintf("SELECT count(*) FROM (%s%s) p", pending, limit);
+	int64_t any = 0;
 	struct err ignored;
 
+	*ret = 0;
+	if (!s->has_data)
+		return true;
 	if (!pg_exec(db, "BEGIN; SET LOCAL enable_nestloop TO off", err))
 		return false;
-	bool ok = pg_query(db, sql, NULL, 0, &r, err);
+	bool ok = ask(db,
+		      "SELECT count(*) FROM (SELECT FROM container_manifest m"
+		      " JOIN core_contentartifact c ON c.content_id = m.content_ptr_id LIMIT 1) l",
+		      &any, err) &&
+		  (any == 0 || ask(db, sql, ret, err));
 	(void)!pg_exec(db, "ROLLBACK", &ignored);
-	if (ok)
-		*ret = pg_int(r, 0, 0);
 	return ok;
 }
 
 bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
 		   struct pending_counts *ret, struct err *err)
 {
-	AUTO_FREE char *w_lost = pending_where(s, PENDING_LOST, o);
 	AUTO_FREE char *w_images = pending_where(s, PENDING_IMAGES, o);
 	AUTO_FREE char *w_lists = pending_where(s, PENDING_LISTS, o);
+	AUTO_FREE char *lost = pending_select(s, PENDING_LOST, o);
+	AUTO_FREE char *lost_sql = xasprintf("SELECT count(*) FROM (%s) p", lost);
 	AUTO_FREE char *sql = xasprintf(
-		"SELECT (SELECT count(*) FROM container_manifest m WHERE %s),"
-		" count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s),"
+		"SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s),"
 		" count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FROM container_manifest m",
-		w_lost, w_images, w_lists, s->has_data ? NO_DATA : "true",
+		w_images, w_lists, s->has_data ? NO_DATA : "true",
 		s->has_type ? LISTS " AND NOT " NO_DATA " AND " NO_TYPE : "false",
 		s->has_data ? "NOT " LISTS " AND NOT " NO_DATA " AND " NO_LABELS
 			      " AND m.config_blob_id IS NOT NULL"
 			    : "false");
 	AUTO_ROWS struct pg_rows *r = NULL;
-	int64_t detach = 0;
 
-	if (!pg_query(db, sql, NULL, 0, &r, err) ||
-	    (s->has_data && !count_links(db, s, o, &detach, err)))
+	if (!pg_query(db, sql, NULL, 0, &r, err))
 		return err_wrap(err, "while counting what is pending");
-	*ret = (struct pending_counts){ .lost = pg_int(r, 0, 0),
-					.images = pg_int(r, 0, 1),
-					.lists = pg_int(r, 0, 2),
-					.detach = detach,
-					.without_data = pg_int(r, 0, 3),
-					.list_type = pg_int(r, 0, 4),
-					.labels = pg_int(r, 0, 5),
-					.manifests = pg_int(r, 0, 6) };
+	struct pending_counts c = { .images = pg_int(r, 0, 0),
+				    .lists = pg_int(r, 0, 1),
+				    .without_data = pg_int(r, 0, 2),
+				    .list_type = pg_int(r, 0, 3),
+				    .labels = pg_int(r, 0, 4),
+				    .manifests = pg_int(r, 0, 5) };
+	/* A row without data may be lost, one with data may have its link: most often only one of
+	 * the two scans is needed. */
+	if ((c.without_data > 0 && !ask(db, lost_sql, &c.lost, err)) ||
+	    (c.without_data < c.manifests && !ask_links(db, s, o, "", &c.detach, err)))
+		return err_wrap(err, "while counting what is pending");
+	*ret = c;
 	return true;
 }
 
@@ -194,5 +211,26 @@ bool pending_known(const struct probe *p, bool assume_schema, const struct pendi
 	}
 	*schema = k->schema;
 	*ret = k->counts;
+	return true;
+}
+
+bool pending_links_known(const struct probe *p, bool assume_schema, const struct pending_options *o,
+			 struct pulp_schema *schema, bool *any, int64_t *ret, struct err *err)
+{
+	int64_t one;
+
+	if (p->memo->value) {
+		struct pending_counts c;
+		if (!pending_known(p, assume_schema, o, schema, &c, err))
+			return false;
+		*ret = c.detach;
+		*any = c.detach > 0;
+		return true;
+	}
+	if (!pulp_schema_probe(p->db, false, assume_schema, schema, err) ||
+	    !ask_links(p->db, schema, o, " LIMIT 1", &one, err))
+		return err_wrap(err, "while looking for links");
+	*any = one > 0;
+	*ret = one > 0 ? -1 : 0;
 	return true;
 }
