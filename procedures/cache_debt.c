@@ -34,45 +34,53 @@ static bool marked(const struct config *c)
 	return access(path, F_OK) == 0;
 }
 
-/* Manifests of a push that is still going on are served although no version holds them yet. */
-static char *with_pending(const char *keys)
+/*
+ * affected: a condition on manifest m.  Asked for each repository until the first manifest that
+ * meets it: where most of them do, few are looked at.  Manifests of a push that is still going on
+ * are served although no version holds them yet.
+ */
+static bool resolve(struct manifest_job *j, const char *affected, struct err *err)
 {
-	return xasprintf(
-		"WITH k AS MATERIALIZED (%s) INSERT INTO @.debt (repository_id)"
-		" SELECT DISTINCT rc.repository_id FROM core_repositorycontent rc JOIN k ON k.key = rc.content_id"
+	AUTO_FREE char *sql = xasprintf(
+		"INSERT INTO @.debt (repository_id) SELECT r.repository_ptr_id FROM"
+		" (SELECT repository_ptr_id FROM container_containerrepository"
+		" UNION ALL SELECT repository_ptr_id FROM container_containerpushrepository) r WHERE"
+		" (SELECT true FROM core_repositorycontent rc JOIN container_manifest m ON m.content_ptr_id = rc.content_id"
+		" WHERE rc.repository_id = r.repository_ptr_id AND (%s) LIMIT 1)"
 		" UNION SELECT p.containerpushrepository_id FROM container_containerpushrepository_pending_manifests p"
-		" JOIN k ON k.key = p.manifest_id UNION SELECT p.containerrepository_id FROM"
-		" container_containerrepository_pending_manifests p JOIN k ON k.key = p.manifest_id ON CONFLICT DO NOTHING",
-		keys);
+		" JOIN container_manifest m ON m.content_ptr_id = p.manifest_id WHERE %s"
+		" UNION SELECT p.containerrepository_id FROM container_containerrepository_pending_manifests p"
+		" JOIN container_manifest m ON m.content_ptr_id = p.manifest_id WHERE %s ON CONFLICT DO NOTHING",
+		affected, affected, affected);
+
+	return ledger_query(&j->ledger, j->control, sql, NULL, 0, NULL, err);
 }
 
-static bool resolve(struct manifest_job *j, bool with_detach, struct err *err)
+/* A range that owes 1 owes for rows that still have their link: without one, detach has paid. */
+static char *owed(const struct manifest_job *j, bool with_detach)
 {
-	AUTO_FREE char *detach = pending_select(&j->schema, PENDING_DETACH, &j->pending);
-	AUTO_FREE char *of_ranges = with_pending(
-		j->schema.has_data
-			? "SELECT m.content_ptr_id AS key FROM @.range r JOIN container_manifest m ON m.content_ptr_id BETWEEN r.lo AND r.hi"
-			  " WHERE r.debt > 0 AND (r.debt = 2 OR EXISTS (SELECT FROM core_contentartifact c"
-			  " WHERE c.content_id = m.content_ptr_id))"
-			: "SELECT m.content_ptr_id AS key FROM @.range r JOIN container_manifest m ON m.content_ptr_id BETWEEN r.lo AND r.hi"
-			  " WHERE r.debt > 0");
-	AUTO_FREE char *of_detach = with_pending(detach);
+	AUTO_FREE char *detach = pending_where(&j->schema, PENDING_DETACH, &j->pending);
 
-	return ledger_query(&j->ledger, j->control, of_ranges, NULL, 0, NULL, err) &&
-	       (!with_detach ||
-		ledger_query(&j->ledger, j->control, of_detach, NULL, 0, NULL, err)) &&
-	       ledger_query(&j->ledger, j->control, "UPDATE @.range SET debt = 0 WHERE debt > 0",
-			    NULL, 0, NULL, err);
+	return xasprintf(
+		"EXISTS (SELECT FROM @.range g WHERE g.debt > 0 AND m.content_ptr_id BETWEEN g.lo AND g.hi%s)%s%s%s",
+		j->schema.has_data
+			? " AND (g.debt = 2 OR EXISTS (SELECT FROM core_contentartifact c"
+			  " WHERE c.content_id = m.content_ptr_id))"
+			: "",
+		with_detach ? " OR (" : "", with_detach ? detach : "", with_detach ? ")" : "");
 }
 
 bool cache_debt_resolve(struct manifest_job *j, bool with_detach, struct err *err)
 {
+	AUTO_FREE char *affected = owed(j, with_detach);
 	struct err ignored;
 
-	/* As in a plan: whole tables, and statistics from before the migration. */
-	if (!pg_exec(j->control, "BEGIN; SET LOCAL enable_nestloop TO off", err))
+	if (!pg_exec(j->control, "BEGIN", err))
 		return false;
-	if (resolve(j, with_detach, err) && pg_exec(j->control, "COMMIT", err))
+	if (resolve(j, affected, err) &&
+	    ledger_query(&j->ledger, j->control, "UPDATE @.range SET debt = 0 WHERE debt > 0", NULL,
+			 0, NULL, err) &&
+	    pg_exec(j->control, "COMMIT", err))
 		return true;
 	(void)!pg_exec(j->control, "ROLLBACK", &ignored);
 	return err_wrap(err, "while finding out which distributions are affected");

@@ -53,8 +53,9 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 	bool ok = manifest_job_run(j, &job, &res, err);
 	manifest_phase_release(&bound[0], &phases[0]);
 	manifest_phase_release(&bound[1], &phases[1]);
-	/* What was changed until now may be cached, also when the run ends here. */
-	if (!j->setup.dry_run && pg_alive(j->setup.control) &&
+	/* When the run ends here, what was changed until now may stay cached for long; else detach
+	 * or the last step pays. */
+	if (!j->setup.dry_run && (!ok || res.stopped) && pg_alive(j->setup.control) &&
 	    (!cache_debt_resolve(j, false, &debt) || !cache_debt_pay(j, true, &flushed, &debt)) &&
 	    ok)
 		outcome_hint(out, "The content cache could not be flushed (%s); the debt is kept.",
