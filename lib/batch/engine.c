@@ -135,7 +135,7 @@ static bool plan(struct run *r, int sweep, int64_t *rows, struct err *err)
 	/* A plan reads whole tables; their statistics may say that next to nothing is pending. */
 	if (!pg_exec(db, "BEGIN; SET LOCAL enable_nestloop TO off", err))
 		return false;
-	if (run_plan(r, db, rows, err)) {
+	if (run_plan(r, db, sweep, rows, err)) {
 		snprintf(set, sizeof(set),
 			 "planned = true, phase = %d, sweep = %d, total = total + %lld",
 			 r->phase_index, sweep, sweep == 0 ? (long long)*rows : 0LL);
@@ -305,6 +305,24 @@ static bool leave(const struct run *r)
 	       stop_requested();
 }
 
+/* Whether any program's workers passed over rows of this phase since it was planned last. */
+static bool any_skipped(struct run *r, bool *any, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *rows = NULL;
+	char id[24], phase[12];
+
+	snprintf(id, sizeof(id), "%lld", (long long)r->id);
+	snprintf(phase, sizeof(phase), "%d", r->phase_index);
+	if (!ledger_query(
+		    &r->setup->ledger, r->setup->control,
+		    "SELECT coalesce(sum(skipped), 0) > 0 FROM @.range WHERE run = $1::bigint AND phase = $2::int"
+		    " AND sweep = (SELECT sweep FROM @.run WHERE id = $1::bigint)",
+		    (struct pg_param[]){ PG_P_TEXT(id), PG_P_TEXT(phase) }, 2, &rows, err))
+		return false;
+	*any = pg_bool(rows, 0, 0);
+	return true;
+}
+
 /* After the workers left a phase with no range open: sweep again, go on, or end.  *over: the run
  * has ended. */
 static bool advance(struct run *r, struct state *s, bool *over, struct err *err)
@@ -315,8 +333,7 @@ static bool advance(struct run *r, struct state *s, bool *over, struct err *err)
 
 	/* A dry run leaves everything pending. */
 	if (!r->setup->dry_run && s->sweep + 1 < r->phase->max_sweeps &&
-	    (!run_pending(r->phase, &r->setup->ledger, r->setup->control, &any, err) ||
-	     (any && (!plan(r, s->sweep + 1, &rows, err)))))
+	    (!any_skipped(r, &any, err) || (any && !plan(r, s->sweep + 1, &rows, err))))
 		return false;
 	if (rows > 0)
 		return true;

@@ -34,6 +34,8 @@ struct batch_row {
 	size_t bytes;	/* what loading it will hold in memory */
 	bool contended; /* its batch has waited for somebody's lock: apply passes over locked rows
 			 */
+	int turn; /* in a window with an order of its own, ascending: rows of another turn gain from
+		   * a transaction of their own */
 };
 
 /* The verdict that is recorded for a row that is not simply done. */

@@ -36,6 +36,7 @@ CREATE TABLE @.range (
 	run bigint NOT NULL,
 	id integer NOT NULL,
 	phase integer NOT NULL,
+	sweep integer NOT NULL DEFAULT 0,     -- the plan of the phase that cut it
 	lo uuid NOT NULL,                     -- first and last pending key when it was cut
 	hi uuid NOT NULL,
 	pos uuid,                             -- all keys up to this one are settled

@@ -40,6 +40,8 @@ struct run {
 	int workers_alive;
 	struct worker *workers; /* those of the phase; each one's db is set under the lock */
 	int n_workers;
+	unsigned ranges_left; /* how often a worker has left a range: who waits for one looks again
+			       */
 	struct batch_result sum;
 	int64_t bad, bad_in_a_row, seen; /* for the breaker */
 	int64_t budget;			 /* rows that may still be taken; -1 = no limit */
@@ -50,7 +52,7 @@ struct run {
 };
 
 /* plan.c: cuts what is pending into ranges.  *rows: how many keys were pending. */
-bool run_plan(struct run *r, struct pg *db, int64_t *rows, struct err *err) MUST_CHECK;
+bool run_plan(struct run *r, struct pg *db, int sweep, int64_t *rows, struct err *err) MUST_CHECK;
 bool run_pending(const struct batch_phase *phase, const struct ledger *l, struct pg *db, bool *any,
 		 struct err *err) MUST_CHECK;
 

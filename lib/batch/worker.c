@@ -28,6 +28,8 @@ static const double bad_share = 0.05;
 /* A place of a checkpoint, known by its address: no key is settled, and none is smaller than the
  * first. */
 static const unsigned char before_all[16];
+static const double range_wait =
+	0.05; /* seconds between looks whether another program left a range */
 
 struct slot { /* a window with its loading; two of them alternate */
 	struct batch_window window;
@@ -42,20 +44,57 @@ static void window_clear(struct batch_window *w)
 	*w = (struct batch_window){ 0 };
 }
 
+static struct timespec from_now(double seconds)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	double at = (double)t.tv_sec + (double)t.tv_nsec * 1e-9 + seconds;
+	t.tv_sec = (time_t)at;
+	t.tv_nsec = (long)((at - floor(at)) * 1e9);
+	return t;
+}
+
 /* Sleeps unless the run ends meanwhile. */
 static void doze(struct run *r, double seconds)
 {
-	struct timespec until;
+	struct timespec until = from_now(seconds);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	double at = (double)until.tv_sec + (double)until.tv_nsec * 1e-9 + seconds;
-	until.tv_sec = (time_t)at;
-	until.tv_nsec = (long)((at - floor(at)) * 1e9);
 	pthread_mutex_lock(&r->lock);
 	while (!atomic_load(&r->quit)) {
 		if (pthread_cond_timedwait(&r->changed, &r->lock, &until) == ETIMEDOUT)
 			break;
 	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Sleeps until a worker of this program leaves a range, which may have been the last; others'
+ * ranges are looked at again after a while. */
+static void doze_for_range(struct run *r, unsigned seen)
+{
+	struct timespec until = from_now(range_wait);
+
+	pthread_mutex_lock(&r->lock);
+	while (!atomic_load(&r->quit) && r->ranges_left == seen) {
+		if (pthread_cond_timedwait(&r->changed, &r->lock, &until) == ETIMEDOUT)
+			break;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static unsigned ranges_left(struct run *r)
+{
+	pthread_mutex_lock(&r->lock);
+	unsigned n = r->ranges_left;
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}
+
+static void leave_range(struct run *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->ranges_left++;
+	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -297,6 +336,19 @@ static void rest_after(struct run *r, double started)
 	} while (left > look_again && !atomic_load(&r->quit));
 }
 
+/* Rows of the batch that begins at from: as many as it may hold, but rather a smaller one (not
+ * below a quarter) than one that reaches into the next turn. */
+static size_t batch_end(const struct batch_window *win, size_t from, size_t step)
+{
+	size_t end = win->n - from < step ? win->n : from + step;
+
+	for (size_t i = from + step / 4 + 1; i < end; i++) {
+		if (win->rows[i]->turn != win->rows[i - 1]->turn)
+			return i;
+	}
+	return end;
+}
+
 /* A window as one batch, or in batches of the phase's own order: then only the last one moves pos.
  */
 static bool settle_window(struct worker *w, const struct lease *lease,
@@ -306,8 +358,8 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 	struct run *r = w->run;
 	size_t step = r->phase->window_rows > 0 ? (size_t)atomic_load(&r->batch_rows) : win->n;
 
-	for (size_t from = 0; *mine && (from < win->n || win->n == 0); from += step) {
-		size_t n = win->n - from < step ? win->n - from : step;
+	for (size_t from = 0, n; *mine && (from < win->n || win->n == 0); from += n) {
+		n = batch_end(win, from, step) - from;
 		bool end = from + n == win->n;
 		double started = clock_monotonic();
 		if (!settle(w, lease, win->rows + from, n, r->phase->window_rows > 0 ? after : NULL,
@@ -488,16 +540,19 @@ static bool work(struct worker *w, struct err *err)
 	while (!atomic_load(&r->quit) && !atomic_load(&r->spent)) {
 		struct lease lease;
 		bool got, left;
+		unsigned seen = ranges_left(r);
 		if (!lease_claim(&r->setup->ledger, w->db, r->id, r->phase_index, r->setup->lease,
 				 &lease, &got, &left, err))
 			return false;
 		if (!got && !left)
 			return true;
 		if (!got) {
-			doze(r, 0.05);
+			doze_for_range(r, seen);
 			continue;
 		}
-		if (!walk(w, &lease, err)) {
+		bool walked = walk(w, &lease, err);
+		leave_range(r);
+		if (!walked) {
 			struct err ignored;
 			if (pg_alive(w->db))
 				(void)!lease_release(&r->setup->ledger, w->db, &lease, &ignored);

@@ -71,6 +71,15 @@ def test_max_rows_is_exact_and_says_there_is_more(site, plmaint, limit):
     assert after.pending(site) == 0
 
 
+def test_plan_gives_each_writer_the_same(site, plmaint):
+    site.bulk_images(100, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.batch_rows": "10", "pre-migrate.writers": "3"})
+    plmaint.run("pre-migrate", "run", "--keep-links")
+    cut = site.sql("SELECT total, done, lo, hi FROM plmaint.range ORDER BY lo")
+    assert [r[0] for r in cut] == [34, 34, 32] and all(r[0] == r[1] for r in cut)
+    assert all(a[3] < b[2] for a, b in zip(cut, cut[1:])), "ranges do not meet"
+
+
 def test_only_what_a_repository_holds(site, plmaint):
     mine, theirs = site.repository("mine"), site.repository("theirs")
     ours, old = site.image("oci", mine), site.image("oci", mine)
