@@ -9,6 +9,7 @@
 #include "lib/drivers/probe.h"
 #include "lib/pulp/manifest_rows.h"
 #include "lib/pulp/pending.h"
+#include <stdatomic.h>
 
 /* Options that every procedure of the pre-migration takes; the command's own struct binds into it.
  */
@@ -106,6 +107,7 @@ bool manifest_job_follow(struct manifest_job *j, const char *label, bool *follow
 struct manifest_phase {
 	struct manifest_rows rows;
 	enum pending_kind kind;
+	atomic_uint windows; /* fetched so far, by all writers */
 };
 void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum pending_kind kind,
 			 struct batch_phase *ret);
@@ -124,6 +126,10 @@ void manifest_job_report(const struct batch_result *res, const char *verb, bool 
 bool manifest_pending(const struct probe *p, const struct manifest_params *params,
 		      struct pulp_schema *schema, struct pending_counts *ret,
 		      struct err *err) MUST_CHECK;
+/* The same for links alone; *ret is -1 when there are some that nobody has counted. */
+bool manifest_links_pending(const struct probe *p, const struct manifest_params *params,
+			    struct pulp_schema *schema, bool *any, int64_t *ret,
+			    struct err *err) MUST_CHECK;
 /* Also for needed(): a run whose last row was settled just before a kill has nothing pending, and
  * still has to be ended. */
 bool manifest_run_open(const struct probe *p, const char *label, bool *open,

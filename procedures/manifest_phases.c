@@ -9,7 +9,7 @@ struct item {
 	struct batch_row head;		 /* first: the engine's view */
 	struct manifest_row *row;	 /* NULL at detach */
 	const char *digest, *media_type; /* at detach; borrowed from the window's result */
-	int turn;			 /* at detach: which rows go together */
+	int64_t page;			 /* at detach: of the artifact's row; -1: there is none */
 };
 
 struct backing {
@@ -194,20 +194,49 @@ static bool repositories(void *ctx, struct pg *db, const unsigned char key[16], 
 	return manifest_repositories(db, key, ret, err);
 }
 
+static int by_page(const void *x, const void *y)
+{
+	const struct item *a = x, *b = y;
+
+	return a->page != b->page ? (a->page > b->page ? 1 : -1)
+				  : memcmp(a->head.key, b->head.key, 16);
+}
+
 static int by_turn(const void *x, const void *y)
 {
 	const struct item *a = x, *b = y;
 
-	return a->turn != b->turn ? a->turn - b->turn : memcmp(a->head.key, b->head.key, 16);
+	return a->head.turn != b->head.turn ? a->head.turn - b->head.turn : by_page(x, y);
 }
 
-/* Detach: keys are all it needs, and the turn in which each comes; digests are for what is refused.
+/*
+ * Detach updates the artifact's row too.  Where its page has room the new version stays there and
+ * none of the seventeen indexes is touched (HOT), which halves the cost; a full page has room once
+ * the version that another transaction left behind is dead to all.  So in each turn comes one row
+ * of every page, and a page is not met again before the others have been.  Every second window
+ * begins in the middle of the table, so that two writers do not walk side by side.
  */
+static void take_turns(struct item *items, size_t n, bool from_middle)
+{
+	qsort(items, n, sizeof(*items), by_page);
+	for (size_t i = 1; i < n; i++) {
+		if (items[i].page == items[i - 1].page && items[i].page >= 0)
+			items[i].head.turn = items[i - 1].head.turn + 1;
+	}
+	if (from_middle && n > 0) {
+		int64_t middle = items[n / 2].page, last = items[n - 1].page;
+		for (size_t i = 0; i < n && items[i].page < middle; i++)
+			items[i].page += last + 1;
+	}
+	qsort(items, n, sizeof(*items), by_turn);
+}
+
+/* Detach: keys are all it needs; digests are for what is refused. */
 static bool fetch_links(void *ctx, struct pg *db, const unsigned char *after,
 			const unsigned char *hi, int max_rows, size_t max_bytes,
 			struct batch_window *w, struct err *err)
 {
-	const struct manifest_phase *m = ctx;
+	struct manifest_phase *m = ctx;
 	struct backing *b = xcalloc(1, sizeof(*b));
 
 	(void)max_bytes;
@@ -225,11 +254,11 @@ static bool fetch_links(void *ctx, struct pg *db, const unsigned char *after,
 		memcpy(b->items[n].head.key, pg_text(r, i, 0), 16);
 		b->items[n].digest = pg_text(r, i, 1);
 		b->items[n].media_type = pg_text(r, i, 2);
-		b->items[n++].turn = (int)pg_int(r, i, 3);
+		b->items[n++].page = pg_int(r, i, 3);
 	}
 	*w = (struct batch_window){ .last = n < (size_t)max_rows };
 	memcpy(w->end, n > 0 ? b->items[n - 1].head.key : hi, 16);
-	qsort(b->items, n, sizeof(*b->items), by_turn);
+	take_turns(b->items, n, atomic_fetch_add(&m->windows, 1) % 2 == 1);
 	hand_over(b, n, w);
 	return true;
 }
@@ -306,8 +335,9 @@ static const char durable_session[] = DO_NOT_WAIT
 	"SET synchronous_commit TO DEFAULT; SET plan_cache_mode TO force_generic_plan;"
 	" SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
-/* Eleven turns of a batch each: see manifest_links_prepare. */
-static const int detach_window = 11000;
+/* Rows whose order is chosen together, see take_turns: enough that many batches lie between two
+ * meetings of a page. */
+static const int detach_window = 22000;
 
 static const char *const names[] = { [PENDING_LOST_IMAGES] = "recover",
 				     [PENDING_LOST_LISTS] = "recover lists",

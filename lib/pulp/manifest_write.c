@@ -99,18 +99,14 @@ static char *drop_sql(const struct manifest_rows *m)
 			   : "");
 }
 
-/*
- * Besides the key, the place of the artifact's row on its page, modulo eleven (a prime: uploads
- * come in patterns, and every second row or every tenth must not share a turn).  Rows of one page
- * that are updated in different transactions leave room for each other (HOT), which halves the
- * cost; keys that are ordered by time would put them all into one.
- */
+/* Besides the key, the page of the artifact's row, since detach updates that row too: its caller
+ * orders rows by it. */
 bool manifest_links_prepare(const struct manifest_rows *m, struct pg *db, struct err *err)
 {
 	AUTO_FREE char *drop = drop_sql(m);
 	AUTO_FREE char *window = xasprintf(
 		"SELECT m.content_ptr_id, m.digest, m.media_type,"
-		" coalesce((a.ctid::text::point)[1], 0)::integer %% 11"
+		" coalesce((a.ctid::text::point)[0], -1)::bigint"
 		" FROM (SELECT m.content_ptr_id, m.digest, m.media_type FROM container_manifest m"
 		" WHERE " MANIFEST_AFTER
 		" AND m.content_ptr_id <= $2 AND %s ORDER BY m.content_ptr_id LIMIT $3) m"

@@ -3,6 +3,7 @@
 durable and proven and nobody holds the rows as they were.
 """
 
+import collections
 import contextlib
 import datetime
 
@@ -145,6 +146,21 @@ def test_task_of_a_worker_that_is_gone_is_not_waited_for(site, plmaint):
     site.task()
     plmaint.run("pre-migrate", "run", code=0, seconds=50)
     assert linked(site) == 0
+
+
+def test_artifacts_of_one_page_are_updated_in_turns(site, plmaint):
+    """Else none of their new versions finds room there, and each goes into all seventeen indexes."""
+    site.bulk_images(400, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.detach_rows": "40", "pre-migrate.writers": "1"})
+    before = site.sql(
+        "SELECT a.pulp_id, (a.ctid::text::point)[0]::int FROM core_artifact a JOIN core_contentartifact c"
+        " ON c.artifact_id = a.pulp_id JOIN container_manifest m ON m.content_ptr_id = c.content_id"
+    )
+    plmaint.run("pre-migrate", "run")
+    written = dict(site.sql("SELECT pulp_id, xmin::text FROM core_artifact"))
+    together = collections.Counter((page, written[key]) for key, page in before)
+    assert len(before) == 400 and len({page for page, _ in together}) < 40, "pages are full"
+    assert max(together.values()) <= 2
 
 
 @pytest.mark.parametrize("protect", ["yes", "no"])
