@@ -6,6 +6,8 @@ written or opened at all.
 import contextlib
 import re
 
+from harness import process
+
 COLUMNS = (
     "annotations labels is_bootable is_flatpak data type architecture os compressed_image_size"
 ).split()
@@ -48,8 +50,17 @@ def pending(site):
 def written(db):
     """How many rows were ever inserted, updated or deleted in this database, the ledger's too.
 
-    A session's counts arrive when it ends, so it is to be asked between runs.
+    A session's counts arrive when it ends, so it is to be asked between runs; a moment after the
+    program is gone the server may still be about to end its sessions.
     """
+    process.wait_until(
+        lambda: not db.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name LIKE 'plmaint%'"
+        ),
+        30,
+        "plmaint's sessions have ended",
+    )
     with contextlib.closing(db.connect("postgres")) as conn, conn.cursor() as cur:
         cur.execute("SELECT pg_stat_force_next_flush()")
         cur.execute(
