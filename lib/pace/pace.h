@@ -10,5 +10,6 @@ struct pace {
 	double duty;	/* 0 < duty <= 1 */
 };
 
-/* Seconds to rest after a batch that took busy seconds, so that work takes the share `duty`. */
+/* Seconds to rest after a batch that took busy seconds, so that work takes the share `duty`.  Of a
+ * batch that was held up only the first seconds count as work. */
 double pace_rest(const struct pace *p, double busy);

@@ -26,4 +26,12 @@ TEST(work_takes_its_share)
 	}
 }
 
-TAP_MAIN(row(full_speed_does_not_rest), row(nothing_done_needs_no_rest), row(work_takes_its_share))
+TEST(batch_that_was_held_up_is_not_paid_for_in_full)
+{
+	const struct pace p = { .duty = 0.2 };
+
+	CHECK(pace_rest(&p, 3600) <= 20 && pace_rest(&p, 3600) >= pace_rest(&p, 1));
+}
+
+TAP_MAIN(row(full_speed_does_not_rest), row(nothing_done_needs_no_rest), row(work_takes_its_share),
+	 row(batch_that_was_held_up_is_not_paid_for_in_full))
