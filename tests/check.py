@@ -111,12 +111,18 @@ def directory(stage):
     return f"build/{stage.variant}" if stage.variant else "build"
 
 
+def quoted(path):
+    """For the options of sanitizers, which end at a space or a colon that is not in quotes."""
+    quote = "'" if '"' in str(path) else '"'
+    return f"{quote}{path}{quote}"
+
+
 def environment(stage):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PLMAINT_"))}
     env.update({k: v for k, v in os.environ.items() if k.startswith("PLMAINT_REALPULP")})
     logs = OUT / f"{stage.name}.sanitizer"
     for name, options in SANITIZERS.items():
-        env[name] = f"{options}:log_path={logs}" if stage.kind != "make" else options
+        env[name] = f"{options}:log_path={quoted(logs)}" if stage.kind != "make" else options
     env.update(
         VARIANT=stage.variant,
         BUILD=directory(stage),

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The harness' own tests of what surrounds the database: the runner, Redis, and the last line of
-`make check`.
+"""The harness' own tests of what surrounds the database: the runner, Redis, and the sanitizers and
+the last line of `make check`.
 """
 
+import os
 import stat
 import subprocess
 import sys
 
+import check
 import pytest
 import redis
 
@@ -139,3 +141,59 @@ def test_summary_of_nothing_fails(tmp_path):
     tap.write_text("1..0 # SKIP nothing here\n")
     assert run_summary(tap) == (1, "0 passed, 0 failed, 1 skipped\n")
     assert run_summary(tmp_path / "missing.xml") == (1, "0 passed, 1 failed, 0 skipped\n")
+
+
+BROKEN = """#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+	(void)argv;
+	int far = 2147483646;
+	char *p = malloc((size_t)argc);
+	if (p == NULL)
+		return 1;
+	*(volatile char *)(p + (argc > 1 ? argc : 0)) = 0;
+	free(p);
+	return far + 2 * argc < 0 ? 0 : 1;
+}
+"""
+SAYS = {"signed integer overflow": [], "heap-buffer-overflow": ["beyond"]}
+
+
+def make_says(goal):
+    """Words that the asan variant would use."""
+    proc = subprocess.run(
+        ["make", "-s", "VARIANT=asan", goal],
+        cwd=check.ROOT,
+        env={"PATH": os.environ["PATH"]},  # without the variables of a make that runs the tests
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return proc.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A program with two errors, one for each sanitizer, built as the asan variant is."""
+    top = tmp_path_factory.mktemp("broken")
+    source, program = top / "broken.c", top / "broken"
+    source.write_text(BROKEN)
+    argv = [*make_says("print-compile"), "-o", program, source, *make_says("print-link")]
+    subprocess.run(argv, cwd=check.ROOT, check=True)
+    return program
+
+
+@pytest.mark.parametrize("name", ["plmaint", "my plmaint", "it's: mine", 'the "new" one'])
+@pytest.mark.parametrize("text", SAYS)
+def test_reports_of_sanitizers_are_found_in_any_directory(
+    text, name, broken, tmp_path, monkeypatch
+):
+    top = tmp_path / name
+    top.mkdir()
+    monkeypatch.setattr(check, "OUT", top)
+    stage = check.Stage("units-asan", "units", variant="asan")
+    proc = subprocess.run([broken, *SAYS[text]], env=check.environment(stage), check=False)
+    assert proc.returncode == 99
+    (report,) = top.glob("units-asan.sanitizer*")
+    assert text in report.read_text()
