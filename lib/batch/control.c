@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const double look_again = 0.5; /* seconds: a lost notification costs no more than that */
+static const double look_again = 0.3; /* seconds: what a lost notification costs at most */
 static const double tell_again = 1.0; /* seconds between words about progress */
 
 bool control_join(struct control *c, const struct ledger *l, struct pg *db, const char *invocation,

@@ -27,7 +27,7 @@ struct control {
 bool control_join(struct control *c, const struct ledger *l, struct pg *db, const char *invocation,
 		  struct err *err) MUST_CHECK;
 /*
- * Looks when a notification has come, or half a second after the last look.  A stop becomes a wish
+ * Looks when a notification has come, or 0.3 s after the last look.  A stop becomes a wish
  * to stop.  What fails is not told: whoever needs the session notices.
  */
 void control_look(struct control *c, struct pg *db);

@@ -109,3 +109,20 @@ void readers_wait(struct readers *r, struct loading *l)
 		pthread_cond_wait(&r->done, &r->lock);
 	pthread_mutex_unlock(&r->lock);
 }
+
+void readers_drop(struct readers *r, struct loading *l)
+{
+	struct loading **at = &r->first;
+
+	pthread_mutex_lock(&r->lock);
+	while (*at && *at != l)
+		at = &(*at)->link;
+	if (*at) {
+		*at = l->link;
+		if (!*at)
+			r->last = at;
+		l->finished += l->window->n - l->next;
+		l->next = l->window->n;
+	}
+	pthread_mutex_unlock(&r->lock);
+}

@@ -17,3 +17,5 @@ struct loading {
 void readers_submit(struct readers *r, struct loading *l, const struct batch_phase *phase,
 		    struct batch_window *w);
 void readers_wait(struct readers *r, struct loading *l);
+/* What is not begun is not loaded: the window is not wanted any more.  Still to be waited for. */
+void readers_drop(struct readers *r, struct loading *l);

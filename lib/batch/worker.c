@@ -461,6 +461,8 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 		ok = settle_window(w, lease, &s->window, after, pos, &mine, err);
 		after = memcpy(place, s->window.end, 16);
 		window_clear(&s->window);
+		if (looked && atomic_load(&r->quit))
+			readers_drop(r->readers, &ahead->loading);
 		if (looked)
 			readers_wait(r->readers, &ahead->loading);
 		if (last)

@@ -77,6 +77,32 @@ TEST(each_row_is_loaded_once)
 	CHECK_INT(atomic_load(&count), wanted);
 }
 
+/* Nobody waits for the reading of what nobody wants; others' windows are loaded all the same. */
+TEST(a_dropped_window_ends_early_and_takes_nothing_with_it)
+{
+	atomic_int count = 0;
+	const struct batch_phase phase = { .load = load, .ctx = &count };
+	struct readers *r = readers_start(2);
+
+	for (int i = 0; i < 200; i++) {
+		struct fixture f[3];
+		for (int k = 0; k < 3; k++) {
+			make(&f[k], 300);
+			readers_submit(r, &f[k].loading, &phase, &f[k].window);
+		}
+		readers_drop(r, &f[i % 3].loading);
+		for (int k = 0; k < 3; k++)
+			readers_wait(r, &f[k].loading);
+		readers_drop(r, &f[0].loading); /* is done: nothing to drop */
+		for (int k = 0; k < 3; k++) {
+			CHECK(k == i % 3 || each_once(&f[k]));
+			drop(&f[k]);
+		}
+	}
+	CHECK(atomic_load(&count) < 200 * 3 * 300);
+	readers_stop(r);
+}
+
 struct writer {
 	struct readers *readers;
 	const struct batch_phase *phase;
@@ -169,4 +195,4 @@ TEST(an_idle_pool_stops)
 
 TAP_MAIN(row(each_row_is_loaded_once), row(writers_share_the_pool),
 	 row(without_a_thread_the_caller_loads), row(a_phase_that_loads_nothing_does_not_wait),
-	 row(an_idle_pool_stops))
+	 row(a_dropped_window_ends_early_and_takes_nothing_with_it), row(an_idle_pool_stops))

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How soon an operator's wish is felt: from the commit of a pause to the moment at which no session
+of a writer is left and none of the run's sessions has a transaction open; with the notification, and
+with it lost.
+"""
+import contextlib
+import pathlib
+import statistics
+import tempfile
+import time
+
+from harness import cli, pg, process
+from harness.pulpdata import Site
+
+from .migrate import LEVEL, SERVER
+
+WRITERS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%'"
+BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%'"
+    " AND (xact_start IS NOT NULL OR application_name LIKE 'plmaint:%:w%')"
+)
+PAUSE = "INSERT INTO plmaint.knob (name, value, actor) VALUES ('paused', 'yes', 'bench')"
+
+
+def felt(conn, sql):
+    """Milliseconds from the commit to the last transaction."""
+    with conn.cursor() as cur:
+        cur.execute(sql)
+        conn.commit()
+        began = time.monotonic()
+        while True:
+            cur.execute(BUSY)
+            busy = cur.fetchone()[0]
+            conn.commit()
+            if not busy:
+                return 1000 * (time.monotonic() - began)
+
+
+def resume(conn):
+    with conn.cursor() as cur:
+        cur.execute("DELETE FROM plmaint.knob")
+        cur.execute("NOTIFY plmaint")
+        conn.commit()
+
+        def works():
+            cur.execute(WRITERS)
+            found = cur.fetchone()[0]
+            conn.commit()
+            return found
+
+        process.wait_until(works, 30, "it goes on")
+    time.sleep(0.1)  # it is at work again: what is measured is a pause in the middle of batches
+
+
+def measured(conn, running, sql, rounds):
+    times = []
+    while len(times) < rounds and running.proc.poll() is None:
+        times.append(felt(conn, sql))
+        resume(conn)
+    return times
+
+
+def run(rows, rounds, out):
+    out(f"\n### An operator's pause, felt ({rows} rows, {4 * rounds} pauses each)\n")
+    out("| | pauses | median | 90 % | at most |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as directory, contextlib.ExitStack() as stack:
+        media = pathlib.Path(directory) / "media"
+        media.mkdir()
+        cluster = stack.enter_context(pg.Cluster(fsync=True, settings=SERVER))
+        db = cluster.database(LEVEL)
+        conn = stack.enter_context(contextlib.closing(db.connect()))
+        Site(conn, media, LEVEL).bulk_images(rows)
+        conn.commit()
+        tool = cli.Plmaint(pathlib.Path(directory) / "tool", db.conninfo(), media)
+        stack.callback(tool.close)
+        running = tool.start("pre-migrate", "run", "--keep-links")
+        running.wait_for("progress", when=lambda e: e["done"] > 0)
+        for words, sql in (
+            ("with its notification", PAUSE + "; NOTIFY plmaint"),
+            ("notification lost", PAUSE),
+        ):
+            times = sorted(measured(conn, running, sql, 4 * rounds))
+            if len(times) < 2:
+                out(f"| {words} | the run ended too soon: more ROWS | | | |")
+                continue
+            ninety = times[min(len(times) - 1, int(0.9 * len(times)))]
+            out(
+                f"| {words} | {len(times)} | {statistics.median(times):.0f} ms | {ninety:.0f} ms | {times[-1]:.0f} ms |"
+            )
