@@ -36,7 +36,7 @@ def felt(conn, sql):
                 return 1000 * (time.monotonic() - began)
 
 
-def resume(conn):
+def resume(conn, running):
     with conn.cursor() as cur:
         cur.execute("DELETE FROM plmaint.knob")
         cur.execute("NOTIFY plmaint")
@@ -48,7 +48,7 @@ def resume(conn):
             conn.commit()
             return found
 
-        process.wait_until(works, 30, "it goes on")
+        process.wait_until(lambda: works() or running.proc.poll() is not None, 30, "it goes on")
     time.sleep(0.1)  # it is at work again: what is measured is a pause in the middle of batches
 
 
@@ -56,22 +56,30 @@ def measured(conn, running, sql, rounds):
     times = []
     while len(times) < rounds and running.proc.poll() is None:
         times.append(felt(conn, sql))
-        resume(conn)
+        resume(conn, running)
     return times
 
 
 def run(rows, rounds, out):
     out(f"\n### An operator's pause, felt ({rows} rows, {4 * rounds} pauses each)\n")
-    out("| | pauses | median | 90 % | at most |\n|---|---|---|---|---|")
+    out("| | batch | pauses | median | 90 % | at most |\n|---|---|---|---|---|---|")
+    for batch in (500, 80):
+        one_size(rows, rounds, batch, out)
+
+
+def one_size(rows, rounds, batch, out):
     with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as directory, contextlib.ExitStack() as stack:
         media = pathlib.Path(directory) / "media"
         media.mkdir()
         cluster = stack.enter_context(pg.Cluster(fsync=True, settings=SERVER))
         db = cluster.database(LEVEL)
         conn = stack.enter_context(contextlib.closing(db.connect()))
-        Site(conn, media, LEVEL).bulk_images(rows)
+        site = Site(conn, media, LEVEL)
+        site.bulk_images(rows)
+        site.sql("ANALYZE")
         conn.commit()
         tool = cli.Plmaint(pathlib.Path(directory) / "tool", db.conninfo(), media)
+        tool.configure({"pre-migrate.batch_rows": batch})
         stack.callback(tool.close)
         running = tool.start("pre-migrate", "run", "--keep-links")
         running.wait_for("progress", when=lambda e: e["done"] > 0)
@@ -81,9 +89,9 @@ def run(rows, rounds, out):
         ):
             times = sorted(measured(conn, running, sql, 4 * rounds))
             if len(times) < 2:
-                out(f"| {words} | the run ended too soon: more ROWS | | | |")
+                out(f"| {words} | {batch} rows | the run ended too soon: more ROWS | | | |")
                 continue
             ninety = times[min(len(times) - 1, int(0.9 * len(times)))]
             out(
-                f"| {words} | {len(times)} | {statistics.median(times):.0f} ms | {ninety:.0f} ms | {times[-1]:.0f} ms |"
+                f"| {words} | {batch} rows | {len(times)} | {statistics.median(times):.0f} ms | {ninety:.0f} ms | {times[-1]:.0f} ms |"
             )
