@@ -88,18 +88,20 @@ def one_batch(site):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name, changes, fill, word",
+    "name, changes, fill, cached, word",
     [
-        ("link-before-data", LINK_BEFORE_DATA, served, "neither data nor link"),
-        ("no-debt", NO_DEBT, served, "left stale by an undisturbed run"),
-        ("late-debt", LATE_DEBT, one_batch, "stale cache entries"),
+        ("link-before-data", LINK_BEFORE_DATA, served, False, "neither data nor link"),
+        ("no-debt", NO_DEBT, served, True, "left stale by an undisturbed run"),
+        ("late-debt", LATE_DEBT, one_batch, True, "stale cache entries"),
     ],
 )
-def test_a_kill_shows_what_is_broken(cluster, redis_server, monkeypatch, name, changes, fill, word):
+def test_a_kill_shows_what_is_broken(
+    cluster, redis_server, monkeypatch, name, changes, fill, cached, word
+):
     monkeypatch.setenv("PLMAINT_BIN", str(broken(name, changes)))
     words = ("pre-migrate", "run", "--keep-links")
     with pytest.raises(AssertionError, match=word):
-        case = faults.Case(cluster, words, fill, redis=redis_server)
+        case = faults.Case(cluster, words, fill, redis=redis_server if cached else None)
         try:
             case.sweep("kill")
         finally:
