@@ -116,6 +116,19 @@ bool control_paused(const struct control *c, char *why, size_t size)
 	return true;
 }
 
+void control_note(struct control *c, struct pg *db)
+{
+	const char *local = stop_pause_asked()					? "SIGUSR1"
+			    : c->brake_file && access(c->brake_file, F_OK) == 0 ? "brake file"
+										: NULL;
+	struct err ignored;
+
+	if (c->ledger->shared && pg_alive(db) && !local != !c->local)
+		(void)!knobs_note(c->ledger, db, local ? local : c->local,
+				  local ? "pause" : "resume", &ignored);
+	c->local = local;
+}
+
 double control_value(const struct control *c, enum knob k, double configured)
 {
 	return isnan(c->knobs.value[k]) ? configured : c->knobs.value[k];

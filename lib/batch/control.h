@@ -16,6 +16,7 @@ struct control {
 	double looked;	   /* monotonic time of the last look into the ledger */
 	double told;	   /* and of the last word about our progress */
 	double held;	   /* seconds that were waited */
+	const char *local; /* what the host itself wanted when it was asked last; NULL: nothing */
 	char warned[128];  /* of a knob that is ignored */
 	bool stop_carried; /* the ledger's stop has become this program's wish */
 };
@@ -36,6 +37,8 @@ void control_look(struct control *c, struct pg *db);
 void control_wait(const struct control *c, struct pg *db, int wake, double seconds);
 /* Why nothing may be done now, in words (size: 256 hold them); false: it may. */
 bool control_paused(const struct control *c, char *why, size_t size);
+/* A pause that the host itself wants, or wants no more, becomes an event of the ledger. */
+void control_note(struct control *c, struct pg *db);
 /* The knob, or what is configured. */
 double control_value(const struct control *c, enum knob k, double configured);
 

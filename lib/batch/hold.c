@@ -34,6 +34,7 @@ static void begin_hold(struct batch_setup *setup, const char *label, const char 
 		setup->on_hold(setup->connect_arg);
 	EMIT(setup->reporter, "wait", F_TEXT("label", label), F_TEXT("reason", why),
 	     F_REAL("seconds", change > wall ? change - wall : NAN));
+	control_note(setup->steer, setup->control);
 	control_tell(setup->steer, setup->control, "held", why);
 }
 
@@ -42,6 +43,7 @@ static void end_hold(struct batch_setup *setup, double since)
 	if (since <= 0)
 		return;
 	setup->steer->held += clock_monotonic() - since;
+	control_note(setup->steer, setup->control);
 	stop_timer_go();
 	control_tell(setup->steer, setup->control, "working", "");
 }

@@ -159,3 +159,14 @@ bool knobs_change(const struct ledger *l, struct pg *db, const struct knob_chang
 		(void)!pg_exec(db, "ROLLBACK", &undo);
 	return false;
 }
+
+bool knobs_note(const struct ledger *l, struct pg *db, const char *by, const char *verb,
+		struct err *err)
+{
+	char actor[128], host[256] = "";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	snprintf(actor, sizeof(actor), "%.55s@%.70s", by, host);
+	return ledger_query(l, db, "INSERT INTO @.event (actor, verb) VALUES ($1, $2)",
+			    (struct pg_param[]){ PG_P_TEXT(actor), PG_P_TEXT(verb) }, 2, NULL, err);
+}

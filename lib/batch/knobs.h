@@ -52,4 +52,7 @@ struct knob_change {
 /* All or none, as one transaction with its events and one notification. */
 bool knobs_change(const struct ledger *l, struct pg *db, const struct knob_change *changes,
 		  size_t n, struct err *err) MUST_CHECK;
+/* Only the event: what was asked of one program, on its host.  by: "SIGUSR1". */
+bool knobs_note(const struct ledger *l, struct pg *db, const char *by, const char *verb,
+		struct err *err) MUST_CHECK;
 void knobs_actor(char *out, size_t size); /* "alice@host", "root (alice)@host" below sudo */

@@ -280,6 +280,11 @@ def test_signals_pause_this_program(slow):
     slow.running.signal(signal.SIGUSR2)
     slow.works()
     slow.finish()
+    told = slow.db.query("SELECT verb, actor FROM plmaint.event ORDER BY id")
+    assert [(verb, actor.split("@")[0]) for verb, actor in told] == [
+        ("pause", "SIGUSR1"),
+        ("resume", "SIGUSR1"),
+    ]
 
 
 def test_flag_file_is_a_brake(site, pg_db, plmaint, tmp_path):
