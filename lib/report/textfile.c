@@ -213,7 +213,8 @@ static void textfile_emit(void *self, const char *event, const struct field *fie
 		snprintf(t->command, sizeof(t->command), "%s", text_or(fields, "command", ""));
 		snprintf(t->version, sizeof(t->version), "%s", text_or(fields, "version", ""));
 	} else if (strcmp(event, "progress") == 0) {
-		now = t->waits || clock_monotonic() - t->written >= seconds_between;
+		now = t->waits || isnan(step_of(t, fields)->done) ||
+		      clock_monotonic() - t->written >= seconds_between;
 		take_progress(t, fields);
 	} else if (strcmp(event, "wait") == 0) {
 		t->waits = true;

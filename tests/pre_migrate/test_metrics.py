@@ -68,7 +68,7 @@ def test_a_run_and_its_end(site, plmaint, prom):
 def test_while_it_runs_and_waits(site, pg_db, plmaint, prom):
     site.bulk_images(400, repos=1, own_config=False)
     plmaint.configure({"pre-migrate.batch_rows": 10})
-    brake = Brake(pg_db, seconds=0.02)
+    brake = Brake(pg_db, seconds=0.1)
     running = plmaint.start("pre-migrate", "run")
     wait_until(lambda: prom.exists() and "progress_duty_ratio" in prom.read_text(), 30, "progress")
     got = parse(prom.read_text())
