@@ -10,6 +10,7 @@
 #include "lib/drivers/json.h"
 #include "lib/pace/wall.h"
 #include "procedures/cache_debt.h"
+#include "procedures/manifest_throttle.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +165,7 @@ static bool read_config(struct manifest_job *j, const struct config *c, struct e
 	    !config_long(c, "pre-migrate.readers", 1, 64, &readers, err) ||
 	    !parse_size(config_get(c, "pre-migrate.memory"), &memory, err) ||
 	    !config_seconds(c, "pre-migrate.lease", &s->lease, err) ||
-	    !config_real(c, "pre-migrate.duty", 0.01, 1.0, &s->pace.duty, err))
+	    !config_real(c, "pre-migrate.duty", 0.01, 1.0, &s->duty, err))
 		return false;
 	s->writers = (int)writers;
 	s->readers = (int)readers;
@@ -217,7 +218,8 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	    (storage && !storage_open(a->look->config, &a->look->place, &j->storage, err)) ||
 	    (p->repository && !find_repository(j, p->repository, err)) ||
 	    !ledger_open(j->control, j->schema.owner, p->dry_run != 0, &j->ledger, err) ||
-	    !control_join(&j->steer, &j->ledger, j->control, a->run_id, err)) {
+	    !control_join(&j->steer, &j->ledger, j->control, a->run_id, err) ||
+	    !manifest_throttle(j, err)) {
 		manifest_job_close(j);
 		return false;
 	}

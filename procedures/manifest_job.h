@@ -80,6 +80,7 @@ struct manifest_job {
 	struct storage *storage;
 	struct control steer;
 	struct batch_setup setup;
+	struct throttle_options throttle;
 	struct pending_options pending;
 	char repository_id[37];
 	char options[128]; /* JSON for the ledger */

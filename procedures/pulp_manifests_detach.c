@@ -199,7 +199,6 @@ static bool drop(struct manifest_job *j, struct outcome *out, struct err *err)
 	size_t flushed = 0;
 
 	manifest_phase_bind(j, &bound, PENDING_DETACH, &phase);
-	j->setup.pace.batch_rows = phase.batch_rows;
 	const struct batch_job job = { .label = procedure_pulp_manifests_detach.label,
 				       .options = j->options,
 				       .phases = &phase,

@@ -45,7 +45,6 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 	j->pending.without_lost = j->setup.dry_run;
 	manifest_phase_bind(j, &bound[0], PENDING_IMAGES, &phases[0]);
 	manifest_phase_bind(j, &bound[1], PENDING_LISTS, &phases[1]);
-	j->setup.pace.batch_rows = phases[0].batch_rows;
 	const struct batch_job job = { .label = procedure_pulp_manifests_fill.label,
 				       .options = j->options,
 				       .phases = phases,

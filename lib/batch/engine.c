@@ -177,6 +177,11 @@ static void tell_progress(struct run *r, struct progress *p, const struct counts
 
 	progress_sample(p, now, c->done);
 	struct eta e = progress_eta(p, now, c->done, c->total);
+	const struct decision *d = throttle_decision(r->throttle);
+	char reason[200] = "";
+
+	if (d)
+		decision_in_words(d, reason, sizeof(reason));
 	const struct field fields[] = {
 		F_TEXT("label", r->job->label),
 		F_TEXT("phase", r->phase->name),
@@ -186,7 +191,7 @@ static void tell_progress(struct run *r, struct progress *p, const struct counts
 		F_REAL("rate", e.rate),
 		F_REAL("duty", atomic_load(&r->duty)),
 		F_REAL("held", r->setup->steer->held),
-		F_NULL("reason"),
+		*reason ? (struct field)F_TEXT("reason", reason) : (struct field)F_NULL("reason"),
 		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } },
 		F_END
 	};
@@ -238,6 +243,7 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 			next_count = now + recount;
 		}
 		run_watch_schedule(r);
+		throttle_turn(r->throttle);
 		run_watch_operator(r);
 		if (stop_requested())
 			run_quit(r);
@@ -471,6 +477,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	r.phase = &job->phases[0];
 	r.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r.readers = readers_start(setup.readers);
+	r.throttle = throttle_open(&setup);
 	if (joined)
 		EMIT(setup.reporter, "join", F_TEXT("label", job->label), F_INT("open_run", s.id),
 		     F_TEXT("options", s.options));
@@ -480,6 +487,8 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 			ok = reconnect(&setup, err);
 	} while (ok && !over && !leave(&r));
 	readers_stop(r.readers);
+	throttle_tell(r.throttle, job->label);
+	throttle_close(r.throttle);
 	if (!ok)
 		end_session(&r, err);
 	else if (!over && (ok = durable_barrier(setup.control, err)))

@@ -14,6 +14,7 @@
 #include "lib/core/event.h"
 #include "lib/pace/calendar.h"
 #include "lib/pace/pace.h"
+#include "lib/pace/sense.h"
 
 /* What became of a row; set by load or by apply. */
 enum row_fate {
@@ -109,6 +110,13 @@ struct batch_job {
 	int n_phases;
 };
 
+struct throttle_options {
+	enum profile profile;
+	struct sense_options sense;
+	const char
+		*trace_file; /* gets what went into each decision and what came out; NULL: none */
+};
+
 struct batch_setup {
 	struct ledger ledger;
 	struct pg *control; /* the coordinator's session; with a single-worker ledger also the
@@ -128,7 +136,8 @@ struct batch_setup {
 	int writers, readers;
 	size_t memory; /* bytes for all windows together */
 	double lease;  /* seconds */
-	struct pace pace;
+	double duty;   /* as configured; with a throttle the most that it may allow */
+	const struct throttle_options *throttle; /* NULL: the duty is fixed */
 	struct schedule schedule;
 	struct control *steer; /* what operators want, joined by the owner */
 	/* A hold begins: nobody works, what was done is durable.  May be NULL. */

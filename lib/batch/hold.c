@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double look_again = 0.5; /* seconds: the clock may be set while we wait */
+static const double rest_again = 0.02; /* seconds between looks at the duty in a rest */
+static const double look_again = 0.5;  /* seconds: the clock may be set while we wait */
 
 bool run_reconnect(struct batch_setup *setup, struct err *err)
 {
@@ -81,10 +82,23 @@ enum schedule_state batch_hold(struct batch_setup *setup, const char *label, cha
 void run_take_knobs(struct run *r)
 {
 	const struct control *c = r->setup->steer;
+	double duty = control_value(c, KNOB_duty, r->setup->duty);
+	int rows = (int)control_value(c, r->phase->rows_knob, r->phase->batch_rows);
 
-	atomic_store(&r->duty, control_value(c, KNOB_duty, r->setup->pace.duty));
-	atomic_store(&r->batch_rows,
-		     (int)control_value(c, r->phase->rows_knob, r->phase->batch_rows));
+	throttle_apply(r->throttle, &duty, &rows);
+	atomic_store(&r->duty, duty);
+	atomic_store(&r->batch_rows, rows);
+}
+
+/* A batch that somebody waits for is cancelled and not waited for; it is done again later. */
+static void run_yield(struct run *r)
+{
+	const struct decision *d = throttle_decision(r->throttle);
+	bool blocks = d && d->reason == SLOW_HALT && d->signal == SIGNAL_LOCK_WAIT;
+
+	if (blocks && !r->yielded)
+		run_cancel(r);
+	r->yielded = blocks;
 }
 
 void run_watch_operator(struct run *r)
@@ -93,6 +107,7 @@ void run_watch_operator(struct run *r)
 
 	control_look(r->setup->steer, r->setup->control);
 	run_take_knobs(r);
+	run_yield(r);
 	if (!control_paused(r->setup->steer, why, sizeof(why)))
 		return;
 	r->held = true;
@@ -117,6 +132,7 @@ void run_watch_schedule(struct run *r)
 
 bool run_hold(struct run *r)
 {
+	throttle_rest(r->throttle);
 	enum schedule_state state =
 		batch_hold(r->setup, r->job->label, r->sum.why, sizeof(r->sum.why));
 
@@ -127,4 +143,21 @@ bool run_hold(struct run *r)
 	if (state == SCHEDULE_GO)
 		r->sum.why[0] = '\0';
 	return state == SCHEDULE_GO;
+}
+
+void run_rest(struct run *r, double started)
+{
+	double now = clock_monotonic(), left;
+
+	pthread_mutex_lock(&r->lock);
+	pace_worked(&r->pace, atomic_load(&r->duty), now - started, r->workers_alive, now);
+	pthread_mutex_unlock(&r->lock);
+	for (;;) {
+		pthread_mutex_lock(&r->lock);
+		left = pace_left(&r->pace, atomic_load(&r->duty), clock_monotonic());
+		pthread_mutex_unlock(&r->lock);
+		if (left <= 0 || atomic_load(&r->quit))
+			return;
+		run_doze(r, fmin(left, rest_again));
+	}
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "lib/batch/engine.h"
 #include "lib/batch/readers.h"
+#include "lib/batch/throttle.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -32,7 +33,9 @@ struct run {
 	int wake;		/* eventfd: a worker has ended, for the main thread's poll() */
 
 	/* Main thread only. */
+	struct throttle *throttle; /* NULL: the duty is fixed; its begin and end are the writers' */
 	bool held;		   /* quit, but only until run_hold() says otherwise */
+	bool yielded;		   /* the writers were told to let go */
 	double looked, look_again; /* wall clock: between them the schedule says what it said */
 
 	pthread_mutex_t lock; /* guards all below */
@@ -44,6 +47,7 @@ struct run {
 			       */
 	struct batch_result sum;
 	int64_t bad, bad_in_a_row, seen; /* for the breaker */
+	struct pace pace;		 /* the rests of all writers together */
 	int64_t budget;			 /* rows that may still be taken; -1 = no limit */
 	bool failed;
 	struct err failure; /* the first */
@@ -66,6 +70,10 @@ bool run_reconnect(struct batch_setup *setup, struct err *err) MUST_CHECK;
 /* Between phases, no writer at work: waits while a window is closed.  False: the run must end. */
 bool run_hold(struct run *r) MUST_CHECK;
 
+/* A writer's rest after work since started.  The duty counts as it is now: one that is raised ends
+ * the rest sooner. */
+void run_rest(struct run *r, double started);
+
 /* worker.c: the body of a writer thread. */
 struct worker {
 	struct run *run;
@@ -73,7 +81,8 @@ struct worker {
 	struct pg *db;
 	bool borrowed; /* db is the control session (single-worker ledger) */
 };
-void *worker_main(void *arg);	/* struct worker * */
+void *worker_main(void *arg);		      /* struct worker * */
+void run_doze(struct run *r, double seconds); /* sleeps unless the run ends meanwhile */
 void run_quit(struct run *r);	/* workers leave after their batch, also those that rest */
 void run_cancel(struct run *r); /* what they are running is cancelled */
 

@@ -55,8 +55,7 @@ static struct timespec from_now(double seconds)
 	return t;
 }
 
-/* Sleeps unless the run ends meanwhile. */
-static void doze(struct run *r, double seconds)
+void run_doze(struct run *r, double seconds)
 {
 	struct timespec until = from_now(seconds);
 
@@ -318,22 +317,10 @@ static bool settle(struct worker *w, const struct lease *lease, struct batch_row
 			return false;
 		}
 		if (retry)
-			doze(w->run, backoff(attempt));
+			do /* a batch that was cancelled for others waits until it may work */
+				run_doze(w->run, backoff(attempt));
+			while (atomic_load(&w->run->duty) <= 0 && !atomic_load(&w->run->quit));
 	}
-}
-
-/* A duty that is raised meanwhile ends the rest sooner. */
-static void rest_after(struct run *r, double started)
-{
-	static const double look_again = 0.05; /* seconds */
-	double ended = clock_monotonic(), left;
-
-	do {
-		const struct pace pace = { .duty = atomic_load(&r->duty) };
-		left = pace_rest(&pace, ended - started) - (clock_monotonic() - ended);
-		if (left > 0)
-			doze(r, fmin(left, look_again));
-	} while (left > look_again && !atomic_load(&r->quit));
 }
 
 /* Rows of the batch that begins at from: as many as it may hold, but rather a smaller one (not
@@ -362,12 +349,17 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 		n = batch_end(win, from, step) - from;
 		bool end = from + n == win->n;
 		double started = clock_monotonic();
-		if (!settle(w, lease, win->rows + from, n, r->phase->window_rows > 0 ? after : NULL,
-			    end ? pos : after, end && win->last, mine, err))
+		throttle_begin(r->throttle);
+		bool ok = settle(w, lease, win->rows + from, n,
+				 r->phase->window_rows > 0 ? after : NULL, end ? pos : after,
+				 end && win->last, mine, err);
+		throttle_end(r->throttle, n, clock_monotonic() - started);
+		if (!ok)
 			return false;
+		if (r->phase->window_rows > 0)
+			run_rest(r, started);
 		if (end || atomic_load(&r->quit))
 			break;
-		rest_after(r, started);
 	}
 	return true;
 }
@@ -468,7 +460,8 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 		if (last)
 			break;
 		now = 1 - now;
-		rest_after(r, started);
+		if (r->phase->window_rows == 0) /* else each of its batches has rested */
+			run_rest(r, started);
 	}
 	window_clear(&slots[0].window);
 	window_clear(&slots[1].window);
@@ -593,7 +586,7 @@ void *worker_main(void *arg)
 			break;
 		}
 		close_session(w);
-		doze(r, backoff(attempt));
+		run_doze(r, backoff(attempt));
 	}
 	close_session(w);
 	pthread_mutex_lock(&r->lock);

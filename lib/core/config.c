@@ -362,6 +362,7 @@ bool config_check(const struct config *c, struct err *err)
 	static const char *const modes[] = { "enabled", "check-only", "disabled", NULL };
 	static const char *const bad_row[] = { "quarantine", "fail", NULL };
 	static const char *const toast[] = { "auto", "default", NULL };
+	static const char *const profiles[] = { "gentle", "default", "fast", NULL };
 	double seconds, duty;
 	long n;
 	bool yes;
@@ -372,6 +373,7 @@ bool config_check(const struct config *c, struct err *err)
 	return check_words(c, "general.mode", modes, err) &&
 	       check_words(c, "pre-migrate.on_bad_row", bad_row, err) &&
 	       check_words(c, "pre-migrate.toast_compression", toast, err) &&
+	       check_words(c, "pre-migrate.profile", profiles, err) &&
 	       config_long(c, "pre-migrate.batch_rows", 1, 100000, &n, err) &&
 	       config_long(c, "pre-migrate.detach_rows", 1, 100000, &n, err) &&
 	       config_long(c, "pre-migrate.writers", 1, 16, &n, err) &&

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The seat of the throttle: how large a batch is, and what share of the time work may take (duty).
- * Both are inputs that may change while work runs; nothing here measures the foreground.
+ * Duty made into rests: after so much work so long a pause.  Short batches do not rest one by one:
+ * their rests are saved up to pauses in which nobody of ours is at work, so that what a request
+ * takes without us can be seen at every duty.
  */
 #pragma once
 
 struct pace {
-	int batch_rows; /* rows a batch holds at most */
-	double duty;	/* 0 < duty <= 1 */
+	double worked;	      /* seconds of work that no pause has paid for */
+	double paying, began; /* the pause of now: for how much work, and since when */
 };
 
-/* Seconds to rest after a batch that took busy seconds, so that work takes the share `duty`.  Of a
- * batch that was held up only the first seconds count as work. */
-double pace_rest(const struct pace *p, double busy);
+/* One of so many workers has worked for busy seconds; a pause may begin.  Of a batch that was held
+ * up only the first seconds count as work. */
+void pace_worked(struct pace *p, double duty, double busy, int workers, double now);
+/* Seconds that the pause still lasts at this duty; INFINITY at none, 0 when there is none. */
+double pace_left(const struct pace *p, double duty, double now);

@@ -8,19 +8,27 @@ static const char *own(const struct config *config, const char *key)
 	return value && *value ? value : NULL;
 }
 
-bool cache_connect(const struct config *config, const struct place *place, struct redis **ret,
-		   struct err *err)
+void cache_options(const struct config *config, const struct place *place,
+		   struct redis_options *ret)
 {
-	if (!place->cache_enabled || !place->redis_url) {
-		*ret = NULL;
-		return true;
-	}
-	const struct redis_options options = {
-		.url = place->redis_url,
+	*ret = (struct redis_options){
+		.url = place->cache_enabled ? place->redis_url : NULL,
 		.user = own(config, "redis.user"),
 		.password_file = own(config, "redis.password_file"),
 		.ca_file = own(config, "redis.ca_file"),
 	};
+}
+
+bool cache_connect(const struct config *config, const struct place *place, struct redis **ret,
+		   struct err *err)
+{
+	struct redis_options options;
+
+	cache_options(config, place, &options);
+	if (!options.url) {
+		*ret = NULL;
+		return true;
+	}
 	if (redis_connect(&options, ret, err))
 		return true;
 	if (!*err->hint)

@@ -10,6 +10,9 @@
 #include "lib/drivers/redis.h"
 #include "lib/pulp/cache_keys.h"
 
+/* How it is reached; texts are borrowed.  url is NULL when Pulp has no cache. */
+void cache_options(const struct config *config, const struct place *place,
+		   struct redis_options *ret);
 /* *ret is NULL when Pulp has no cache. */
 bool cache_connect(const struct config *config, const struct place *place, struct redis **ret,
 		   struct err *err) MUST_CHECK;

@@ -23,7 +23,7 @@ static void put_progress(struct report *r, const struct field *fields)
 	strbuf_adds(&line, ": ");
 	add_progress(&line, fields);
 	if (reason) {
-		strbuf_adds(&line, "; waits: ");
+		strbuf_adds(&line, number_field(fields, "duty") > 0 ? "; slowed: " : "; waits: ");
 		text_escape(&line, reason);
 	}
 	put_line(r, &line);

@@ -333,12 +333,27 @@ void add_wait(struct strbuf *out, const struct field *fields)
 	}
 }
 
+static void put_slowed(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+	char words[32];
+
+	if (r->options.quiet)
+		return;
+	clock_in_words(number_field(fields, "seconds"), words, sizeof(words));
+	strbuf_addf(&line, "did not work for %s: ", words);
+	strbuf_adds(&line, text_or(fields, "reason", ""));
+	put_wrapped(r, "  ", line.data);
+}
+
 void block_other(struct report *r, const char *event, const struct field *fields)
 {
 	if (strcmp(event, "quarantine") == 0 || strcmp(event, "partial") == 0)
 		put_row(r, event, fields);
 	else if (strcmp(event, "notice") == 0)
 		put_notice(r, fields);
+	else if (strcmp(event, "slowed") == 0)
+		put_slowed(r, fields);
 	else if (strcmp(event, "join") == 0 && !r->options.quiet)
 		put_wrapped(r, "  ", "an open run was found; this one helps it to its end");
 }

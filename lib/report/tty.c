@@ -78,7 +78,7 @@ static void draw_progress(struct report *r, const struct field *fields)
 		text_escape(&below, phase);
 	}
 	if (reason) {
-		strbuf_adds(&below, "; waits: ");
+		strbuf_adds(&below, number_field(fields, "duty") > 0 ? "; slowed: " : "; waits: ");
 		text_escape(&below, reason);
 	}
 	put_status(r, &below);

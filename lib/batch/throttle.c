@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The session for looking is apart from the control session: a look that takes long is cancelled
+ * by its own timeout and holds up nothing. */
+#include "lib/batch/throttle.h"
+#include "lib/core/clock.h"
+#include "lib/core/log.h"
+#include "lib/core/mem.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const double between = 0.25;	 /* seconds between decisions */
+static const double try_again = 2;	 /* seconds between attempts to connect */
+static const double aftermath = 0.02;	 /* seconds for which a batch is felt after its end */
+static const double worth_telling = 0.5; /* seconds lost */
+enum { PROBES_EACH_TURN = 2 };
+
+struct throttle {
+	const struct batch_setup *setup;
+	struct controller controller;
+	struct sense *sense;
+	struct pg *db;
+	double try_at, decided;
+	struct signals signals;
+	FILE *trace;
+
+	atomic_int in_flight;
+	_Atomic double ended; /* when the last batch did */
+	pthread_mutex_t lock; /* guards all below */
+	struct batch_size size;
+	double target; /* seconds of a batch */
+};
+
+struct throttle *throttle_open(const struct batch_setup *setup)
+{
+	const struct throttle_options *o = setup->throttle;
+
+	if (!o)
+		return NULL;
+	struct throttle *t = xcalloc(1, sizeof(*t));
+	t->setup = setup;
+	pthread_mutex_init(&t->lock, NULL);
+	controller_start(&t->controller, o->profile, 1);
+	t->sense = sense_open(&o->sense);
+	atomic_init(&t->ended, -INFINITY);
+	t->target = t->controller.now.target;
+	t->size.rows = 50; /* until the first has been timed */
+	if (o->trace_file && !(t->trace = fopen(o->trace_file, "ae")))
+		log_warning("no trace is written: '%s' cannot be opened", o->trace_file);
+	return t;
+}
+
+void throttle_close(struct throttle *t)
+{
+	if (!t)
+		return;
+	sense_close(t->sense);
+	pg_close(t->db);
+	if (t->trace)
+		fclose(t->trace);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+void throttle_rest(struct throttle *t)
+{
+	if (!t)
+		return;
+	pg_close(t->db);
+	t->db = NULL;
+}
+
+static void connect_again(struct throttle *t, double now)
+{
+	struct err err;
+
+	if (t->db && pg_alive(t->db))
+		return;
+	pg_close(t->db);
+	t->db = NULL;
+	if (now < t->try_at)
+		return;
+	t->try_at = now + try_again;
+	if (!t->setup->connect(t->setup->connect_arg, "monitor", &t->db, &err))
+		t->db = NULL; /* unknown is what the controller makes of it */
+}
+
+static bool felt(struct throttle *t, double began)
+{
+	return atomic_load(&t->in_flight) > 0 || atomic_load(&t->ended) + aftermath >= began;
+}
+
+static void probe(struct throttle *t)
+{
+	double began = clock_monotonic();
+	bool met = felt(t, began);
+	double seconds = sense_probe(t->sense, t->db);
+
+	if (isnan(seconds) || t->signals.probes == MOST_PROBES)
+		return;
+	t->signals.probe[t->signals.probes++] = (struct latency){ seconds, met || felt(t, began) };
+}
+
+static void decide(struct throttle *t, double now)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	pthread_mutex_lock(&t->lock);
+	t->signals.batch = t->size.n > 0 ? t->size.t / t->size.n * t->size.rows : 0;
+	pthread_mutex_unlock(&t->lock);
+	controller_step(&t->controller, &t->signals, now);
+	pthread_mutex_lock(&t->lock);
+	t->target = t->controller.now.target;
+	pthread_mutex_unlock(&t->lock);
+	if (t->trace) {
+		trace_write(&line, &t->signals, now, &t->controller.now);
+		(void)fwrite(line.data, 1, line.len, t->trace);
+		(void)fflush(t->trace);
+	}
+	t->signals.probes = 0;
+	t->decided = now;
+}
+
+void throttle_turn(struct throttle *t)
+{
+	if (!t)
+		return;
+	double now = clock_monotonic();
+	connect_again(t, now);
+	sense_look(t->sense, t->db, now, &t->signals);
+	for (int i = 0; t->db && i < PROBES_EACH_TURN && !t->controller.idle; i++)
+		probe(t);
+	if (now - t->decided >= between)
+		decide(t, now);
+}
+
+void throttle_apply(struct throttle *t, double *duty, int *rows)
+{
+	if (!t)
+		return;
+	t->controller.max_duty = fmax(*duty, 0.02);
+	*duty = fmin(*duty, t->controller.now.duty);
+	pthread_mutex_lock(&t->lock);
+	if (t->size.rows < *rows)
+		*rows = t->size.rows < 1 ? 1 : (int)t->size.rows;
+	pthread_mutex_unlock(&t->lock);
+}
+
+const struct decision *throttle_decision(const struct throttle *t)
+{
+	return t ? &t->controller.now : NULL;
+}
+
+static void tell(const struct throttle *t, const char *label, const struct decision *why,
+		 double seconds)
+{
+	char words[200];
+
+	if (seconds < worth_telling)
+		return;
+	decision_in_words(why, words, sizeof(words));
+	EMIT(t->setup->reporter, "slowed", F_TEXT("label", label), F_TEXT("reason", words),
+	     F_REAL("seconds", seconds));
+}
+
+void throttle_tell(const struct throttle *t, const char *label)
+{
+	if (!t)
+		return;
+	for (int r = SLOW_USER; r <= SLOW_LATENCY; r++) {
+		struct decision why = { .reason = (enum slow)r, .limit = t->controller.limit };
+		tell(t, label, &why, t->controller.lost[r]);
+	}
+	for (int s = 0; s < SIGNAL_COUNT; s++) {
+		struct decision why = { .reason = SLOW_SIGNAL,
+					.signal = (enum signal)s,
+					.value = t->controller.worst[s] };
+		if (t->controller.lost_unseen[s] > 0)
+			tell(t, label,
+			     &(struct decision){ .reason = SLOW_UNKNOWN, .signal = why.signal },
+			     t->controller.lost_unseen[s]);
+		tell(t, label, &why, t->controller.lost_to[s]);
+	}
+}
+
+void throttle_begin(struct throttle *t)
+{
+	if (t)
+		atomic_fetch_add(&t->in_flight, 1);
+}
+
+void throttle_end(struct throttle *t, size_t rows, double seconds)
+{
+	if (!t)
+		return;
+	atomic_store(&t->ended, clock_monotonic());
+	atomic_fetch_sub(&t->in_flight, 1);
+	pthread_mutex_lock(&t->lock);
+	batch_size_update(&t->size, rows, seconds, t->target, 1000000);
+	pthread_mutex_unlock(&t->lock);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The controller at work: the main thread feeds it signals and probes and passes its decision on;
+ * writers tell when a batch of theirs begins and ends.
+ */
+#pragma once
+#include "lib/batch/engine.h"
+
+struct throttle;
+/* NULL when the setup has none: the duty is fixed. */
+struct throttle *throttle_open(const struct batch_setup *setup);
+void throttle_close(struct throttle *t);
+
+/* Main thread: looks, probes and decides where it is time to. */
+void throttle_turn(struct throttle *t);
+/* While nobody works the session is closed. */
+void throttle_rest(struct throttle *t);
+/* What is wanted becomes what may be. */
+void throttle_apply(struct throttle *t, double *duty, int *rows);
+const struct decision *throttle_decision(const struct throttle *t);
+/* Tells how long it was slowed for which reason. */
+void throttle_tell(const struct throttle *t, const char *label);
+
+/* Writers. */
+void throttle_begin(struct throttle *t);
+void throttle_end(struct throttle *t, size_t rows, double seconds);

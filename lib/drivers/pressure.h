@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pressure stall information: how much of the time tasks of this host have waited. */
+#pragma once
+#include <stdbool.h>
+
+/* Microseconds since boot in which some (cpu) or all (io, memory) tasks waited; -1: the kernel does
+ * not tell. */
+struct pressure {
+	double cpu_some, io_full, memory_full;
+};
+struct pressure pressure_read(void);

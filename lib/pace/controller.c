@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Three bounds, of which the lowest is the duty: hard limits (stop, and go on only after a calm
+ * while), soft limits (in proportion, so that nothing tips over), and latency.  Nothing here calls
+ * exp() or log(): their last bit is another on another machine, and a trace must replay.
+ */
+#include "lib/pace/controller.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OWN = 1, AT_ONCE = 2 };
+enum unit { MS, SECONDS, BYTES, COUNT, SHARE };
+static const struct {
+	const char *name;
+	double soft, hard;
+	enum unit unit;
+	unsigned flags;
+	const char *words;
+} table[] = {
+#define SIGNAL(id, name, soft, hard, unit, flags, words) { name, soft, hard, unit, flags, words },
+#include "lib/pace/signals.def"
+#undef SIGNAL
+};
+
+const char *const profile_names[] = { "gentle", "default", "fast", NULL };
+static const struct {
+	double ratio, floor; /* latency with us: at most ratio x, or + floor seconds */
+	double batch, quick; /* seconds of a batch; while requests are fast */
+} profiles[] = {
+	[PROFILE_GENTLE] = { 1.05, 0.001, 0.005, 0.005 },
+	[PROFILE_DEFAULT] = { 1.10, 0.002, 0.015, 0.005 },
+	[PROFILE_FAST] = { 1.50, 0.002, 0.015, 0.015 },
+};
+
+static const double least_duty = 0.02;
+static const double unseen_duty = 0.25;	   /* with a signal that cannot be seen */
+static const double stale = 3;		   /* seconds after which a value is no longer known */
+static const double longest_step = 5;	   /* seconds: a jump of the clock is no passing of time */
+static const double idle_batch = 0.05;	   /* seconds of a batch while nobody else works */
+static const double fast_requests = 0.010; /* seconds of their 99th percentile */
+static const double half_met = 120, half_free = 300; /* seconds in which probes lose half weight */
+static const double enough_met = 40, enough_free = 200, enough_for_99 = 1000;
+static const double hold = 2;	 /* seconds between changes of duty */
+static const double forget = 60; /* seconds after which too much is thought a little less so */
+static const double after_batch = 0.02, pause = 0.1;		  /* seconds: see pace.h */
+static const double calm = 10, calm_again = 30, calm_unseen = 60; /* seconds after a halt */
+static const double halts_within = 600;
+static const double first_sleep = 300, longest_sleep = 3600; /* seconds of hibernation */
+static const double alarm_at = 3;
+/* Share of looks at which others work: idle below for idle_after seconds, busy above. */
+static const double idle_level = 0.3, busy_level = 0.6, idle_after = 3;
+
+const char *signal_name(enum signal s)
+{
+	return table[s].name;
+}
+
+static double clamp(double x, double low, double high)
+{
+	return !(x > low) ? low : x > high ? high : x; /* NaN is low */
+}
+
+/* -- latency ---------------------------------------------------------------------------------- */
+
+/* 20 us at the lowest, 5 % apart. */
+static size_t bucket(double seconds)
+{
+	double edge = 20e-6;
+	size_t i = 0;
+
+	for (; i + 1 < LATENCY_BUCKETS && seconds > edge; i++)
+		edge *= 1.05;
+	return i;
+}
+
+static double bucket_edge(size_t i)
+{
+	double edge = 20e-6;
+
+	while (i-- > 0)
+		edge *= 1.05;
+	return edge;
+}
+
+static void latencies_add(struct latencies *l, double seconds)
+{
+	l->weight[bucket(seconds)] += 1;
+	l->sum += 1;
+	l->seconds += seconds;
+}
+
+static void latencies_fade(struct latencies *l, double dt, double half)
+{
+	double keep = 1 - dt * 0.693 / half;
+
+	if (l->sum <= 0)
+		return;
+	if (l->sum < 1e-3)
+		keep = 0;
+	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+		l->weight[i] *= keep;
+	l->sum *= keep;
+	l->seconds *= keep;
+}
+
+static double quantile(const struct latencies *l, double share)
+{
+	double seen = 0;
+
+	for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
+		seen += l->weight[i];
+		if (seen >= share * l->sum)
+			return bucket_edge(i);
+	}
+	return bucket_edge(LATENCY_BUCKETS - 1);
+}
+
+static double beyond(const struct latencies *l, double limit)
+{
+	double more = 0;
+
+	for (size_t i = bucket(limit) + 1; i < LATENCY_BUCKETS; i++)
+		more += l->weight[i];
+	return l->sum > 0 ? more / l->sum : 0;
+}
+
+/* What a request may take, from those that met none of our batches. */
+static void set_limit(struct controller *c)
+{
+	double share = c->free.sum >= enough_for_99 ? 0.99 : 0.95;
+
+	c->allowed = 1 - share;
+	c->limit = 0;
+	if (c->free.sum < enough_free)
+		return;
+	c->seen = quantile(&c->free, share);
+	c->limit = fmax(c->seen * profiles[c->profile].ratio, c->seen + profiles[c->profile].floor);
+}
+
+/* The duty at which requests beyond the limit have just their share, when those that meet us and
+ * those that do not stay as they are. */
+static double duty_of_model(const struct controller *c, double batch)
+{
+	if (c->met.sum < enough_met || c->limit <= 0)
+		return 1;
+	double off = beyond(&c->free, c->limit), on = beyond(&c->met, c->limit);
+	/* Few have met us yet: as many of them are held against us as are no chance. */
+	on -= sqrt(on / c->met.sum);
+	if (on <= c->allowed)
+		return 1;
+	double overlap = clamp((c->allowed - off) / (on - off), 0, 1);
+	/* A burst between two pauses, and what of a request and its tail lies over its edges. */
+	double rest = 1 - clamp(c->loop, least_duty, 0.95);
+	double burst = fmax(batch, pause * c->loop / rest);
+	double mean = c->free.seconds / c->free.sum + after_batch;
+	return overlap / (1 + mean / fmax(burst, 1e-3));
+}
+
+static void take_probes(struct controller *c, const struct signals *s, double dt)
+{
+	latencies_fade(&c->met, dt, half_met);
+	latencies_fade(&c->free, dt, half_free);
+	for (size_t i = 0; i < s->probes && i < MOST_PROBES; i++) {
+		double x = s->probe[i].seconds;
+		if (!isfinite(x) || x < 0)
+			continue;
+		latencies_add(s->probe[i].met ? &c->met : &c->free, x);
+		if (c->limit > 0)
+			c->alarm = fmax(0, c->alarm + (x > c->limit) - 2 * c->allowed);
+	}
+	set_limit(c);
+}
+
+/* A step of the search: down by half at an alarm, up by a tenth, more carefully near what was too
+ * much, and never above what the model allows. */
+static void search(struct controller *c, double batch, double others)
+{
+	double since = c->t - c->changed;
+
+	if (c->bad < 2 && c->t - c->bad_aged >= forget) {
+		c->bad *= 1.1;
+		c->bad_aged = c->t;
+	}
+	if (c->alarm > alarm_at) {
+		c->alarm = 0;
+		if (since < hold)
+			return;
+		c->bad = c->loop;
+		c->bad_aged = c->changed = c->t;
+		c->loop = clamp(c->loop * 0.5, least_duty, 1);
+	} else if (since >= hold && others >= 0.8 * c->loop) {
+		double up = c->loop + fmax(0.02, 0.1 * c->loop);
+		/* Memory serves where nothing is known of now. */
+		if (c->met.sum < enough_met && up >= 0.9 * c->bad)
+			up = (c->loop + c->bad) / 2;
+		c->loop = clamp(fmax(up, c->loop), least_duty, 1);
+		c->changed = c->t;
+	}
+	/* A share of the time without us stays, or there would be nothing to compare with. */
+	c->loop = clamp(fmin(c->loop, duty_of_model(c, batch)), least_duty, 0.95);
+}
+
+/* -- signals ---------------------------------------------------------------------------------- */
+
+static bool seen(const struct controller *c, const struct signals *s, size_t i)
+{
+	return s->of[i].state == SIGNAL_KNOWN && isfinite(s->of[i].value) &&
+	       fabs(c->clock - s->of[i].at) <= stale;
+}
+
+static bool ignored(const struct controller *c, const struct signals *s, size_t i)
+{
+	return s->of[i].state == SIGNAL_ABSENT || (c->idle && (table[i].flags & OWN));
+}
+
+struct bound {
+	double duty;
+	enum slow reason;
+	enum signal signal;
+	double value, limit;
+};
+
+static void lower(struct bound *b, double duty, enum slow reason, enum signal signal, double value,
+		  double limit)
+{
+	if (duty < b->duty)
+		*b = (struct bound){ duty, reason, signal, value, limit };
+}
+
+static void bound_by_signals(const struct controller *c, const struct signals *s, struct bound *b)
+{
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		enum signal id = (enum signal)i;
+		if (ignored(c, s, i))
+			continue;
+		if (!seen(c, s, i)) {
+			lower(b, unseen_duty, SLOW_UNKNOWN, id, 0, 0);
+			continue;
+		}
+		double x = s->of[i].value;
+		double u = clamp((x - table[i].soft) / (table[i].hard - table[i].soft), 0, 1);
+		lower(b, 1 - u, SLOW_SIGNAL, id, x, table[i].soft);
+	}
+}
+
+/* Which signal stops the work now, or SIGNAL_COUNT. */
+static enum signal too_much(struct controller *c, const struct signals *s)
+{
+	enum signal worst = SIGNAL_COUNT;
+
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		if (ignored(c, s, i) || !seen(c, s, i) || s->of[i].value < table[i].hard) {
+			c->over[i] = 0;
+			continue;
+		}
+		if (c->over[i] == 0 || s->of[i].at != c->sampled[i])
+			c->over[i]++;
+		c->sampled[i] = s->of[i].at;
+		if (worst == SIGNAL_COUNT && c->over[i] >= (table[i].flags & AT_ONCE ? 1U : 2U))
+			worst = (enum signal)i;
+	}
+	return worst;
+}
+
+/* Whether nothing is near a hard limit; *blind: a signal that halted us cannot be seen. */
+static bool all_calm(const struct controller *c, const struct signals *s, bool *blind)
+{
+	*blind = !ignored(c, s, c->halted_by) && !seen(c, s, c->halted_by);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		if (!ignored(c, s, i) && seen(c, s, i) &&
+		    s->of[i].value > fmax(0.7 * table[i].hard, table[i].soft))
+			return false;
+	}
+	return true;
+}
+
+static void halt(struct controller *c, enum signal by)
+{
+	c->halted = true;
+	c->halted_by = by;
+	c->calm_since = c->t;
+	if (c->halts > 0 && c->t - c->halted_at[(c->halts - 1) % 4] > longest_sleep)
+		c->hibernate = 0;
+	c->halted_at[c->halts++ % 4] = c->t;
+	/* The fourth within ten minutes: it does not pass, so it is left alone for a while. */
+	if (c->halts >= 4 && c->t - c->halted_at[c->halts % 4] <= halts_within) {
+		c->hibernate = clamp(c->hibernate * 2, first_sleep, longest_sleep);
+		c->hibernate_until = c->t + c->hibernate;
+	}
+}
+
+static bool halted(struct controller *c, const struct signals *s)
+{
+	enum signal by = too_much(c, s);
+	bool blind;
+
+	if (!c->halted && by != SIGNAL_COUNT)
+		halt(c, by);
+	else if (c->halted && by != SIGNAL_COUNT)
+		c->halted_by = by;
+	if (!c->halted)
+		return false;
+	if (!all_calm(c, s, &blind))
+		c->calm_since = c->t;
+	double wait = blind ? calm_unseen : c->halts > 3 ? calm_again : calm;
+	if (c->t >= c->hibernate_until && c->t - c->calm_since >= wait) {
+		c->halted = false;
+		c->loop = fmin(c->loop, c->loaded);
+	}
+	return c->halted;
+}
+
+/* -- the whole -------------------------------------------------------------------------------- */
+
+/* Others work: at once when many do, after some looks when one does now and then; a heartbeat every
+ * second is nobody. */
+static void watch_others(struct controller *c, const struct signals *s, double dt)
+{
+	bool was = c->idle;
+	double weight = clamp(dt / 0.8, 0, 1);
+
+	if (s->busy == BUSY_UNKNOWN)
+		c->busy = 1;
+	else
+		c->busy += weight * ((s->busy != BUSY_NO) - c->busy);
+	if (s->busy == BUSY_VERY)
+		c->busy = 1;
+	if (c->busy > idle_level)
+		c->busy_since = c->t;
+	c->idle = c->idle ? c->busy < busy_level : c->t - c->busy_since >= idle_after;
+	if (c->idle && !was)
+		c->loaded = c->loop;
+	if (!c->idle && was) {
+		c->loop = c->loaded;
+		c->changed = c->t;
+	}
+}
+
+void controller_start(struct controller *c, enum profile profile, double max_duty)
+{
+	memset(c, 0, sizeof(*c));
+	c->profile = profile;
+	c->max_duty = clamp(max_duty, least_duty, 1);
+	c->loop = c->loaded = 0.1;
+	c->bad = 2;
+	/* Known to be idle after a second without anybody. */
+	c->busy = idle_level;
+	c->busy_since = 1 - idle_after;
+	c->now = (struct decision){ .duty = fmin(c->loop, c->max_duty),
+				    .target = profiles[profile].quick,
+				    .reason = SLOW_SEEKING };
+}
+
+static double pass_time(struct controller *c, double now)
+{
+	double dt = c->begun && isfinite(now) ? clamp(now - c->clock, 0, longest_step) : 0;
+
+	if (isfinite(now)) {
+		c->clock = now;
+		c->begun = true;
+	}
+	c->t += dt;
+	double lost = dt * (1 - c->now.duty);
+	c->lost[c->now.reason] += lost;
+	enum signal id = c->now.signal;
+	if (c->now.reason == SLOW_UNKNOWN)
+		c->lost_unseen[id] += lost;
+	if (c->now.reason > SLOW_UNKNOWN) {
+		c->lost_to[id] += lost;
+		c->worst[id] = fmax(c->worst[id], c->now.value);
+	}
+	return dt;
+}
+
+void controller_step(struct controller *c, const struct signals *s, double now)
+{
+	double dt = pass_time(c, now);
+	double batch = clamp(s->batch, 0, 10);
+	struct bound b = { .duty = 1, .reason = SLOW_NONE };
+
+	take_probes(c, s, dt);
+	watch_others(c, s, dt);
+	lower(&b, c->max_duty, SLOW_USER, 0, c->max_duty, 0);
+	bound_by_signals(c, s, &b);
+	if (!c->idle) {
+		search(c, batch, fmin(b.duty, 1));
+		bool known = c->limit > 0 && c->bad < 2;
+		lower(&b, c->loop, known ? SLOW_LATENCY : SLOW_SEEKING, 0,
+		      c->met.sum > 0 ? quantile(&c->met, 1 - c->allowed) : 0, c->limit);
+	}
+	if (halted(c, s))
+		b = (struct bound){ 0, SLOW_HALT, c->halted_by, s->of[c->halted_by].value,
+				    table[c->halted_by].hard };
+	bool quick = c->limit <= 0 || c->seen < fast_requests;
+	c->now = (struct decision){
+		.duty = b.reason == SLOW_HALT ? 0 : clamp(b.duty, least_duty, 1),
+		.target = c->idle ? idle_batch
+			  : quick ? profiles[c->profile].quick
+				  : profiles[c->profile].batch,
+		.reason = b.reason,
+		.signal = b.signal,
+		.value = b.value,
+		.limit = b.limit,
+	};
+}
+
+static void value_in_words(enum unit unit, double x, char *out, size_t size)
+{
+	switch (unit) {
+	case MS:
+		snprintf(out, size, "%.0f ms", x);
+		return;
+	case SECONDS:
+		snprintf(out, size, x < 9.95 ? "%.1f s" : "%.0f s", x);
+		return;
+	case BYTES:
+		snprintf(out, size, x < 1e9 ? "%.0f MB" : "%.1f GB", x < 1e9 ? x / 1e6 : x / 1e9);
+		return;
+	case COUNT:
+		snprintf(out, size, "%.0f", x);
+		return;
+	case SHARE:
+		snprintf(out, size, x < 0.0995 ? "%.1f %%" : "%.0f %%", x * 100);
+		return;
+	}
+}
+
+static const char *unseen_words(enum signal s)
+{
+	static char const *const hints[SIGNAL_COUNT] = {
+		[SIGNAL_LAG_TIME] =
+			"how far standbys are behind may not be seen (GRANT pg_monitor)",
+		[SIGNAL_LAG_BYTES] =
+			"how far standbys are behind may not be seen (GRANT pg_monitor)",
+		[SIGNAL_REDIS] = "Redis does not answer",
+		[SIGNAL_STATUS] = "Pulp's status is not known yet",
+		[SIGNAL_QUERY] = "throttle.query has no answer",
+		[SIGNAL_URL] = "throttle.url does not answer",
+		[SIGNAL_COMMAND] = "throttle.command does not end in time",
+	};
+
+	return hints[s] ? hints[s] : "PostgreSQL does not say how it fares";
+}
+
+void decision_in_words(const struct decision *d, char *out, size_t size)
+{
+	char value[32];
+
+	out[0] = '\0';
+	switch (d->reason) {
+	case SLOW_NONE:
+	case SLOW_COUNT:
+		return;
+	case SLOW_USER:
+		snprintf(out, size, "as fast as it may be");
+		return;
+	case SLOW_SEEKING:
+		snprintf(out, size, "others are at work: it finds out how fast it may be");
+		return;
+	case SLOW_LATENCY:
+		snprintf(out, size, "requests would take longer than the %.1f ms that they may",
+			 d->limit * 1000);
+		return;
+	case SLOW_UNKNOWN:
+		snprintf(out, size, "%s", unseen_words(d->signal));
+		return;
+	case SLOW_SIGNAL:
+	case SLOW_HALT:
+		value_in_words(table[d->signal].unit, d->value, value, sizeof(value));
+		/* The table's words take one text, or none. */
+		const char *at = strstr(table[d->signal].words, "%s");
+		if (at)
+			snprintf(out, size, "%.*s%s%s", (int)(at - table[d->signal].words),
+				 table[d->signal].words, value, at + 2);
+		else
+			snprintf(out, size, "%s", table[d->signal].words);
+		return;
+	}
+}
+
+/* -- batches ---------------------------------------------------------------------------------- */
+
+void batch_size_update(struct batch_size *b, size_t rows, double seconds, double target, int most)
+{
+	double now = b->rows > 0 ? b->rows : (double)rows;
+
+	if (rows == 0 || !(seconds > 0) || !isfinite(seconds))
+		return;
+	b->n = 0.75 * b->n + (double)rows;
+	b->t = 0.75 * b->t + seconds;
+	double wanted = target * b->n / b->t;
+	b->rows = clamp(clamp(wanted, 0.5 * now, fmax(1.25 * now, now + 1)), 1, most);
+}
+
+void batch_size_halve(struct batch_size *b)
+{
+	b->rows = fmax(1, b->rows / 2);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who is asked when: the server four times a second for who is at work, once for all the rest. */
+#include "lib/pace/sense.h"
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/drivers/pressure.h"
+#include "lib/pace/sense_slow.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char sense_sql[] =
+#include "lib/pace/sense.sql.h"
+	;
+
+static const double between = 0.25;	 /* seconds between looks at the server */
+static const double between_host = 1;	 /* at this host */
+static const double checkpoints_in = 60; /* seconds in which forced checkpoints count */
+enum { EVERY_COMMIT = 5, VERY_BUSY = 2 };
+
+struct sense {
+	struct sense_options o;
+	struct sense_slow *slow;
+	struct pg *prepared; /* the session on which the statements are prepared */
+	bool local;
+	double looked, looked_at_host;
+	struct pressure pressure;
+	double checkpoints, counted_at; /* at the beginning of this minute */
+	unsigned probes;
+	bool no_messages; /* this role may not write WAL messages */
+};
+
+struct sense *sense_open(const struct sense_options *o)
+{
+	struct sense *s = xcalloc(1, sizeof(*s));
+
+	s->o = *o;
+	s->looked = s->looked_at_host = -INFINITY;
+	s->slow = sense_slow_start(o);
+	return s;
+}
+
+void sense_close(struct sense *s)
+{
+	if (!s)
+		return;
+	sense_slow_stop(s->slow);
+	free(s);
+}
+
+static void replace(struct strbuf *out, const char *text, const char *const *pairs)
+{
+	while (*text) {
+		const char *const *p = pairs;
+		while (*p && strncmp(text, *p, strlen(*p)) != 0)
+			p += 2;
+		strbuf_add(out, *p ? p[1] : text, *p ? strlen(p[1]) : 1);
+		text += *p ? strlen(*p) : 1;
+	}
+}
+
+static bool prepare(struct sense *s, struct pg *db, struct err *err)
+{
+	int v = pg_server_version(db);
+	const char *const pairs[] = {
+		"@waitstart@",
+		v >= 140000
+			? "(SELECT min(l.waitstart) FROM pg_locks l WHERE l.pid = o.pid AND NOT l.granted)"
+			: "o.query_start",
+		"@slot_limit@",
+		v >= 130000
+			? "coalesce(nullif(kept + safe_wal_size, 0), 4 * pg_size_bytes(current_setting('max_wal_size')))"
+			: "4 * pg_size_bytes(current_setting('max_wal_size'))",
+		"@checkpoints@",
+		v >= 170000 ? "num_requested FROM pg_stat_checkpointer"
+			    : "checkpoints_req FROM pg_stat_bgwriter",
+		NULL
+	};
+	AUTO_STRBUF struct strbuf sql = { 0 };
+
+	if (s->prepared == db)
+		return true;
+	replace(&sql, sense_sql, pairs);
+	s->prepared = NULL;
+	if (!pg_exec(db, "SET statement_timeout TO 500; SET lock_timeout TO 100", err) ||
+	    !pg_prepare(db, "sense", sql.data, (const uint32_t[]){ PG_TEXT_ARRAY }, 1, err) ||
+	    !pg_prepare(db, "probe", s->o.probe, (const uint32_t[]){ PG_UUID }, 1, err))
+		return false;
+	s->prepared = db;
+	return true;
+}
+
+static void tell(struct signals *out, enum signal id, double value, double now)
+{
+	out->of[id] = (struct signal_value){ SIGNAL_KNOWN, value, now };
+}
+
+static void tell_unknown(struct signals *out, enum signal id)
+{
+	out->of[id].state = SIGNAL_UNKNOWN;
+}
+
+/* NULL is unknown, -1 does not apply. */
+static void tell_column(struct signals *out, enum signal id, const struct pg_rows *r, int col,
+			double now)
+{
+	double x = strtod(pg_text(r, 0, col), NULL);
+
+	if (pg_is_null(r, 0, col))
+		tell_unknown(out, id);
+	else if (x < 0)
+		out->of[id].state = SIGNAL_ABSENT;
+	else
+		tell(out, id, x, now);
+}
+
+static void tell_checkpoints(struct sense *s, double count, double now, struct signals *out)
+{
+	if (now - s->counted_at >= checkpoints_in || count < s->checkpoints || s->counted_at <= 0) {
+		s->checkpoints = count;
+		s->counted_at = now;
+	}
+	tell(out, SIGNAL_CHECKPOINT, count - s->checkpoints, now);
+}
+
+static const enum signal by_server[] = {
+	SIGNAL_LOCK_WAIT,  SIGNAL_LOCK_WAITERS, SIGNAL_LAG_TIME, SIGNAL_LAG_BYTES,
+	SIGNAL_SLOT,	   SIGNAL_ARCHIVE,	SIGNAL_ARCHIVER, SIGNAL_CHECKPOINT,
+	SIGNAL_AUTOVACUUM, SIGNAL_CONNECTIONS,
+};
+enum { ACTIVE, AT_WORK, FIRST, CHECKPOINTS = FIRST + 7, LOCAL = FIRST + 10 };
+
+static bool look_at_server(struct sense *s, struct pg *db, double now, struct signals *out)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err err;
+
+	if (!pg_alive(db) || !prepare(s, db, &err) ||
+	    !pg_execute(db, "sense", (struct pg_param[]){ PG_P_TEXT(s->o.tables) }, 1, false, &r,
+			&err))
+		return false;
+	int64_t active = pg_int(r, 0, ACTIVE), at_work = pg_int(r, 0, AT_WORK);
+	out->busy = active >= VERY_BUSY ? BUSY_VERY : at_work > 0 ? BUSY_YES : BUSY_NO;
+	for (int i = 0; i < (int)ARRAY_LEN(by_server); i++) {
+		if (by_server[i] != SIGNAL_CHECKPOINT)
+			tell_column(out, by_server[i], r, FIRST + i, now);
+	}
+	tell_checkpoints(s, strtod(pg_text(r, 0, CHECKPOINTS), NULL), now, out);
+	s->local = pg_bool(r, 0, LOCAL);
+	return true;
+}
+
+/* Whether work has to stop; unknown when the query fails. */
+static void ask_query(const struct sense *s, struct pg *db, double now, struct signals *out)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err err;
+
+	if (!pg_query(db, s->o.query, NULL, 0, &r, &err) || pg_rows_count(r) != 1) {
+		tell_unknown(out, SIGNAL_QUERY);
+		return;
+	}
+	const char *text = pg_text(r, 0, 0);
+	bool stop = *text == 't' || strtod(text, NULL) > 0;
+	tell(out, SIGNAL_QUERY, stop, now);
+}
+
+static void share(struct signals *out, enum signal id, double before, double after, double seconds,
+		  double now)
+{
+	if (after < 0)
+		out->of[id].state = SIGNAL_ABSENT;
+	else if (before >= 0 && seconds > 0)
+		tell(out, id, fmax(0, after - before) / 1e6 / seconds, now);
+}
+
+static void look_at_host(struct sense *s, double now, struct signals *out)
+{
+	struct pressure p = pressure_read(), *was = &s->pressure;
+	double seconds = now - s->looked_at_host;
+
+	if (isfinite(seconds)) {
+		share(out, SIGNAL_CPU, was->cpu_some, p.cpu_some, seconds, now);
+		share(out, SIGNAL_IO, was->io_full, p.io_full, seconds, now);
+		share(out, SIGNAL_MEMORY, was->memory_full, p.memory_full, seconds, now);
+	}
+	s->pressure = p;
+	s->looked_at_host = now;
+}
+
+void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
+{
+	if (now - s->looked >= between || now < s->looked) {
+		s->looked = now;
+		if (!db || !look_at_server(s, db, now, out)) {
+			out->busy = BUSY_UNKNOWN;
+			for (size_t i = 0; i < ARRAY_LEN(by_server); i++)
+				tell_unknown(out, by_server[i]);
+		}
+	}
+	if (s->local && (now - s->looked_at_host >= between_host || now < s->looked_at_host))
+		look_at_host(s, now, out);
+	sense_slow_take(s->slow, out);
+	if (s->o.query && (now - out->of[SIGNAL_QUERY].at >= 1 || now < out->of[SIGNAL_QUERY].at)) {
+		if (db && pg_alive(db))
+			ask_query(s, db, now, out);
+		else
+			tell_unknown(out, SIGNAL_QUERY);
+	}
+}
+
+double sense_probe(struct sense *s, struct pg *db)
+{
+	unsigned char key[16];
+	struct err err;
+
+	if (s->prepared != db || !pg_alive(db))
+		return NAN;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (unsigned char)random();
+	bool commit = ++s->probes % EVERY_COMMIT == 0 && !s->no_messages;
+	double began = clock_monotonic();
+	if (commit && !pg_exec(db, "SELECT pg_logical_emit_message(true, 'plmaint', '')", &err)) {
+		s->no_messages = err.code == ERR_DENIED;
+		return NAN;
+	}
+	if (!commit && !pg_execute(db, "probe", (struct pg_param[]){ PG_P_BIN(PG_UUID, key, 16) },
+				   1, false, NULL, &err))
+		return NAN;
+	return clock_monotonic() - began;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The signals of the controller, from where they are: PostgreSQL over a session of its own, this
+ * host's pressure where the server runs on it, and in a thread of its own what may hang: Redis,
+ * Pulp's status, a URL and a command that the operator named.
+ */
+#pragma once
+#include "lib/drivers/pg.h"
+#include "lib/drivers/redis.h"
+#include "lib/pace/controller.h"
+
+struct sense_options {		    /* borrowed for the sense's life */
+	const char *tables;	    /* that we work on: "{container_manifest}" */
+	const char *probe;	    /* a SELECT such as Pulp's own; $1 is a random uuid */
+	struct redis_options redis; /* url NULL: none */
+	const char *status_url;	    /* of Pulp's status, or NULL */
+	const char *query;   /* one number or boolean: above 0, or true, work stops; or NULL */
+	const char *url;     /* anything but 200 stops work; or NULL */
+	const char *command; /* words apart by blanks; a status other than 0 stops work; or NULL */
+};
+struct sense;
+struct sense *sense_open(const struct sense_options *o);
+void sense_close(struct sense *s);
+
+/*
+ * Looks where it is time to, and fills *out, whose probes are the caller's to clear.  db: a session
+ * for this alone, or NULL while there is none: then what it would say is unknown.
+ */
+void sense_look(struct sense *s, struct pg *db, double now, struct signals *out);
+/* One request of Pulp's kind, or a commit; its seconds, NaN when it failed. */
+double sense_probe(struct sense *s, struct pg *db);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An answer that does not come grows old, and the controller takes what is old for unknown. */
+#include "lib/pace/sense_slow.h"
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/drivers/http.h"
+#include "lib/drivers/process.h"
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const double timeout = 2; /* seconds that one of them may take */
+enum { MOST_WORDS = 32, MOST_ANSWER = 65536 };
+static const enum signal mine[] = { SIGNAL_REDIS, SIGNAL_STATUS, SIGNAL_URL, SIGNAL_COMMAND };
+
+struct sense_slow {
+	struct sense_options o;
+	struct redis *redis;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t changed;
+	bool quit;
+	struct signals seen;
+};
+
+static void tell(struct sense_slow *s, enum signal id, double value)
+{
+	pthread_mutex_lock(&s->lock);
+	s->seen.of[id] = (struct signal_value){ isnan(value) ? SIGNAL_UNKNOWN : SIGNAL_KNOWN, value,
+						clock_monotonic() };
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Milliseconds of a PING. */
+static double ask_redis(struct sense_slow *s)
+{
+	double began = clock_monotonic();
+	struct err err;
+
+	if (!s->redis && !redis_connect(&s->o.redis, &s->redis, &err))
+		return NAN;
+	if (redis_ping(s->redis, &err))
+		return (clock_monotonic() - began) * 1000;
+	redis_close(s->redis);
+	s->redis = NULL;
+	return NAN;
+}
+
+static long ask_url(const char *url)
+{
+	const struct http_options o = { .timeout = timeout, .max_body = MOST_ANSWER };
+	AUTO_STRBUF struct strbuf body = { 0 };
+	struct err err;
+	long status;
+
+	return http_get(url, &o, &body, &status, &err) ? status : 0;
+}
+
+/* The command's status: 0 go on, else stop; NaN when it could not be asked. */
+static double ask_command(const char *command)
+{
+	AUTO_FREE char *text = xstrdup(command);
+	AUTO_STRBUF struct strbuf out = { 0 };
+	const char *argv[MOST_WORDS + 1] = { NULL };
+	char *rest = NULL;
+	struct err err;
+	int status, n = 0;
+
+	for (char *w = strtok_r(text, " \t", &rest); w && n < MOST_WORDS;
+	     w = strtok_r(NULL, " \t", &rest))
+		argv[n++] = w;
+	const struct process_options o = { .argv = argv,
+					   .timeout = timeout,
+					   .max_output = MOST_ANSWER };
+	if (n == 0 || !process_run(&o, &out, &status, &err))
+		return NAN;
+	return status != 0;
+}
+
+static double failures(double before, long status)
+{
+	bool failed = status == 0 || status >= 500;
+
+	return failed ? (isnan(before) ? 0 : before) + 1 : 0;
+}
+
+static bool stay(struct sense_slow *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	pthread_mutex_lock(&s->lock);
+	while (!s->quit && pthread_cond_timedwait(&s->changed, &s->lock, &until) != ETIMEDOUT)
+		continue;
+	bool quit = s->quit;
+	pthread_mutex_unlock(&s->lock);
+	return !quit;
+}
+
+static void *ask_all(void *arg)
+{
+	struct sense_slow *s = arg;
+	double failed = 0;
+
+	do {
+		if (s->o.redis.url)
+			tell(s, SIGNAL_REDIS, ask_redis(s));
+		if (s->o.status_url) {
+			failed = failures(failed, ask_url(s->o.status_url));
+			tell(s, SIGNAL_STATUS, failed);
+		}
+		if (s->o.url)
+			tell(s, SIGNAL_URL, ask_url(s->o.url) != 200);
+		if (s->o.command)
+			tell(s, SIGNAL_COMMAND, ask_command(s->o.command));
+	} while (stay(s));
+	return NULL;
+}
+
+struct sense_slow *sense_slow_start(const struct sense_options *o)
+{
+	if (!o->redis.url && !o->status_url && !o->url && !o->command)
+		return NULL;
+	struct sense_slow *s = xcalloc(1, sizeof(*s));
+	s->o = *o;
+	s->o.redis.timeout_ms = (int)(timeout * 1000);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->changed, NULL);
+	const char *const asked[] = { o->redis.url, o->status_url, o->url, o->command };
+	for (size_t i = 0; i < ARRAY_LEN(mine); i++) {
+		if (asked[i])
+			s->seen.of[mine[i]].state = SIGNAL_UNKNOWN;
+	}
+	if (pthread_create(&s->thread, NULL, ask_all, s) == 0)
+		return s;
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->changed);
+	free(s);
+	return NULL;
+}
+
+void sense_slow_stop(struct sense_slow *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->quit = true;
+	pthread_cond_signal(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	redis_close(s->redis);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->changed);
+	free(s);
+}
+
+void sense_slow_take(struct sense_slow *s, struct signals *out)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < ARRAY_LEN(mine); i++) {
+		if (s->seen.of[mine[i]].state != SIGNAL_ABSENT)
+			out->of[mine[i]] = s->seen.of[mine[i]];
+	}
+	pthread_mutex_unlock(&s->lock);
+}

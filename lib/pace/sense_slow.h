@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Of sense.h what may hang: a thread that asks once a second, and tells what was answered last. */
+#pragma once
+#include "lib/pace/sense.h"
+
+struct sense_slow;
+struct sense_slow *sense_slow_start(const struct sense_options *o); /* NULL: nothing to ask */
+void sense_slow_stop(struct sense_slow *s); /* waits for an answer, two seconds at most for each */
+void sense_slow_take(struct sense_slow *s, struct signals *out);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The profile, the tables, the request that stands for Pulp's own, and what else is asked. */
+#include "procedures/manifest_throttle.h"
+#include "lib/pulp/cache_flush.h"
+#include <string.h>
+
+static bool anybody_online(const struct manifest_job *j)
+{
+	struct pulp_services online;
+	struct err ignored;
+
+	/* What cannot be seen is taken for online. */
+	return !pulp_services_online(j->control, &j->schema, &j->actor->look->place, &online,
+				     &ignored) ||
+	       online.api + online.content + online.workers > 0;
+}
+
+static bool read_profile(const struct config *c, enum profile *ret, struct err *err)
+{
+	const char *word = config_get(c, "pre-migrate.profile");
+
+	for (int i = 0; profile_names[i]; i++) {
+		if (strcmp(word, profile_names[i]) == 0) {
+			*ret = (enum profile)i;
+			return true;
+		}
+	}
+	return err_set(err, ERR_CONFIG,
+		       "pre-migrate.profile: '%s' is none of gentle, default, fast", word);
+}
+
+bool manifest_throttle(struct manifest_job *j, struct err *err)
+{
+	const struct config *c = j->actor->look->config;
+	struct throttle_options *o = &j->throttle;
+
+	*o = (struct throttle_options){
+		.sense = { .tables = "{container_manifest,core_contentartifact,core_artifact}",
+			   .probe =
+				   "SELECT m.digest, m.media_type, m.schema_version FROM container_manifest m"
+				   " WHERE m.content_ptr_id >= $1 ORDER BY m.content_ptr_id LIMIT 1",
+			   .status_url = config_get(c, "throttle.status_url"),
+			   .query = config_get(c, "throttle.query"),
+			   .url = config_get(c, "throttle.url"),
+			   .command = config_get(c, "throttle.command") },
+		.trace_file = config_get(c, "throttle.trace"),
+	};
+	if (!read_profile(c, &o->profile, err))
+		return false;
+	cache_options(c, &j->actor->look->place, &o->sense.redis);
+	bool fixed = strcmp(config_source(c, "pre-migrate.duty"), "default") != 0;
+	j->setup.throttle = fixed || !anybody_online(j) ? NULL : o;
+	return true;
+}

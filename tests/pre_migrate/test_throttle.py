@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The throttle on a real server: when it is on, what it sees, what it says, and that it lets go."""
+
+import threading
+
+import pytest
+
+from harness import after
+from harness.brake import Brake
+from harness.process import wait_until
+
+FILL = "pulp-manifests-fill"
+KEEP = ("pre-migrate", "run", "--keep-links")
+
+
+@pytest.fixture
+def online(site, pg_db, plmaint):
+    """A site with a worker online, and work that does not end before its brake is let go."""
+    site.bulk_images(400, repos=1, own_config=False)
+    site.heartbeat("worker")
+    site.conn.commit()
+    plmaint.configure({"pre-migrate.batch_rows": "2"})
+    site.brake = Brake(pg_db)
+    return site
+
+
+def duties(ran):
+    return [e["duty"] for e in ran.of("progress", label=FILL)]
+
+
+def slowed(running, words, seconds=90):
+    return running.wait_for(
+        "progress", lambda e: words in (e["reason"] or ""), seconds=seconds, label=FILL
+    )
+
+
+def test_full_speed_where_nobody_is_online_or_the_duty_is_set(site, plmaint):
+    site.bulk_images(60, repos=1, own_config=False)
+    ran = plmaint.run(*KEEP, code=0)
+    assert set(duties(ran)) == {1.0} and not ran.of("slowed")
+    site.bulk_images(60, repos=1, own_config=False)
+    site.heartbeat("worker")
+    ran = plmaint.run(*KEEP, "--set", "pre-migrate.duty=1.0", code=0)
+    assert set(duties(ran)) == {1.0} and not ran.of("slowed")
+
+
+def test_online_and_idle_it_begins_gently_and_is_soon_at_full_speed(online, plmaint):
+    running = plmaint.start(*KEEP)
+    assert 0 < running.wait_for("progress", label=FILL)["duty"] <= 0.2
+    running.wait_for("progress", lambda e: e["duty"] == 1.0 and e["reason"] is None, label=FILL)
+    running.terminate()
+    assert running.wait().code == 143
+    online.brake.let_go()
+    plmaint.run(*KEEP, code=0)
+    assert after.pending(online) == 0
+
+
+def test_foreground_slows_it_down(online, pg_db, plmaint):
+    stop, rounds = threading.Event(), [0]
+
+    def work():
+        conn = pg_db.connect()
+        while not stop.is_set():
+            conn.cursor().execute("SELECT count(*) FROM container_manifest")
+            rounds[0] += 1
+        conn.close()
+
+    others = [threading.Thread(target=work) for _ in range(2)]
+    for thread in others:
+        thread.start()
+    running = plmaint.start(*KEEP)
+    try:
+        slowed(running, "others are at work")
+        wait_until(lambda: rounds[0] > 50, 30, "the others are not held up")
+    finally:
+        stop.set()
+        for thread in others:
+            thread.join()
+    running.wait_for("progress", lambda e: e["duty"] == 1.0, label=FILL)
+    running.terminate()
+    ran = running.wait()
+    assert any("others are at work" in e["reason"] for e in ran.of("slowed")), ran
+
+
+def test_query_that_says_stop_stops_it_and_lets_go(online, pg_db, plmaint):
+    conn = pg_db.connect()
+    conn.cursor().execute('CREATE TABLE stop AS SELECT true AS "on"')
+    running = plmaint.start(*KEEP, "--set", "throttle.query=SELECT \"on\" FROM stop")
+    told = slowed(running, "throttle.query says stop")
+    assert told["duty"] == 0
+    left = after.pending(online)
+    online.conn.commit()
+    conn.cursor().execute("SELECT pg_sleep(1)")
+    assert after.pending(online) == left, "not a row while it says stop"
+    conn.cursor().execute('UPDATE stop SET "on" = false')
+    online.brake.let_go()
+    ran = running.wait()
+    conn.close()
+    assert ran.code == 0, ran
+    assert after.pending(online) == 0
+    assert ran.one("slowed", reason="throttle.query says stop")["seconds"] > 5
+
+
+def test_command_that_hangs_is_not_waited_for(online, plmaint):
+    running = plmaint.start(*KEEP, "--set", "throttle.command=/bin/sleep 1000")
+    assert slowed(running, "throttle.command does not end in time")["duty"] <= 0.25
+    running.terminate()
+    assert running.wait().code == 143
+
+
+def test_commands_status_decides(online, tmp_path, plmaint):
+    go = tmp_path / "go"
+    running = plmaint.start(*KEEP, "--set", f"throttle.command=/usr/bin/test -e {go}")
+    assert slowed(running, "throttle.command says stop")["duty"] == 0
+    go.touch()
+    online.brake.let_go()
+    ran = running.wait()
+    assert ran.code == 0, ran
+
+
+def test_redis_that_does_not_answer_is_no_good_news(online, redis_server, plmaint):
+    plmaint.configure({"redis.url": redis_server.url()})
+    running = plmaint.start(*KEEP)
+    running.wait_for("progress", lambda e: e["duty"] == 1.0, label=FILL)
+    redis_server.stop()
+    assert slowed(running, "Redis does not answer")["duty"] <= 0.25
+    redis_server.start()
+    running.wait_for("progress", lambda e: e["duty"] == 1.0, label=FILL)
+    running.terminate()
+    running.wait()
+
+
+def test_session_that_waits_for_a_lock_of_ours_stops_it(online, pg_db, plmaint):
+    ours, other = pg_db.connect(), pg_db.connect()
+    ours.cursor().execute("SET application_name = 'plmaint:test:w0'; CREATE TABLE held (n int)")
+    ours.cursor().execute("BEGIN; LOCK TABLE held")
+    waiter = threading.Thread(target=lambda: other.cursor().execute("BEGIN; LOCK TABLE held"))
+    waiter.start()
+    try:
+        running = plmaint.start(*KEEP)
+        slowed(running, "for a lock of ours")
+        running.wait_for("progress", lambda e: e["duty"] == 0, label=FILL)
+    finally:
+        ours.close()
+        waiter.join()
+        other.close()
+        online.brake.let_go()
+    ran = running.wait()
+    assert ran.code == 0, ran
+
+
+def test_trace_is_written(online, tmp_path, plmaint):
+    trace = tmp_path / "trace"
+    running = plmaint.start(*KEEP, "--set", f"throttle.trace={trace}")
+    wait_until(lambda: trace.exists() and trace.read_text().count("\n") > 5, 30, "lines come")
+    running.terminate()
+    running.wait()
+    lines = trace.read_text().splitlines()
+    assert all(" busy=" in line and " -> duty=" in line for line in lines)
+    assert "connections=" in lines[-1] and "lock_wait=0@" in lines[-1]
+
+
+def test_unknown_profile(site, plmaint):
+    site.bulk_images(1, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.profile": "furious"})
+    ran = plmaint.run(*KEEP, code=2)
+    assert "gentle" in str(ran)
+
+
+def test_plain_role_sees_enough(online, pg_db, plmaint):
+    """Without any right beyond those of Pulp's role nothing is an error, and nothing unknown holds
+    the work up where there is no standby.
+    """
+    running = plmaint.start(*KEEP)
+    running.wait_for("progress", lambda e: e["duty"] == 1.0, label=FILL)
+    running.terminate()
+    ran = running.wait()
+    assert ran.code == 143 and ran.err == "", ran
