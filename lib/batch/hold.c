@@ -14,6 +14,23 @@
 static const double rest_again = 0.02; /* seconds between looks at the duty in a rest */
 static const double look_again = 0.5;  /* seconds: the clock may be set while we wait */
 
+void run_quit(struct run *r)
+{
+	pthread_mutex_lock(&r->lock);
+	atomic_store(&r->quit, true);
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void run_cancel(struct run *r)
+{
+	pthread_mutex_lock(&r->lock);
+	for (int i = 0; i < r->n_workers; i++)
+		if (r->workers[i].db && !r->workers[i].borrowed)
+			pg_cancel(r->workers[i].db);
+	pthread_mutex_unlock(&r->lock);
+}
+
 bool run_reconnect(struct batch_setup *setup, struct err *err)
 {
 	struct pg *db = NULL;

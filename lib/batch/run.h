@@ -65,6 +65,10 @@ bool run_pending(const struct batch_phase *phase, const struct ledger *l, struct
 void run_watch_schedule(struct run *r);
 void run_watch_operator(struct run *r);
 void run_take_knobs(struct run *r);
+/* Workers leave after their batch, also those that rest. */
+void run_quit(struct run *r);
+/* What they are running is cancelled, and rolled back by the server. */
+void run_cancel(struct run *r);
 /* A control session that was lost is made anew: one attempt. */
 bool run_reconnect(struct batch_setup *setup, struct err *err) MUST_CHECK;
 /* Between phases, no writer at work: waits while a window is closed.  False: the run must end. */
@@ -83,8 +87,6 @@ struct worker {
 };
 void *worker_main(void *arg);		      /* struct worker * */
 void run_doze(struct run *r, double seconds); /* sleeps unless the run ends meanwhile */
-void run_quit(struct run *r);	/* workers leave after their batch, also those that rest */
-void run_cancel(struct run *r); /* what they are running is cancelled */
 
 /* verdicts.c */
 

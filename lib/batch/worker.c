@@ -510,23 +510,6 @@ static void close_session(struct worker *w)
 		pg_close(db);
 }
 
-void run_quit(struct run *r)
-{
-	pthread_mutex_lock(&r->lock);
-	atomic_store(&r->quit, true);
-	pthread_cond_broadcast(&r->changed);
-	pthread_mutex_unlock(&r->lock);
-}
-
-void run_cancel(struct run *r)
-{
-	pthread_mutex_lock(&r->lock);
-	for (int i = 0; i < r->n_workers; i++)
-		if (r->workers[i].db && !r->workers[i].borrowed)
-			pg_cancel(r->workers[i].db);
-	pthread_mutex_unlock(&r->lock);
-}
-
 /* Leases and walks until no range is left.  false: the session is lost, or the run has to end. */
 static bool work(struct worker *w, struct err *err)
 {
