@@ -12,6 +12,7 @@
 #include "lib/core/stop.h"
 #include "lib/core/version.h"
 #include "lib/pace/progress.h"
+#include "lib/pace/wall.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 enum { MAX_WRITERS = 16 };
 static const double tick = 0.1;	    /* seconds between looks at the workers */
+static const double settled = 3;    /* seconds after which a rate says when it ends */
 static const double recount = 0.5;  /* seconds between looks at the shared ledger */
 static const double waiting = 0.05; /* seconds between looks for the coordinator's next move */
 
@@ -171,6 +173,38 @@ static bool count_all(struct run *r, struct counts *c, struct err *err)
 	return true;
 }
 
+/* Seconds of work become seconds until the end: closed windows lie between.  end: in words. */
+static void until_end(const struct calendar *windows, double wall, struct eta *e, char *end,
+		      size_t size)
+{
+	double *const all[] = { &e->p10, &e->p50, &e->p90 };
+
+	if (isnan(e->p50))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		double at = calendar_after(windows, wall, *all[i]);
+		if (isfinite(at))
+			*all[i] = at - wall;
+	}
+	wall_in_words(wall + e->p50, wall, end, size);
+}
+
+/* Early, and once: who set the deadline may still choose another window or speed. */
+static void warn_of_deadline(struct run *r, double wall, const struct eta *e, const char *end)
+{
+	char text[192], deadline[64];
+
+	if (r->warned_late || !(wall + e->p10 > r->setup->schedule.deadline))
+		return;
+	r->warned_late = true;
+	wall_in_words(r->setup->schedule.deadline, wall, deadline, sizeof(deadline));
+	snprintf(text, sizeof(text),
+		 "the deadline (%s) will not be met: as it goes now the end is %s", deadline, end);
+	EMIT(r->setup->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", text),
+	     F_TEXT("hint",
+		    "It stops then with its state saved. A larger pre-migrate.duty or the profile fast may be in time."));
+}
+
 static void tell_progress(struct run *r, struct progress *p, const struct counts *c)
 {
 	double now = clock_monotonic();
@@ -178,8 +212,12 @@ static void tell_progress(struct run *r, struct progress *p, const struct counts
 	progress_sample(p, now, c->done);
 	struct eta e = progress_eta(p, now, c->done, c->total);
 	const struct decision *d = throttle_decision(r->throttle);
-	char reason[200] = "";
+	char reason[200] = "", end[64] = "";
+	double wall = clock_wall();
 
+	until_end(&r->setup->schedule.windows, wall, &e, end, sizeof(end));
+	if (now - p->started >= settled)
+		warn_of_deadline(r, wall, &e, end);
 	if (d)
 		decision_in_words(d, reason, sizeof(reason));
 	const struct field fields[] = {
@@ -192,6 +230,7 @@ static void tell_progress(struct run *r, struct progress *p, const struct counts
 		F_REAL("duty", atomic_load(&r->duty)),
 		F_REAL("held", r->setup->steer->held),
 		*reason ? (struct field)F_TEXT("reason", reason) : (struct field)F_NULL("reason"),
+		F_TEXT("end", *end ? end : NULL),
 		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } },
 		F_END
 	};

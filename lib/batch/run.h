@@ -35,6 +35,7 @@ struct run {
 	/* Main thread only. */
 	struct throttle *throttle; /* NULL: the duty is fixed; its begin and end are the writers' */
 	bool held;		   /* quit, but only until run_hold() says otherwise */
+	bool warned_late;	   /* that the deadline will not be met */
 	bool yielded;		   /* the writers were told to let go */
 	double looked, look_again; /* wall clock: between them the schedule says what it said */
 

@@ -72,6 +72,8 @@ void add_bytes(struct strbuf *out, double bytes)
 	strbuf_addf(out, u && bytes < 9.95 ? "%.1f %s" : "%.0f %s", bytes, units[u]);
 }
 
+static const double worth_a_clock = 3600; /* seconds: from there on people ask when it ends */
+
 static void add_eta(struct strbuf *out, const struct field *fields)
 {
 	const struct field *f = find_field(fields, "eta");
@@ -85,6 +87,10 @@ static void add_eta(struct strbuf *out, const struct field *fields)
 	strbuf_addf(out, ", ETA %s", mid);
 	if (strcmp(low, high) != 0)
 		strbuf_addf(out, " (%s to %s)", low, high);
+	if (f->v.range[1] >= worth_a_clock && text_field(fields, "end")) {
+		strbuf_adds(out, ", ends ");
+		text_escape(out, text_field(fields, "end"));
+	}
 }
 
 void add_progress(struct strbuf *out, const struct field *fields)

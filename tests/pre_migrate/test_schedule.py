@@ -88,6 +88,23 @@ def test_window_that_closes_ends_the_writers_and_keeps_the_process(site, pg_db, 
 
 
 @pytest.mark.slow
+def test_the_end_lies_beyond_the_closed_window_and_a_deadline_is_told_early(site, pg_db, plmaint):
+    site.bulk_images(800, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.batch_rows": "1"})
+    Brake(pg_db, seconds=1.5)  # 800 rows of two writers take ten minutes
+    zone = zone_in_which_it_is("04:58:30")
+    running = plmaint.start(
+        "pre-migrate", "run", "--window", NIGHT, "--deadline", "22:01", env=zone
+    )
+    far = running.wait_for("progress", lambda e: e.get("eta") and e["done"] > 4, label=FILL)
+    assert far["eta"]["p50"] > 16 * 3600, "the window closes, and opens in the evening"
+    assert far["end"].startswith("22:")
+    late = running.wait_for("notice", lambda e: "deadline" in e["message"])
+    assert "(22:01) will not be met" in late["message"]
+    running.terminate()
+    assert running.wait().code == 143
+
+
 def test_ends_that_are_reached_save_the_state(site, pg_db, plmaint):
     site.bulk_images(400, repos=1, own_config=False)
     plmaint.configure(SMALL)
