@@ -218,6 +218,8 @@ class Yard:
             cleanup.stop()
             tool.close()
             with contextlib.suppress(Exception):
+                # Where the server did not die: DROP DATABASE waits for every process of it.
+                os.kill(self._wal_writer(), signal.SIGCONT)
                 db.drop()
             shutil.rmtree(media, ignore_errors=True)
 
