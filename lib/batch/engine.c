@@ -213,11 +213,13 @@ static void tell_progress(struct run *r, struct progress *p, const struct counts
 	struct eta e = progress_eta(p, now, c->done, c->total);
 	const struct decision *d = throttle_decision(r->throttle);
 	char reason[200] = "", end[64] = "";
+	AUTO_STRBUF struct strbuf lost = { 0 };
 	double wall = clock_wall();
 
 	until_end(&r->setup->schedule.windows, wall, &e, end, sizeof(end));
 	if (now - p->started >= settled)
 		warn_of_deadline(r, wall, &e, end);
+	throttle_lost(r->throttle, &lost);
 	if (d)
 		decision_in_words(d, reason, sizeof(reason));
 	const struct field fields[] = {
@@ -229,6 +231,7 @@ static void tell_progress(struct run *r, struct progress *p, const struct counts
 		F_REAL("rate", e.rate),
 		F_REAL("duty", atomic_load(&r->duty)),
 		F_REAL("held", r->setup->steer->held),
+		F_TEXT("lost", lost.data),
 		*reason ? (struct field)F_TEXT("reason", reason) : (struct field)F_NULL("reason"),
 		F_TEXT("end", *end ? end : NULL),
 		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } },

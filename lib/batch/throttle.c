@@ -153,36 +153,67 @@ const struct decision *throttle_decision(const struct throttle *t)
 	return t ? &t->controller.now : NULL;
 }
 
-static void tell(const struct throttle *t, const char *label, const struct decision *why,
-		 double seconds)
+/* Gets each reason with the seconds that it has cost. */
+struct telling {
+	void (*fn)(const struct telling *to, const char *reason, double seconds);
+	const struct throttle *t;
+	const char *label;
+	struct strbuf *text;
+};
+
+static void tell(const struct telling *to, const struct decision *why, double seconds)
 {
 	char words[200];
 
 	if (seconds < worth_telling)
 		return;
 	decision_in_words(why, words, sizeof(words));
-	EMIT(t->setup->reporter, "slowed", F_TEXT("label", label), F_TEXT("reason", words),
-	     F_REAL("seconds", seconds));
+	to->fn(to, words, seconds);
 }
 
-void throttle_tell(const struct throttle *t, const char *label)
+static void tell_all(const struct telling *to)
 {
-	if (!t)
-		return;
+	const struct throttle *t = to->t;
+
 	for (int r = SLOW_USER; r <= SLOW_LATENCY; r++) {
 		struct decision why = { .reason = (enum slow)r, .limit = t->controller.limit };
-		tell(t, label, &why, t->controller.lost[r]);
+		tell(to, &why, t->controller.lost[r]);
 	}
 	for (int s = 0; s < SIGNAL_COUNT; s++) {
 		struct decision why = { .reason = SLOW_SIGNAL,
 					.signal = (enum signal)s,
 					.value = t->controller.worst[s] };
 		if (t->controller.lost_unseen[s] > 0)
-			tell(t, label,
-			     &(struct decision){ .reason = SLOW_UNKNOWN, .signal = why.signal },
+			tell(to, &(struct decision){ .reason = SLOW_UNKNOWN, .signal = why.signal },
 			     t->controller.lost_unseen[s]);
-		tell(t, label, &why, t->controller.lost_to[s]);
+		tell(to, &why, t->controller.lost_to[s]);
 	}
+}
+
+static void as_event(const struct telling *to, const char *reason, double seconds)
+{
+	EMIT(to->t->setup->reporter, "slowed", F_TEXT("label", to->label), F_TEXT("reason", reason),
+	     F_REAL("seconds", seconds));
+}
+
+void throttle_tell(const struct throttle *t, const char *label)
+{
+	if (t)
+		tell_all(&(struct telling){ .fn = as_event, .t = t, .label = label });
+}
+
+static void as_text(const struct telling *to, const char *reason, double seconds)
+{
+	char words[32];
+
+	clock_in_words(seconds, words, sizeof(words));
+	strbuf_addf(to->text, "%s%s (%s)", to->text->len ? ", " : "", words, reason);
+}
+
+void throttle_lost(const struct throttle *t, struct strbuf *out)
+{
+	if (t)
+		tell_all(&(struct telling){ .fn = as_text, .t = t, .text = out });
 }
 
 void throttle_begin(struct throttle *t)

@@ -21,6 +21,9 @@ const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */
 void throttle_tell(const struct throttle *t, const char *label);
 
+/* The same in words, for whoever asks while it runs; nothing when nothing was lost. */
+void throttle_lost(const struct throttle *t, struct strbuf *out);
+
 /* Writers. */
 void throttle_begin(struct throttle *t);
 void throttle_end(struct throttle *t, size_t rows, double seconds);

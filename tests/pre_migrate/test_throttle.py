@@ -92,6 +92,15 @@ def test_query_that_says_stop_stops_it_and_lets_go(online, pg_db, plmaint):
     online.conn.commit()
     conn.cursor().execute("SELECT pg_sleep(1)")
     assert after.pending(online) == left, "not a row while it says stop"
+    seen = running.wait_for(
+        "progress", lambda e: "throttle.query says stop" in e.get("lost", ""), seconds=60, label=FILL
+    )
+    assert seen["duty"] == 0
+    wait_until(
+        lambda: "(throttle.query says stop)" in plmaint.run("pre-migrate", "status", json=False).out,
+        30,
+        "another terminal sees what it has cost",
+    )
     conn.cursor().execute('UPDATE stop SET "on" = false')
     online.brake.let_go()
     ran = running.wait()
