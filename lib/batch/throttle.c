@@ -15,7 +15,8 @@ static const double between = 0.25;	 /* seconds between decisions */
 static const double try_again = 2;	 /* seconds between attempts to connect */
 static const double aftermath = 0.02;	 /* seconds for which a batch is felt after its end */
 static const double worth_telling = 0.5; /* seconds lost */
-enum { PROBES_EACH_TURN = 2 };
+/* Below so many rows a batch is round trips and not rows: less of them costs more of everything. */
+enum { PROBES_EACH_TURN = 2, FEWEST_ROWS = 20 };
 
 struct throttle {
 	const struct batch_setup *setup;
@@ -142,10 +143,12 @@ void throttle_apply(struct throttle *t, double *duty, int *rows)
 		return;
 	t->controller.max_duty = fmax(*duty, 0.02);
 	*duty = fmin(*duty, t->controller.now.duty);
+	if (t->controller.idle)
+		return; /* nobody whom a long batch could hold up */
 	pthread_mutex_lock(&t->lock);
-	if (t->size.rows < *rows)
-		*rows = t->size.rows < 1 ? 1 : (int)t->size.rows;
+	int fit = (int)fmax(t->size.rows, FEWEST_ROWS);
 	pthread_mutex_unlock(&t->lock);
+	*rows = fit < *rows ? fit : *rows;
 }
 
 const struct decision *throttle_decision(const struct throttle *t)
