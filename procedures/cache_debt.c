@@ -50,7 +50,7 @@ static bool resolve(struct manifest_job *j, const char *affected, struct err *er
 		" UNION SELECT p.containerpushrepository_id FROM container_containerpushrepository_pending_manifests p"
 		" JOIN container_manifest m ON m.content_ptr_id = p.manifest_id WHERE %s"
 		" UNION SELECT p.containerrepository_id FROM container_containerrepository_pending_manifests p"
-		" JOIN container_manifest m ON m.content_ptr_id = p.manifest_id WHERE %s ON CONFLICT DO NOTHING",
+		" JOIN container_manifest m ON m.content_ptr_id = p.manifest_id WHERE %s ON CONFLICT (repository_id) DO UPDATE SET since = clock_timestamp()",
 		affected, affected, affected);
 
 	return ledger_query(&j->ledger, j->control, sql, NULL, 0, NULL, err);
@@ -70,20 +70,37 @@ static char *owed(const struct manifest_job *j, bool with_detach)
 		with_detach ? " OR (" : "", with_detach ? detach : "", with_detach ? ")" : "");
 }
 
-bool cache_debt_resolve(struct manifest_job *j, bool with_detach, struct err *err)
+/* One snapshot for what is resolved and what is crossed out: a batch that another program commits
+ * meanwhile keeps its debt.  A range that somebody may still work on keeps it too. */
+static bool resolve_once(struct manifest_job *j, const char *affected, struct err *err)
 {
-	AUTO_FREE char *affected = owed(j, with_detach);
 	struct err ignored;
 
-	if (!pg_exec(j->control, "BEGIN", err))
+	if (!pg_exec(j->control, "BEGIN ISOLATION LEVEL REPEATABLE READ", err))
 		return false;
 	if (resolve(j, affected, err) &&
-	    ledger_query(&j->ledger, j->control, "UPDATE @.range SET debt = 0 WHERE debt > 0", NULL,
-			 0, NULL, err) &&
+	    ledger_query(&j->ledger, j->control,
+			 "UPDATE @.range g SET debt = 0 WHERE debt > 0 AND (finished OR NOT EXISTS"
+			 " (SELECT FROM @.run r WHERE r.id = g.run AND r.state = 'open'))",
+			 NULL, 0, NULL, err) &&
 	    pg_exec(j->control, "COMMIT", err))
 		return true;
 	(void)!pg_exec(j->control, "ROLLBACK", &ignored);
-	return err_wrap(err, "while finding out which distributions are affected");
+	return false;
+}
+
+bool cache_debt_resolve(struct manifest_job *j, bool with_detach, struct err *err)
+{
+	AUTO_FREE char *affected = owed(j, with_detach);
+	bool ok = false;
+
+	/* Another program that resolves at the same time is a conflict, and done soon. */
+	for (int attempt = 0; attempt < 5 && !ok; attempt++) {
+		ok = resolve_once(j, affected, err);
+		if (!ok && (err->code != ERR_RETRY || !pg_alive(j->control)))
+			break;
+	}
+	return ok || err_wrap(err, "while finding out which distributions are affected");
 }
 
 bool cache_debt_any(struct pg *db, const struct config *c, bool *any, struct err *err)
@@ -107,11 +124,14 @@ bool cache_debt_any(struct pg *db, const struct config *c, bool *any, struct err
 	return true;
 }
 
-static bool forget(struct manifest_job *j, struct err *err)
+/* paid: the debts as they were read before the flush; one that was renewed since then stays. */
+static bool forget(struct manifest_job *j, const char *paid, struct err *err)
 {
 	AUTO_FREE char *path = mark_path(j->actor->look->config);
 
-	if (!ledger_query(&j->ledger, j->control, "DELETE FROM @.debt", NULL, 0, NULL, err))
+	if (!ledger_query(&j->ledger, j->control,
+			  "DELETE FROM @.debt d WHERE d::text = ANY ($1::text[])",
+			  (struct pg_param[]){ PG_P_TEXT(paid) }, 1, NULL, err))
 		return false;
 	return unlink(path) == 0 || errno == ENOENT || err_errno(err, "could not remove %s", path);
 }
@@ -123,13 +143,13 @@ bool cache_debt_pay(struct manifest_job *j, bool keep, size_t *flushed, struct e
 	struct cache_keys keys = { 0 };
 
 	*flushed = 0;
+	if (!ledger_query(
+		    &j->ledger, j->control,
+		    "SELECT count(*) > 0, coalesce(bool_or(repository_id = '00000000-0000-0000-0000-000000000000'), false),"
+		    " coalesce(array_agg(d::text), '{}') FROM @.debt d",
+		    NULL, 0, &r, err))
+		return false;
 	if (look->place.cache_enabled && look->place.redis_url) {
-		if (!ledger_query(
-			    &j->ledger, j->control,
-			    "SELECT EXISTS (SELECT FROM @.debt), EXISTS (SELECT FROM @.debt WHERE"
-			    " repository_id = '00000000-0000-0000-0000-000000000000')",
-			    NULL, 0, &r, err))
-			return false;
 		bool all = marked(look->config) || pg_bool(r, 0, 1);
 		AUTO_FREE char *some = ledger_sql(&j->ledger, "SELECT repository_id FROM @.debt");
 		if (!all && !pg_bool(r, 0, 0))
@@ -141,5 +161,5 @@ bool cache_debt_pay(struct manifest_job *j, bool keep, size_t *flushed, struct e
 		if (!ok)
 			return false;
 	}
-	return keep || forget(j, err);
+	return keep || forget(j, pg_text(r, 0, 2), err);
 }

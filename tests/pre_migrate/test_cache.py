@@ -164,6 +164,50 @@ def test_debt_outlives_a_kill_between_fill_and_flush(site, pg_db, plmaint, redis
     assert after.ledger(pg_db)["debt"] == []
 
 
+def test_debt_that_grows_during_the_flush_is_not_forgotten(
+    site, pg_db, plmaint, redis_server, redis
+):
+    app(site, "team/app")
+    plmaint.configure({"redis.url": redis_server.url()})
+    plmaint.run("pre-migrate", "run")
+    repository = site.sql("SELECT pulp_id FROM core_repository WHERE name = 'team/app'")[0][0]
+    owe = "INSERT INTO plmaint.debt (repository_id) VALUES (%s) ON CONFLICT (repository_id) DO UPDATE SET since = clock_timestamp()"
+    site.sql(owe, (repository,))
+    put(redis, "team/app")
+    redis_server.sigstop()
+    try:
+        running = plmaint.start("procedure", "run", "pulp-cache-debt")
+        wait_until(
+            lambda: pg_db.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint%'"
+                " AND state = 'idle' AND query LIKE '%core_distribution%'"
+            ),
+            30,
+            "the keys are known, and Redis is asked",
+        )
+        site.sql(owe, (repository,))
+    finally:
+        redis_server.sigcont()
+    assert running.wait().code == 0
+    assert not redis.exists("team/app")
+    assert site.sql("SELECT count(*) FROM plmaint.debt")[0][0] == 1, "somebody else's debt"
+    plmaint.run("procedure", "run", "pulp-cache-debt")
+    assert site.sql("SELECT count(*) FROM plmaint.debt")[0][0] == 0
+
+
+def test_range_that_is_worked_on_keeps_its_debt(site, pg_db, plmaint, redis_server):
+    app(site, "team/app")
+    plmaint.configure({"redis.url": redis_server.url()})
+    plmaint.run("pre-migrate", "run")
+    site.sql("UPDATE plmaint.run SET state = 'open'")
+    site.sql("UPDATE plmaint.range SET debt = 1, finished = (run = 2)")
+    plmaint.run("procedure", "run", "pulp-cache-debt")
+    assert site.sql("SELECT bool_and(debt = (NOT finished)::int) FROM plmaint.range")[0][0]
+    site.sql("UPDATE plmaint.run SET state = 'done'")
+    plmaint.run("procedure", "run", "pulp-cache-debt")
+    assert site.sql("SELECT max(debt) FROM plmaint.range")[0][0] == 0
+
+
 def test_without_a_cache_nothing_is_asked_of_redis(site, pg_db, plmaint, redis, pulp_settings):
     app(site, "team/app")
     pulp_settings(cache=False)
