@@ -2,6 +2,7 @@
 """Commands of the site around a run: one may veto it, one is told how it ended; no shell sees them."""
 
 import os
+import shlex
 
 import pytest
 
@@ -32,7 +33,7 @@ def told(path):
 
 def test_both_are_told(site, plmaint, script):
     # What a hook is told must not keep it from asking us something.
-    asks = f"exec {cli.binary()} --config {plmaint.config} history > /dev/null"
+    asks = f"exec {shlex.quote(str(cli.binary()))} --config {plmaint.config} history > /dev/null"
     before, done = script("before", asks), script("after")
     plmaint.configure({BEFORE: f"{before} one two", AFTER: done})
     site.image()
