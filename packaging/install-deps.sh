@@ -41,6 +41,7 @@ test_packages='
     pgbouncer               # a transaction pooler, which plmaint must refuse
     skopeo                  # pushes and pulls images
     nginx-light             # in front of a real Pulp
+    systemd                 # systemd-analyze reads the unit; init stays what it is
     strace                  # kills and errors at a chosen system call
     valgrind                # memory errors
     clang                   # the second compiler, and the fuzzer
