@@ -298,6 +298,11 @@ bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struc
 		if (strcmp(err->native, misfits[i]) == 0)
 			return schema_changed(err);
 	}
+	/* The engine has waited for the server, or its ledger has gone with the session. */
+	if (err_session_lost(err)) {
+		err->code = ERR_STOPPED;
+		err_hint(err, "Nothing is lost: the same command goes on from here.");
+	}
 	return false;
 }
 

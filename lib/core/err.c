@@ -78,6 +78,13 @@ bool err_hint(struct err *err, const char *fmt, ...)
 	return false;
 }
 
+bool err_session_lost(const struct err *err)
+{
+	return (err->code == ERR_CONNECT && strncmp(err->native, "08", 2) == 0) ||
+	       ((err->code == ERR_CONNECT || err->code == ERR_RETRY) &&
+		strncmp(err->native, "57P0", 4) == 0);
+}
+
 const char *err_code_name(enum err_code code)
 {
 	switch (code) {

@@ -47,3 +47,6 @@ bool err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Adds the hint.  Returns false. */
 bool err_hint(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *err_code_name(enum err_code code);
+/* A session with the database could not be had or was ended (SQLSTATE 08xxx, 57P0x): when the
+ * server is back, the same again works. */
+bool err_session_lost(const struct err *err);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 enum { MOST_STEPS = 64 };
+static const double lost_limit = 60.0; /* seconds from the first loss of a session */
 
 struct run {
 	const struct run_request *rq;
@@ -143,6 +144,33 @@ static bool ask_and_run(struct session *s, const struct step *step, const void *
 	return true;
 }
 
+/*
+ * A step whose session with the database was lost begins again: it asks the system what is left to
+ * do, and provide waits for a server that restarts.
+ */
+static bool ask_until_told(struct session *s, const struct step *step, const void *params,
+			   struct outcome *o, struct err *err)
+{
+	double lost_at = 0;
+	struct err why;
+
+	while (!ask_and_run(s, step, params, o, err)) {
+		double now = clock_monotonic();
+
+		lost_at = lost_at > 0 ? lost_at : now;
+		if (!err_session_lost(err) || now - lost_at > lost_limit || !stop_wait(0.25))
+			return false;
+		EMIT(s->reporter, "notice", F_TEXT("level", "warning"),
+		     F_TEXT("message", err->text), F_TEXT("hint", "The step begins again."));
+		outcome_release(o);
+		*o = (struct outcome){ 0 };
+		if (s->provide &&
+		    (!s->provide(s, needs_of(step), false, &why) || unmet_need(s, needs_of(step))))
+			return false;
+	}
+	return true;
+}
+
 /* The work of one step under its time limit. */
 static void work(struct session *s, const struct step *step, const void *params, struct outcome *o)
 {
@@ -152,7 +180,7 @@ static void work(struct session *s, const struct step *step, const void *params,
 	if (step->timeout > 0)
 		stop_arm(step->timeout);
 
-	bool ok = ask_and_run(s, step, params, o, &err);
+	bool ok = ask_until_told(s, step, params, o, &err);
 	bool late = stop_signal() == SIGALRM;
 
 	if (step->timeout > 0)

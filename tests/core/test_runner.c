@@ -95,6 +95,34 @@ static bool blind(const struct probe *p, const void *params, struct outcome *out
 	return err_set(err, ERR_CONNECT, "no answer");
 }
 
+/* Its session is lost twice: when it asks, and when it works. */
+static int asked;
+
+static bool asks_a_server(const struct probe *p, const void *params, bool *needed,
+			  struct outcome *why, struct err *err)
+{
+	(void)p, (void)params;
+	*needed = true;
+	outcome_example(why, "not of the end");
+	if (asked++ > 0)
+		return true;
+	(void)err_set(err, ERR_RETRY, "ended by the administrator");
+	snprintf(err->native, sizeof(err->native), "57P01");
+	return false;
+}
+
+static bool needs_a_server(struct actor *a, const void *params, struct outcome *out,
+			   struct err *err)
+{
+	(void)a, (void)params;
+	outcome_count(out, "rows", asked);
+	if (asked > 2)
+		return true;
+	(void)err_set(err, ERR_CONNECT, "lost");
+	snprintf(err->native, sizeof(err->native), "08006");
+	return false;
+}
+
 static bool acts(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const long *rows = params;
@@ -144,6 +172,9 @@ static const struct procedure act = {
 static const struct procedure idle = { .label = "idle", .needed = no_work, .run = breaks };
 static const struct procedure fail = { .label = "fail", .run = breaks };
 static const struct procedure wait = { .label = "wait", .run = until_stopped };
+static const struct procedure served = { .label = "served",
+					 .needed = asks_a_server,
+					 .run = needs_a_server };
 static const struct procedure term = { .label = "term", .run = interrupts_itself };
 static const struct procedure unproven = { .label = "unproven",
 					   .params = rows_table,
@@ -297,6 +328,19 @@ static void keep_message(void *self, const char *event, const struct field *f)
 			strbuf_addf(self, "%s;", f->v.text);
 }
 
+TEST(a_step_whose_session_was_lost_begins_again)
+{
+	AUTO_SITE struct site s;
+	const struct step steps[] = { { .procedure = &served }, { .check = &lost }, STEPS_END };
+
+	site_init(&s);
+	asked = 0;
+	CHECK_INT(run(&s, steps, NULL), EXIT_UNKNOWN);
+	CHECK_INT(asked, 3);
+	/* Another server's silence is an answer. */
+	CHECK_STR(s.log.data, "served ok rows=3 \nlost unknown \nexit=3 rows=3 failing lost \n");
+}
+
 TEST(a_time_limit_fails_the_step)
 {
 	AUTO_SITE struct site s;
@@ -383,5 +427,6 @@ TAP_MAIN(row(all_pass), row(first_failure_ends_it_and_rescue_runs),
 	 row(rescue_rests_when_all_is_well), row(fail_slow_shows_all_three_answers),
 	 row(could_not_find_out_is_no_failure), row(unmet_needs_are_answered_by_kind),
 	 row(only_what_may_be_passed_over_is_offered), row(whitelist_and_when_are_told),
-	 row(verify_has_the_last_word), row(a_time_limit_fails_the_step),
-	 row(journal_tells_of_a_run_that_was_killed), row(stopped_by_a_signal))
+	 row(verify_has_the_last_word), row(a_step_whose_session_was_lost_begins_again),
+	 row(a_time_limit_fails_the_step), row(journal_tells_of_a_run_that_was_killed),
+	 row(stopped_by_a_signal))

@@ -85,6 +85,28 @@ def test_what_was_set_aside_before_a_kill_is_remembered(site, pg_db, alone):
     assert after.pending(site) == 5 and after.with_nothing(site) == set()
 
 
+@pytest.mark.slow
+def test_lost_session_ends_the_run_and_the_next_goes_on(site, pg_db, alone):
+    """Its ledger is gone with it; what was filled stays."""
+    site.bulk_images(600, repos=1, own_config=False)
+    alone.configure({"pre-migrate.batch_rows": "10"})
+    brake = Brake(pg_db)
+    running = alone.start("pre-migrate", "run")
+    wait_until(lambda: after.pending(site) < 600, 60, "it works")
+    pg_db.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:control'",
+        user="postgres",
+    )
+    ran = running.wait()
+    assert ran.code == 75, str(ran)
+    end = ran.of("step.end")[-1]
+    assert "administrator" in end["message"] and "goes on from here" in end["hint"]
+    assert after.pending(site) > 0 and after.with_nothing(site) == set()
+    brake.let_go()
+    alone.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0
+
+
 def test_damaged_memory_is_explained(site, alone, missing):
     alone.run("pre-migrate", "run", code=78)
     path = remembered(alone)[0]

@@ -116,6 +116,41 @@ def test_killed_sessions_are_made_anew(site, slow):
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
+def waits_for_lock(db, name):
+    """The process id of plmaint's session of that name, once it waits for a lock."""
+    sql = (
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE %s"
+    )
+    return wait_until(lambda: db.query(sql, (f"plmaint:%:{name}",)), 60, f"{name} waits")[0][0]
+
+
+@pytest.mark.parametrize("how", ["session", "server"])
+@pytest.mark.parametrize(
+    "name, table", [("look", "django_migrations"), ("control", "plmaint.meta")], ids=["look", "control"]
+)
+def test_session_lost_while_a_step_is_set_up_is_made_anew(
+    cluster, site, pg_db, plmaint, name, table, how
+):
+    """Before the batches begin; a lock that the session waits for holds it there."""
+    site.bulk_images(60, repos=1, own_config=False)
+    plmaint.run("pre-migrate", "run", "--max-rows", "20", code=75)
+    site.conn.close()
+    holder = pg_db.connect("postgres", autocommit=False)
+    holder.cursor().execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    running = plmaint.start("pre-migrate", "run")
+    pid = waits_for_lock(pg_db, name)
+    if how == "session":
+        pg_db.query("SELECT pg_terminate_backend(%s, 60000)", (pid,))
+    else:
+        cluster.restart()
+    holder.close()
+    site.conn = pg_db.connect(autocommit=False)
+    ran = running.wait()
+    assert ran.code == 0, str(ran)
+    assert any(e["hint"] == "The step begins again." for e in ran.of("notice"))
+    assert after.pending(site) == 0 and after.with_nothing(site) == set()
+
+
 def test_clone_does_not_take_part_in_the_originals_run(cluster, site, pg_db, plmaint, tmp_path):
     """A restored backup or a copy for tests carries the ledger of an open run."""
     site.bulk_images(60, repos=1)
