@@ -175,19 +175,36 @@ static bool read_config(struct manifest_job *j, const struct config *c, struct e
 	return true;
 }
 
+static const char *state_dir(const struct manifest_job *j)
+{
+	return config_get(j->actor->look->config, "general.state_dir");
+}
+
 static bool save(const struct manifest_job *j, struct pg *db, struct err *err)
 {
-	return verdict_file_save(db, j->except,
-				 config_get(j->actor->look->config, "general.state_dir"), err) ||
+	return verdict_file_save(db, j->except, state_dir(j), err) ||
+	       err_wrap(err, "while keeping what was set aside");
+}
+
+static bool intend_verdicts(void *arg, struct pg *db, struct err *err)
+{
+	const struct manifest_job *j = arg;
+
+	return verdict_file_intend(db, j->except, state_dir(j), err) ||
 	       err_wrap(err, "while keeping what was set aside");
 }
 
 /* At most once a second: a kill costs what was set aside since, which is then looked at again. */
-static bool save_verdicts(void *arg, struct pg *db, struct err *err)
+static bool save_verdicts(void *arg, struct pg *db, bool partial, struct err *err)
 {
 	struct manifest_job *j = arg;
 	double now = clock_monotonic();
 
+	if (partial) {
+		j->saved_at = now;
+		return verdict_file_keep(db, state_dir(j), err) ||
+		       err_wrap(err, "while keeping what was set aside");
+	}
 	if (now - j->saved_at < 1.0)
 		return true;
 	j->saved_at = now;
@@ -198,10 +215,8 @@ static bool save_verdicts(void *arg, struct pg *db, struct err *err)
  * may be at work. */
 static bool take_over(const struct manifest_job *j, bool dry_run, struct err *err)
 {
-	if (!dry_run && !verdict_file_claim(j->control, err))
-		return false;
-	return verdicts_copy(&j->ledger, j->control,
-			     config_get(j->actor->look->config, "general.state_dir"), err);
+	return (dry_run || verdict_file_claim(j->control, state_dir(j), err)) &&
+	       verdicts_copy(&j->ledger, j->control, state_dir(j), err);
 }
 
 bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct manifest_params *p,
@@ -242,6 +257,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	j->steer.brake_file = config_get(a->look->config, "pre-migrate.brake_file");
 	s->steer = &j->steer;
 	s->on_hold = p->dry_run ? NULL : pay_at_hold;
+	s->settling = p->dry_run ? NULL : intend_verdicts;
 	s->settled = p->dry_run ? NULL : save_verdicts;
 	s->reporter = a->reporter;
 	s->run_id = a->run_id;

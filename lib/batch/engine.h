@@ -128,9 +128,14 @@ struct batch_setup {
 	/* Asked on the control session at the start of each phase and every half second while
 	 * others work: false ends the run with its error.  May be NULL. */
 	bool (*still_good)(void *arg, struct pg *db, struct err *err);
-	/* Single-worker ledger: after each commit, on the writer's thread and session, so that what
-	 * it recorded can be kept where the next session finds it.  May be NULL. */
-	bool (*settled)(void *arg, struct pg *db, struct err *err);
+	/*
+	 * Single-worker ledger, on the writer's thread and session, so that what it recorded can be
+	 * kept where the next session finds it: settling before the commit of a batch with partial
+	 * rows, since these no longer look pending afterwards, settled after each commit.  Both may
+	 * be NULL.
+	 */
+	bool (*settling)(void *arg, struct pg *db, struct err *err);
+	bool (*settled)(void *arg, struct pg *db, bool partial, struct err *err);
 	const struct reporter *reporter;
 	const char *run_id; /* of the program, for the record */
 	int writers, readers;

@@ -13,7 +13,7 @@
 static const char shared[] = "plmaint.verdict";
 /* The columns of the table in ledger.sql, in its order. */
 static const char remembered[] =
-	"(SELECT * FROM json_to_recordset(current_setting('plmaint.verdicts')::json) AS r(kind text, id uuid, effect text,"
+	"(SELECT * FROM json_to_recordset(current_setting('plmaint.verdicts')::json -> 'verdicts') AS r(kind text, id uuid, effect text,"
 	" reason text, missing text, digest text, media_type text, detail text, sqlstate text, fingerprint text, file text,"
 	" domain text, file_size bigint, file_changed bigint, transient boolean, run bigint, at timestamptz, accepted text))";
 
@@ -29,6 +29,12 @@ static char *file_name(struct pg *db, struct err *err)
 		    NULL, 0, &r, err))
 		return NULL;
 	return xstrdup(pg_text(r, 0, 0));
+}
+
+/* Beside the file: what a transaction was about to make true when it was written. */
+static char *doubt_name(const char *name)
+{
+	return xasprintf("%s.doubt", name);
 }
 
 /* *text is NULL when there is no file, or none that we may see; the caller frees it. */
@@ -54,6 +60,49 @@ static bool read_file(const char *dir, const char *name, char **text, struct err
 	return n == 0;
 }
 
+static bool damaged(const char *state_dir, const char *name, struct err *err)
+{
+	err_wrap(err, "%s/%s is damaged", state_dir, name);
+	return err_hint(err, "Remove it: quarantined rows are then looked at again.");
+}
+
+/*
+ * Whether the transaction that the doubt tells of has committed.  A server that was restarted since
+ * may have lost it and given its number to another: then it has not, which costs a warning at most.
+ */
+static bool committed(struct pg *db, const char *text, bool *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    db,
+		    "SELECT CASE WHEN ($1::json ->> 'server')::timestamptz = pg_postmaster_start_time()"
+		    " THEN coalesce(pg_xact_status(($1::json ->> 'xid')::xid8) = 'committed', false)"
+		    " ELSE false END",
+		    (struct pg_param[]){ PG_P_TEXT(text) }, 1, &r, err))
+		return false;
+	*ret = pg_bool(r, 0, 0);
+	return true;
+}
+
+/* *text: what is remembered now; NULL when there is nothing.  The caller frees it. */
+static bool read_remembered(struct pg *db, const char *state_dir, const char *name, char **text,
+			    struct err *err)
+{
+	AUTO_FREE char *doubt = doubt_name(name), *other = NULL;
+	bool holds = false;
+
+	if (!read_file(state_dir, doubt, &other, err))
+		return false;
+	if (other && !committed(db, other, &holds, err))
+		return damaged(state_dir, doubt, err);
+	if (!holds)
+		return read_file(state_dir, name, text, err);
+	*text = other;
+	other = NULL;
+	return true;
+}
+
 bool verdicts_source(struct pg *db, const char *state_dir, const char **ret, struct err *err)
 {
 	AUTO_FREE char *name = NULL, *text = NULL;
@@ -66,7 +115,7 @@ bool verdicts_source(struct pg *db, const char *state_dir, const char **ret, str
 		*ret = shared;
 		return true;
 	}
-	if (!(name = file_name(db, err)) || !read_file(state_dir, name, &text, err))
+	if (!(name = file_name(db, err)) || !read_remembered(db, state_dir, name, &text, err))
 		return false;
 	if (!text) {
 		*ret = NULL;
@@ -75,27 +124,44 @@ bool verdicts_source(struct pg *db, const char *state_dir, const char **ret, str
 	if (!pg_query(db, "SELECT set_config('plmaint.verdicts', $1, false)",
 		      (struct pg_param[]){ PG_P_TEXT(text) }, 1, NULL, err))
 		return false;
-	if (!pg_query(db, probe, NULL, 0, NULL, err)) {
-		err_wrap(err, "%s/%s is damaged", state_dir, name);
-		return err_hint(err, "Remove it: quarantined rows are then looked at again.");
-	}
+	if (!pg_query(db, probe, NULL, 0, NULL, err))
+		return damaged(state_dir, name, err);
 	*ret = remembered;
 	return true;
 }
 
+/* What a killed program left in doubt is kept or dropped, before anything else is put in doubt. */
+static bool settle_doubt(struct pg *db, const char *state_dir, struct err *err)
+{
+	AUTO_FREE char *name = file_name(db, err), *text = NULL;
+	AUTO_FREE char *doubt = name ? doubt_name(name) : NULL;
+	bool holds;
+
+	if (!name || !read_file(state_dir, doubt, &text, err))
+		return false;
+	if (!text)
+		return true;
+	if (!committed(db, text, &holds, err))
+		return damaged(state_dir, doubt, err);
+	if (holds)
+		return state_rename(state_dir, doubt, name, err);
+	return state_remove(state_dir, doubt, err);
+}
+
 /* A lock of the database, not of the host: it also keeps a second host out, and dies with the
  * session. */
-bool verdict_file_claim(struct pg *db, struct err *err)
+bool verdict_file_claim(struct pg *db, const char *state_dir, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
 	if (!pg_query(db, "SELECT pg_try_advisory_lock(1886219636, 2)", NULL, 0, &r, err))
 		return false;
-	return pg_bool(r, 0, 0) ||
-	       (err_set(err, ERR_LOCKED, "another plmaint is at work on this database"),
-		err_hint(err,
-			 "Wait for it: without a shared ledger only one may work. GRANT CREATE ON "
-			 "DATABASE to Pulp's role lets several share a run."));
+	if (!pg_bool(r, 0, 0))
+		return err_set(err, ERR_LOCKED, "another plmaint is at work on this database"),
+		       err_hint(err,
+				"Wait for it: without a shared ledger only one may work. GRANT "
+				"CREATE ON DATABASE to Pulp's role lets several share a run.");
+	return settle_doubt(db, state_dir, err);
 }
 
 /* Numbers of runs begin anew with each temporary ledger: what is old belongs to none. */
@@ -114,15 +180,42 @@ bool verdicts_copy(const struct ledger *l, struct pg *db, const char *state_dir,
 	return ledger_query(l, db, sql, NULL, 0, NULL, err);
 }
 
-bool verdict_file_save(struct pg *db, const char *from, const char *state_dir, struct err *err)
+static bool write_file(struct pg *db, const char *from, const char *state_dir, const char *name,
+		       struct err *err)
 {
 	AUTO_FREE char *sql = xasprintf(
-		"SELECT coalesce(json_agg(v ORDER BY kind, id), '[]')::text FROM %s v", from);
-	AUTO_ROWS struct pg_rows *r = NULL;
-	AUTO_FREE char *name = file_name(db, err);
-
-	if (!name || !pg_query(db, sql, NULL, 0, &r, err) || !state_dir_make(state_dir, err))
-		return false;
+		"SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text,"
+		" 'server', pg_postmaster_start_time(), 'verdicts', coalesce(json_agg(v ORDER BY kind, id), '[]'))::text"
+		" FROM %s v",
+		from);
 	AUTO_FREE char *path = xasprintf("%s/%s", state_dir, name);
-	return fs_write_atomic(path, pg_text(r, 0, 0), (size_t)pg_len(r, 0, 0), 0640, err);
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	return pg_query(db, sql, NULL, 0, &r, err) && state_dir_make(state_dir, err) &&
+	       fs_write_atomic(path, pg_text(r, 0, 0), (size_t)pg_len(r, 0, 0), 0640, err);
+}
+
+bool verdict_file_save(struct pg *db, const char *from, const char *state_dir, struct err *err)
+{
+	AUTO_FREE char *name = file_name(db, err);
+	AUTO_FREE char *doubt = name ? doubt_name(name) : NULL;
+
+	return name && write_file(db, from, state_dir, name, err) &&
+	       state_remove(state_dir, doubt, err);
+}
+
+bool verdict_file_intend(struct pg *db, const char *from, const char *state_dir, struct err *err)
+{
+	AUTO_FREE char *name = file_name(db, err);
+	AUTO_FREE char *doubt = name ? doubt_name(name) : NULL;
+
+	return name && write_file(db, from, state_dir, doubt, err);
+}
+
+bool verdict_file_keep(struct pg *db, const char *state_dir, struct err *err)
+{
+	AUTO_FREE char *name = file_name(db, err);
+	AUTO_FREE char *doubt = name ? doubt_name(name) : NULL;
+
+	return name && state_rename(state_dir, doubt, name, err);
 }

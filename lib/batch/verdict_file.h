@@ -14,11 +14,19 @@
 bool verdicts_source(struct pg *db, const char *state_dir, const char **ret,
 		     struct err *err) MUST_CHECK;
 /* Nobody else may write the file, or work on this database without a shared ledger, while db lives;
- * ERR_LOCKED when somebody does. */
-bool verdict_file_claim(struct pg *db, struct err *err) MUST_CHECK;
+ * ERR_LOCKED when somebody does.  Also settles what a kill left in doubt. */
+bool verdict_file_claim(struct pg *db, const char *state_dir, struct err *err) MUST_CHECK;
 /* Fills a temporary ledger with what is remembered. */
 bool verdicts_copy(const struct ledger *l, struct pg *db, const char *state_dir,
 		   struct err *err) MUST_CHECK;
 /* Writes the rows of `from` (a table or such an expression) into the file, whole or not at all. */
 bool verdict_file_save(struct pg *db, const char *from, const char *state_dir,
 		       struct err *err) MUST_CHECK;
+/*
+ * The same for rows whose verdicts would be missed if a kill came between their commit and the
+ * file's writing.  intend, in their transaction: the rows count once it has committed, which who
+ * comes later asks the server.  keep, after the commit: they count from now on.
+ */
+bool verdict_file_intend(struct pg *db, const char *from, const char *state_dir,
+			 struct err *err) MUST_CHECK;
+bool verdict_file_keep(struct pg *db, const char *state_dir, struct err *err) MUST_CHECK;

@@ -241,7 +241,9 @@ static bool commit_rows(struct worker *w, const struct lease *lease, struct batc
 		}
 		count(&t, rows, n);
 	}
-	if (!finish(w, lease, &t, pos, last, debt, err)) {
+	bool intend = w->borrowed && t.partial > 0 && r->setup->settling;
+	if ((intend && !r->setup->settling(r->setup->connect_arg, w->db, err)) ||
+	    !finish(w, lease, &t, pos, last, debt, err)) {
 		batch_notes_drop(&notes);
 		rollback(w);
 		return false;
@@ -258,7 +260,7 @@ static bool commit_rows(struct worker *w, const struct lease *lease, struct batc
 	r->sum.bytes += t.bytes;
 	pthread_mutex_unlock(&r->lock);
 	if (w->borrowed && r->setup->settled &&
-	    !r->setup->settled(r->setup->connect_arg, w->db, err))
+	    !r->setup->settled(r->setup->connect_arg, w->db, t.partial > 0, err))
 		return false;
 	if (t.quarantined > 0 && r->setup->fail_on_bad_row)
 		return err_set(err, ERR_DATA, "%d rows are bad and on_bad_row is fail",

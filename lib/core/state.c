@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +48,24 @@ bool state_open(const char *dir, const char *name, int flags, int *ret_fd, struc
 	}
 	*ret_fd = fd;
 	return true;
+}
+
+bool state_rename(const char *dir, const char *from, const char *to, struct err *err)
+{
+	AUTO_FREE char *old = xasprintf("%s/%s", dir, from), *new = xasprintf("%s/%s", dir, to);
+
+	if (rename(old, new) < 0)
+		return err_errno(err, "cannot rename '%s'", old);
+	return state_sync(dir, err);
+}
+
+bool state_remove(const char *dir, const char *name, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
+
+	if (unlink(path) < 0)
+		return errno == ENOENT || err_errno(err, "cannot remove '%s'", path);
+	return state_sync(dir, err);
 }
 
 bool state_sync(const char *dir, struct err *err)

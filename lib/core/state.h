@@ -8,5 +8,8 @@ bool state_dir_make(const char *path, struct err *err) MUST_CHECK;
 /* Opens name inside it, O_CLOEXEC and never through a symlink. */
 bool state_open(const char *dir, const char *name, int flags, int *ret_fd,
 		struct err *err) MUST_CHECK;
+/* Both durable.  What is not there is not to be removed. */
+bool state_rename(const char *dir, const char *from, const char *to, struct err *err) MUST_CHECK;
+bool state_remove(const char *dir, const char *name, struct err *err) MUST_CHECK;
 /* Makes a new or renamed name inside it durable. */
 bool state_sync(const char *dir, struct err *err) MUST_CHECK;

@@ -9,6 +9,7 @@ may have neither data nor link that had one of them before.
 import contextlib
 import dataclasses
 import functools
+import json
 import os
 import pathlib
 import queue
@@ -23,8 +24,6 @@ from harness import cli, pulpdata
 HERE = pathlib.Path(__file__).resolve().parent
 KILLED = 137
 DONE = (0, 78)  # 78: done, with rows set aside
-# Without a ledger nothing remembers what was set aside, and a check names it again.
-DONE_SINGLE = (*DONE, 1)
 CLEAN = (*DONE, 1, 2, 3, 75)  # every exit that is an answer and not an accident
 # Also messages that only ask: more rounds, of which none leaves a state that another does not.
 EVERY_SEND = os.environ.get("PLMAINT_CRASH_ALL") == "1"
@@ -88,7 +87,6 @@ class Case:
         self.slots = queue.SimpleQueue()  # databases of Redis, one for each round at a time
         for slot in range(WIDTH):
             self.slots.put(slot)
-        self.done = DONE_SINGLE if single else DONE
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="plcrash"))
         self.media = self.base / "media"
         self.media.mkdir()
@@ -103,8 +101,9 @@ class Case:
         self.keys = [row[0] for row in self.template.query("SELECT base_path FROM core_distribution")]
         db = self._clone()
         self._warm(0)
-        self.calls = self._calls(self._tool("reference", db))
-        self.wanted, self.wanted_ledger = self._look(db), self._ledger(db)
+        tool = self._tool("reference", db)
+        self.calls = self._calls(tool)
+        self.wanted, self.wanted_verdicts = self._look(db), self._verdicts(db, tool)
         self.cached = self._warm_left(0)
         stale = self.cached & self._touched(db) if self.redis else set()
         db.drop()
@@ -164,22 +163,24 @@ class Case:
     def _calls(self, tool):
         log = self.base / "calls"
         result = tool.run(*self.words, env=self.environment(0, "kill", "all", log))
-        assert result.code in self.done, result
+        assert result.code in DONE, result
         return int(log.read_text().split()[-1])
 
     def _look(self, db):
         with contextlib.closing(db.connect()) as conn:
             return pulpdata.snapshot(conn)
 
-    def _ledger(self, db):
-        """What the ledger remembers of rows; None without one."""
-        if not db.value("SELECT to_regclass('plmaint.verdict') IS NOT NULL"):
-            return None
-        rows = db.query(
-            "SELECT kind, id::text, effect, reason, missing, digest, fingerprint FROM plmaint.verdict"
-            " ORDER BY 1, 2"
-        )
-        return [tuple(row) for row in rows]
+    def _verdicts(self, db, tool):
+        """What is remembered of rows: in the ledger, or without one in the state directory."""
+        names = ("kind", "id", "effect", "reason", "missing", "digest", "fingerprint")
+        if self.single:
+            (path,) = tool.state_dir.glob("verdicts-*.json")
+            rows = [[row[name] for name in names] for row in json.loads(path.read_text())["verdicts"]]
+        elif db.value("SELECT to_regclass('plmaint.verdict') IS NOT NULL"):
+            rows = db.query(f"SELECT {', '.join(names)} FROM plmaint.verdict")
+        else:
+            rows = []
+        return sorted(tuple(map(str, row)) for row in rows)
 
     @staticmethod
     def environment(n, kind, klass, log):
@@ -209,12 +210,12 @@ class Case:
                     out.append(f"{table} {key}: neither as before nor as after")
         return out
 
-    def _after(self, db, slot):
+    def _after(self, db, tool, slot):
         out = pulpdata.diff(self._look(db), self.wanted, IGNORE)
-        ledger = self._ledger(db)
-        if ledger != self.wanted_ledger:
-            out.append(f"verdicts differ: {set(ledger or []) ^ set(self.wanted_ledger or [])}")
-        if ledger is not None:
+        verdicts = self._verdicts(db, tool)
+        if verdicts != self.wanted_verdicts:
+            out.append(f"verdicts differ: {set(verdicts) ^ set(self.wanted_verdicts)}")
+        if not self.single:
             open_runs = db.query("SELECT id, job, phase FROM plmaint.run WHERE state = 'open'")
             if open_runs:
                 out.append(f"runs left open: {open_runs}")
@@ -242,9 +243,9 @@ class Case:
             if first.code in (1, 3) and not said:
                 problems.append(f"no word about the error\n{first}")
             again = tool.run(*self.words, seconds=60)
-            if again.code not in self.done:
+            if again.code not in DONE:
                 problems.append(f"the rerun ended with {again}")
-            problems += [f"after the rerun: {p}" for p in self._after(db, slot)]
+            problems += [f"after the rerun: {p}" for p in self._after(db, tool, slot)]
             shutil.rmtree(tool.directory, ignore_errors=True)
             return Round(n, kind, first.code, call, problems)
         finally:
