@@ -2,7 +2,7 @@
 /*
  * Needs are provided once, before the first step, and looked at again before each: a server that
  * was restarted has ended the session.  What is missing is remembered with its reason and answered
- * for by the step that needs it; only a lock that another run holds ends the command.
+ * for by the step that needs it.
  */
 #include "bin/provide.h"
 
@@ -120,21 +120,6 @@ static bool meet_systemd(struct provision *p, struct err *err)
 	       err_set(err, ERR_UNSUPPORTED, "this host is not run by systemd");
 }
 
-static bool meet_lock(struct provision *p, struct err *err)
-{
-	struct lock_owner left;
-	char text[256];
-
-	if (!lock_take(config_get(p->session.config, "general.state_dir"), p->command, &p->lock,
-		       &left, err))
-		return false;
-	if (left.pid) {
-		lock_explain(LOCK_STALE_TEXT, &left, text, sizeof(text));
-		log_warning("took over a lock that was left behind: %s", text);
-	}
-	return true;
-}
-
 static const struct {
 	unsigned need;
 	bool (*meet)(struct provision *p, struct err *err);
@@ -145,7 +130,7 @@ static const struct {
 	{ NEED_SYSTEMD, meet_systemd },
 };
 
-bool provide(struct session *s, unsigned needs, bool writes, struct err *err)
+void provide(struct session *s, unsigned needs, bool writes)
 {
 	/* The session is the first member. */
 	struct provision *p = (struct provision *)s;
@@ -156,8 +141,6 @@ bool provide(struct session *s, unsigned needs, bool writes, struct err *err)
 	if (needs & NEED_DB && p->probe.db && !pg_exec(p->probe.db, "SELECT 1", &why) &&
 	    !renew_db(p, &why))
 		unmet(p, NEED_DB | NEED_LEDGER, &why);
-	if (open & NEED_LOCK && !meet_lock(p, err))
-		return false;
 	if (open & NEED_PLACE)
 		look_for_pulp(p);
 	for (size_t i = 0; i < ARRAY_LEN(meetings); i++) {
@@ -171,6 +154,7 @@ bool provide(struct session *s, unsigned needs, bool writes, struct err *err)
 		p->actor = (struct actor){ .look = &p->probe,
 					   .reporter = s->reporter,
 					   .run_id = s->run_id,
+					   .command = p->command,
 					   .verbose = s->verbose,
 					   .begun = p->begun,
 					   .begun_arg = p->begun_arg,
@@ -181,7 +165,6 @@ bool provide(struct session *s, unsigned needs, bool writes, struct err *err)
 		s->actor = &p->actor;
 		s->probe = &p->probe;
 	}
-	return true;
 }
 
 void provision_release(struct provision *p)
@@ -189,6 +172,6 @@ void provision_release(struct provision *p)
 	memo_forget(&p->memo);
 	pg_close(p->probe.db);
 	place_release(&p->probe.place);
-	lock_release(p->lock);
+	lock_release(p->actor.lock);
 	free(p->command);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bringing what steps need: the database, the media, the lock. */
+/* Bringing what steps need: the database, the media. */
 #pragma once
-#include "lib/core/lock.h"
 #include "lib/core/step.h"
 #include "lib/drivers/probe.h"
 
@@ -12,11 +11,10 @@ struct provision {
 	struct actor actor;
 	void (*begun)(void *arg); /* the actor's */
 	void *begun_arg;
-	struct lock *lock;
-	char *command; /* for the lock: "pre-migrate run"; owned */
+	char *command; /* the actor's: "pre-migrate run"; owned */
 	unsigned met;
 	bool looked; /* place is filled, or its needs are unmet */
 	struct err unmet_why[NEED_COUNT];
 };
-bool provide(struct session *s, unsigned needs, bool writes, struct err *err) MUST_CHECK;
+void provide(struct session *s, unsigned needs, bool writes);
 void provision_release(struct provision *p);

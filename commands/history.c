@@ -200,9 +200,9 @@ static struct pg_rows *read_changes(struct session *s)
 	struct err err = { 0 };
 	bool any;
 
-	if (!s->provide(s, NEED_DB, false, &err) || s->unmet & NEED_DB) {
-		log_verbose("without what operators changed: %s",
-			    s->unmet & NEED_DB ? s->unmet_why[0].text : err.text);
+	s->provide(s, NEED_DB, false);
+	if (s->unmet & NEED_DB) {
+		log_verbose("without what operators changed: %s", s->unmet_why[0].text);
 		return NULL;
 	}
 	if (!ledger_has(s->probe->db, "event", &any, &err) || !any ||

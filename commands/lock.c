@@ -71,10 +71,11 @@ static bool take_away(struct session *s, const void *options, int *exit_status, 
 const struct command command_lock = {
 	.name = "lock",
 	.summary = "look at the lock of this host, or break a stale one",
-	.explain = "Scenarios that touch services or files of this host take its lock, one at a "
-		   "time. The kernel releases it when its process ends, however it ends; breaking "
-		   "is for the rare case that a child process still holds it. Migrations on one "
-		   "database are coordinated in the database and need no host lock.",
+	.explain = "Who keeps something in files of this host takes its lock, one at a time: a "
+		   "migration that may not make its ledger in the database and remembers in the "
+		   "state directory. The kernel releases it when its process ends, however it "
+		   "ends; breaking is for the rare case that a child process still holds it. "
+		   "Migrations with a ledger are coordinated there and need no host lock.",
 	.actions =
 		(const struct action[]){
 			{ .name = "status",

@@ -148,9 +148,7 @@ static bool answer(struct session *s, const void *options, int *exit_status, str
 		return no_scenario(s, err);
 	for (const struct step *st = s->about->scenario; st->check || st->procedure; st++)
 		needs |= needs_of(st);
-	/* Nothing is written, so nothing is locked. */
-	if (!s->provide(s, needs & ~(unsigned)NEED_LOCK, false, err))
-		return false;
+	s->provide(s, needs, false);
 	for (const struct step *st = s->about->scenario; st->check || st->procedure; st++)
 		plan_step(s, ++n, st);
 	if (s->unmet & NEED_DB) {

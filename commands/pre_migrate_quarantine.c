@@ -184,8 +184,9 @@ static bool change_verdicts(struct session *s, struct pg *db, const char *sql,
 		return false;
 	if (shared)
 		return ledger_query(&l, db, sql, p, n, r, err);
-	return verdict_file_claim(db, dir, err) && ledger_open(db, "", true, &l, err) &&
-	       verdicts_copy(&l, db, dir, err) && ledger_query(&l, db, sql, p, n, r, err) &&
+	return actor_lock_host(s->actor, err) && verdict_file_claim(db, dir, err) &&
+	       ledger_open(db, "", true, &l, err) && verdicts_copy(&l, db, dir, err) &&
+	       ledger_query(&l, db, sql, p, n, r, err) &&
 	       verdict_file_save(db, "pg_temp.verdict", dir, err);
 }
 

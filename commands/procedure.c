@@ -97,10 +97,12 @@ static bool run_one(struct session *s, const struct procedure *p, char *const *g
 		    int *exit_status, struct err *err)
 {
 	AUTO_FREE void *params = xcalloc(1, p->params_size);
-	bool ok = set_params(p, given, params, err) && s->provide(s, p->needs, true, err);
+	bool ok = set_params(p, given, params, err);
 
-	if (ok)
+	if (ok) {
+		s->provide(s, p->needs, true);
 		*exit_status = exit_worse(*exit_status, runner_procedure(s, p, params));
+	}
 	options_release(p->params, params);
 	return ok;
 }

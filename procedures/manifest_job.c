@@ -215,7 +215,8 @@ static bool save_verdicts(void *arg, struct pg *db, bool partial, struct err *er
  * may be at work. */
 static bool take_over(const struct manifest_job *j, bool dry_run, struct err *err)
 {
-	return (dry_run || verdict_file_claim(j->control, state_dir(j), err)) &&
+	return (dry_run || (actor_lock_host(j->actor, err) &&
+			    verdict_file_claim(j->control, state_dir(j), err))) &&
 	       verdicts_copy(&j->ledger, j->control, state_dir(j), err);
 }
 

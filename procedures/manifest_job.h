@@ -73,7 +73,7 @@ extern const struct opt manifest_params_table[];
 	}
 
 struct manifest_job {
-	const struct actor *actor;
+	struct actor *actor;
 	struct pulp_schema schema;
 	struct pg *control;
 	struct ledger ledger;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 static const char file_name[] = "lock";
+static const double looks_end = 1.0; /* seconds; a look takes microseconds */
 
 struct lock {
 	int fd;
@@ -109,10 +111,20 @@ static bool refuse(int fd, struct err *err)
 	return err_hint(err, "Wait for that run to end, or look at it with `plmaint lock status`.");
 }
 
+/* Whether the lock is held by whom its text names; else by somebody who looks, for a moment. */
+static bool has_holder(int fd)
+{
+	struct lock_owner o;
+
+	read_owner(fd, &o);
+	return o.pid != 0 && is_alive(&o);
+}
+
 bool lock_take(const char *state_dir, const char *command, struct lock **ret,
 	       struct lock_owner *ret_left, struct err *err)
 {
 	struct lock_owner old;
+	double until = clock_monotonic() + looks_end;
 
 	if (!state_dir_make(state_dir, err))
 		return false;
@@ -121,9 +133,15 @@ bool lock_take(const char *state_dir, const char *command, struct lock **ret,
 
 		if (!state_open(state_dir, file_name, O_RDWR | O_CREAT, &fd, err))
 			return false;
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-			return errno == EWOULDBLOCK ? refuse(fd, err)
-						    : err_errno(err, "cannot lock");
+
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			if (errno != EWOULDBLOCK)
+				return err_errno(err, "cannot lock");
+			if (has_holder(fd) || clock_monotonic() > until)
+				return refuse(fd, err);
+			(void)poll(NULL, 0, 1);
+			continue;
+		}
 		if (!is_current(state_dir, fd))
 			continue;
 		read_owner(fd, &old);

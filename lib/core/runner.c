@@ -152,7 +152,6 @@ static bool ask_until_told(struct session *s, const struct step *step, const voi
 			   struct outcome *o, struct err *err)
 {
 	double lost_at = 0;
-	struct err why;
 
 	while (!ask_and_run(s, step, params, o, err)) {
 		double now = clock_monotonic();
@@ -164,8 +163,9 @@ static bool ask_until_told(struct session *s, const struct step *step, const voi
 		     F_TEXT("message", err->text), F_TEXT("hint", "The step begins again."));
 		outcome_release(o);
 		*o = (struct outcome){ 0 };
-		if (s->provide &&
-		    (!s->provide(s, needs_of(step), false, &why) || unmet_need(s, needs_of(step))))
+		if (s->provide)
+			s->provide(s, needs_of(step), false);
+		if (unmet_need(s, needs_of(step)))
 			return false;
 	}
 	return true;
@@ -210,10 +210,8 @@ static void perform(struct run *r, const struct step *step, const void *given, s
 	const struct err *unmet;
 	struct err err;
 
-	if (s->provide && !s->provide(s, needs_of(step), false, &err)) {
-		outcome_of_err(step, &err, o);
-		return;
-	}
+	if (s->provide)
+		s->provide(s, needs_of(step), false);
 	unmet = unmet_need(s, needs_of(step));
 	if (unmet) {
 		outcome_of_err(step, unmet, o);

@@ -43,8 +43,6 @@ const char *need_word(unsigned need)
 		return "systemd";
 	case NEED_LEDGER:
 		return "ledger";
-	case NEED_LOCK:
-		return "lock";
 	default:
 		return "unknown";
 	}

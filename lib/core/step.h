@@ -25,10 +25,9 @@ enum need {
 	NEED_REDIS = 1 << 2, /* the content cache, where Pulp has it enabled */
 	NEED_ROOT = 1 << 3,
 	NEED_SYSTEMD = 1 << 4,
-	NEED_LEDGER = 1 << 5, /* the schema plmaint in Pulp's database, or its stand-in */
-	NEED_LOCK = 1 << 6    /* the host lock */
+	NEED_LEDGER = 1 << 5 /* the schema plmaint in Pulp's database, or its stand-in */
 };
-enum { NEED_COUNT = 7 };
+enum { NEED_COUNT = 6 };
 const char *need_word(unsigned need); /* of one bit: "database" */
 
 /* The words of the JSON field "result", in order of rising trouble. */
@@ -131,11 +130,11 @@ struct session {
 	const char *whitelist; /* comma separated labels or NULL */
 	const char *run_id;    /* uuid text of this run of the program */
 	/*
-	 * Provides what is asked beyond what the action's needs have brought.  False: nothing can
-	 * go on (the lock is held).  What is merely not there is a bit in unmet, with its reason in
-	 * unmet_why[bit number]; the runner answers for the step that needs it.
+	 * Provides what is asked beyond what the action's needs have brought.  What is not there is
+	 * a bit in unmet, with its reason in unmet_why[bit number]; the runner answers for the step
+	 * that needs it.
 	 */
-	bool (*provide)(struct session *s, unsigned needs, bool writes, struct err *err);
+	void (*provide)(struct session *s, unsigned needs, bool writes);
 	unsigned unmet;
 	const struct err *unmet_why;
 	/* For an ACTION_ABOUT action: the action that the words named, with its options parsed. */

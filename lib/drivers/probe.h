@@ -7,6 +7,7 @@
 #pragma once
 #include "lib/core/config.h"
 #include "lib/core/event.h"
+#include "lib/core/lock.h"
 #include "lib/drivers/pg.h"
 
 /* Where Pulp is, found by lib/pulp/settings and filled by bin/provide.c.  Owned by the probe. */
@@ -46,7 +47,10 @@ struct probe {
 struct actor {
 	const struct probe *look;
 	const struct reporter *reporter;
-	const char *run_id; /* uuid text of this run of the program */
+	const char *run_id;  /* uuid text of this run of the program */
+	const char *command; /* "pre-migrate run" */
+	struct lock *
+		lock; /* of this host, once somebody has taken it; released by who made the actor */
 	bool verbose;
 	/* Work that others can see has begun: for whoever waits for that.  May be NULL. */
 	void (*begun)(void *arg);
@@ -54,6 +58,9 @@ struct actor {
 	double began, began_monotonic; /* clock_wall() and clock_monotonic() when it was made */
 };
 
+/* The lock of this host, until the run ends; once more is no mistake.  ERR_LOCKED when another
+ * process has it. */
+bool actor_lock_host(struct actor *a, struct err *err) MUST_CHECK;
 /* A read-write session for a procedure; name becomes application_name "plmaint:<run>:<name>". */
 bool actor_connect(const struct actor *a, const char *name, struct pg **ret,
 		   struct err *err) MUST_CHECK;

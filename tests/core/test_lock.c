@@ -99,6 +99,33 @@ TEST(a_killed_holder_is_taken_over)
 	lock_release(l);
 }
 
+/* A look holds the lock for a moment, which must not keep anybody out. */
+TEST(looks_are_in_nobodys_way)
+{
+	AUTO_DIR struct dir d;
+	struct lock *l = NULL;
+	struct lock_owner o;
+	struct err err;
+	enum lock_state state;
+	int status, refused = 0;
+
+	make_dir(&d);
+
+	pid_t child = fork();
+
+	while (child == 0)
+		(void)!lock_look(d.path, &state, &o, &err);
+	for (int i = 0; i < 2000; i++) {
+		if (lock_take(d.path, "restore run", &l, &o, &err))
+			lock_release(l);
+		else
+			refused++;
+	}
+	(void)kill(child, SIGKILL);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_INT(refused, 0);
+}
+
 TEST(another_boot)
 {
 	AUTO_DIR struct dir d;
@@ -164,5 +191,5 @@ TEST(a_text_that_is_none)
 	CHECK_INT(o.pid, 0);
 }
 
-TAP_MAIN(row(one_at_a_time), row(a_killed_holder_is_taken_over), row(another_boot),
-	 row(a_pid_used_again), row(a_text_that_is_none))
+TAP_MAIN(row(one_at_a_time), row(a_killed_holder_is_taken_over), row(looks_are_in_nobodys_way),
+	 row(another_boot), row(a_pid_used_again), row(a_text_that_is_none))

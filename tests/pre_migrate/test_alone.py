@@ -80,8 +80,10 @@ def test_what_was_set_aside_before_a_kill_is_remembered(site, pg_db, alone):
     wait_until(lambda: remembered(alone), 60, "what was set aside is kept")
     running.kill9()
     assert after.pending(site) > 5
+    assert alone.run("lock", "status", code=0).one("lock")["state"] == "stale"
     brake.let_go()
-    alone.run("pre-migrate", "run", code=78)
+    ran = alone.run("pre-migrate", "run", code=78)
+    assert f"process {running.pid} (pre-migrate run)" in ran.err, "whose lock it took over"
     assert after.pending(site) == 5 and after.with_nothing(site) == set()
 
 
@@ -121,17 +123,27 @@ def test_damaged_memory_is_explained(site, alone, missing):
 
 
 @pytest.mark.slow
-def test_two_cannot_run(site, pg_db, alone):
+def test_two_cannot_run(site, pg_db, alone, tmp_path):
     site.bulk_images(600, repos=1, own_config=False)
     alone.configure({"pre-migrate.batch_rows": "10"})
     brake = Brake(pg_db)
     running = alone.start("pre-migrate", "run")
     wait_until(lambda: after.pending(site) < 600, 60, "it works")
+    held = alone.run("lock", "status", code=0).one("lock")
+    assert (held["state"], held["command"]) == ("held", "pre-migrate run")
+    assert held["pid"] == running.pid
+    second = alone.run("pre-migrate", "run", code=75)
+    end = second.of("step.end")[-1]
+    assert str(running.pid) in end["message"] and "lock status" in end["hint"]
+    # From another host the lock of this one is not seen.
+    alone.configure({"general.state_dir": tmp_path / "other"})
     second = alone.run("pre-migrate", "run", code=75)
     end = second.of("step.end")[-1]
     assert "another plmaint" in end["message"] and "GRANT CREATE" in end["hint"]
+    alone.configure({"general.state_dir": alone.state_dir})
     brake.let_go()
     assert running.wait().code == 0 and after.pending(site) == 0
+    assert alone.run("lock", "status", code=0).one("lock")["state"] == "free"
 
 
 @pytest.mark.slow
