@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the parts of the engine share: engine.c (phases), plan.c (ranges), worker.c (batches),
- * verdicts.c (what went wrong). */
+/* What the parts of the engine share: engine.c (phases), plan.c (ranges), worker.c (windows and
+ * batches), commit.c (one batch), verdicts.c (what went wrong). */
 #pragma once
 #include "lib/batch/engine.h"
 #include "lib/batch/readers.h"
@@ -88,6 +88,20 @@ struct worker {
 };
 void *worker_main(void *arg);		      /* struct worker * */
 void run_doze(struct run *r, double seconds); /* sleeps unless the run ends meanwhile */
+
+/* commit.c */
+
+/* A place of a checkpoint, known by its address: no key is settled, and none is smaller than the
+ * first. */
+extern const unsigned char batch_before_all[16];
+/*
+ * One transaction over rows[0..n), after which the range's checkpoint stands at pos.  refused: why
+ * the database refused the row that is quarantined, or NULL.  *mine is false when the lease was
+ * lost: nothing was changed then.
+ */
+bool batch_commit(struct worker *w, const struct lease *lease, struct batch_row **rows, size_t n,
+		  const unsigned char *pos, bool last, const struct err *refused, bool *mine,
+		  struct err *err) MUST_CHECK;
 
 /* verdicts.c */
 

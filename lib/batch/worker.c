@@ -17,17 +17,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-enum {
-	ATTEMPTS_BEFORE_SPLIT = 3,
-	ATTEMPTS = 8,
-	ATTEMPTS_LOCKED = 2,
-	BAD_IN_A_ROW = 100,
-	BAD_FLOOR = 100
-};
-static const double bad_share = 0.05;
-/* A place of a checkpoint, known by its address: no key is settled, and none is smaller than the
- * first. */
-static const unsigned char before_all[16];
+enum { ATTEMPTS_BEFORE_SPLIT = 3, ATTEMPTS = 8, ATTEMPTS_LOCKED = 2 };
 static const double range_wait =
 	0.05; /* seconds between looks whether another program left a range */
 
@@ -105,172 +95,6 @@ static double backoff(int attempt)
 				  0x20000); /* jitter: two workers must not meet again */
 }
 
-struct tally {
-	int done, changed, partial, quarantined, examined, skipped;
-	int64_t bytes;
-};
-
-static void count(struct tally *t, struct batch_row **rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		t->changed += rows[i]->fate == FATE_CHANGED || rows[i]->fate == FATE_FINAL ||
-			      rows[i]->fate == FATE_PARTIAL;
-		t->partial += rows[i]->fate == FATE_PARTIAL;
-		t->quarantined += rows[i]->fate == FATE_QUARANTINED;
-		t->examined += rows[i]->fate == FATE_EXAMINED;
-		t->skipped += rows[i]->fate == FATE_SKIPPED;
-		t->bytes += (int64_t)rows[i]->bytes;
-	}
-	t->done = (int)n;
-}
-
-/* The trip wire: a disk that went away looks like a thousand bad rows. */
-static bool breaker(struct run *r, const struct batch_notes *notes, struct err *err)
-{
-	pthread_mutex_lock(&r->lock);
-	int64_t total = r->bad + notes->bad, seen = r->seen + (int64_t)notes->n;
-	int64_t in_a_row = (int64_t)notes->tail + (notes->tail == notes->n ? r->bad_in_a_row : 0);
-	pthread_mutex_unlock(&r->lock);
-	bool trip = in_a_row >= BAD_IN_A_ROW ||
-		    (total >= BAD_FLOOR && (double)total > bad_share * (double)seen);
-	if (!trip)
-		return true;
-	return err_set(err, ERR_IO,
-		       "%lld of %lld rows could not be read: this looks like an outage, not like bad rows",
-		       (long long)total, (long long)seen),
-	       err_hint(
-		       err,
-		       "Look at `plmaint pre-migrate quarantine list` and at the storage, then run the same command again; "
-		       "what an outage caused has been withdrawn.");
-}
-
-static bool begin(struct worker *w, const struct lease *lease, bool *mine, struct err *err)
-{
-	struct run *r = w->run;
-	struct pg_rows *rets[2] = { NULL, NULL };
-	char run[24], range[12], token[37], secs[32];
-
-	uuid_format(lease->token, token);
-	snprintf(run, sizeof(run), "%lld", (long long)lease->run);
-	snprintf(range, sizeof(range), "%d", lease->range);
-	snprintf(secs, sizeof(secs), "%.3f", r->setup->lease);
-	if (!pg_pipe_query(w->db, "BEGIN", NULL, 0, err) ||
-	    !pg_pipe_execute(w->db, "touch",
-			     (struct pg_param[]){ PG_P_TEXT(run), PG_P_TEXT(range),
-						  PG_P_TEXT(token), PG_P_TEXT(secs) },
-			     4, false, err) ||
-	    !pg_pipe_flush(w->db, rets, 2, err))
-		return false;
-	*mine = pg_rows_count(rets[1]) == 1;
-	pg_rows_free(rets[0]);
-	pg_rows_free(rets[1]);
-	return true;
-}
-
-static bool finish(struct worker *w, const struct lease *lease, const struct tally *t,
-		   const unsigned char *pos, bool last, int debt, struct err *err)
-{
-	struct pg_rows *rets[2] = { NULL, NULL };
-	char n[11][24], token[37], pos_text[37];
-	const int64_t numbers[11] = { lease->run, lease->range,	  t->done,    t->changed,
-				      t->partial, t->quarantined, t->skipped, t->bytes,
-				      last,	  debt,		  0 };
-
-	uuid_format(lease->token, token);
-	if (pos != before_all)
-		uuid_format(pos, pos_text);
-	for (int i = 0; i < 10; i++)
-		snprintf(n[i], sizeof(n[i]), "%lld", (long long)numbers[i]);
-	const struct pg_param p[] = { PG_P_TEXT(n[0]),
-				      PG_P_TEXT(n[1]),
-				      PG_P_TEXT(token),
-				      PG_P_TEXT(pos == before_all ? NULL : pos_text),
-				      PG_P_TEXT(n[2]),
-				      PG_P_TEXT(n[3]),
-				      PG_P_TEXT(n[4]),
-				      PG_P_TEXT(n[5]),
-				      PG_P_TEXT(n[6]),
-				      PG_P_TEXT(n[7]),
-				      PG_P_TEXT(last ? "t" : "f"),
-				      PG_P_TEXT(n[9]) };
-	if (!pg_pipe_execute(w->db, "checkpoint", p, 12, false, err) ||
-	    !pg_pipe_query(w->db, "COMMIT", NULL, 0, err) || !pg_pipe_flush(w->db, rets, 2, err))
-		return false;
-	pg_rows_free(rets[0]);
-	pg_rows_free(rets[1]);
-	return true;
-}
-
-static void rollback(struct worker *w)
-{
-	struct err ignored;
-
-	if (pg_alive(w->db))
-		(void)!pg_exec(w->db, "ROLLBACK", &ignored);
-}
-
-/* One transaction over rows[0..n).  *mine is false when the lease was lost: nothing was changed
- * then. */
-static bool commit_rows(struct worker *w, const struct lease *lease, struct batch_row **rows,
-			size_t n, const unsigned char pos[16], bool last, const struct err *refused,
-			bool *mine, struct err *err)
-{
-	struct run *r = w->run;
-	struct tally t = { 0 };
-	struct batch_notes notes = { 0 };
-	int debt = 0;
-
-	*mine = true;
-	if (!begin(w, lease, mine, err)) {
-		rollback(w);
-		return false;
-	}
-	if (!*mine) {
-		rollback(w);
-		return true;
-	}
-	if (n > 0) {
-		if ((r->setup->dry_run && !pg_exec(w->db, "SAVEPOINT dry", err)) ||
-		    !r->phase->apply(r->phase->ctx, w->db, rows, n, &debt, err) ||
-		    (r->setup->dry_run && !pg_exec(w->db, "ROLLBACK TO SAVEPOINT dry", err)) ||
-		    !verdicts_record(r, w->db, rows, n, refused, &notes, err) ||
-		    !breaker(r, &notes, err)) {
-			batch_notes_drop(&notes);
-			rollback(w);
-			return false;
-		}
-		count(&t, rows, n);
-	}
-	bool intend = w->borrowed && t.partial > 0 && r->setup->settling;
-	if ((intend && !r->setup->settling(r->setup->connect_arg, w->db, err)) ||
-	    !finish(w, lease, &t, pos, last, debt, err)) {
-		batch_notes_drop(&notes);
-		rollback(w);
-		return false;
-	}
-	if (n > 0)
-		batch_notes_publish(r, &notes);
-	pthread_mutex_lock(&r->lock);
-	r->sum.rows += t.done;
-	r->sum.changed += t.changed;
-	r->sum.partial += t.partial;
-	r->sum.quarantined += t.quarantined;
-	r->sum.examined += t.examined;
-	r->sum.skipped += t.skipped;
-	r->sum.bytes += t.bytes;
-	pthread_mutex_unlock(&r->lock);
-	if (w->borrowed && r->setup->settled &&
-	    !r->setup->settled(r->setup->connect_arg, w->db, t.partial > 0, err))
-		return false;
-	if (t.quarantined > 0 && r->setup->fail_on_bad_row)
-		return err_set(err, ERR_DATA, "%d rows are bad and on_bad_row is fail",
-			       t.quarantined),
-		       err_hint(
-			       err,
-			       "`plmaint pre-migrate quarantine list` names them; with pre-migrate.on_bad_row=quarantine the rest goes on.");
-	return true;
-}
-
 static void reset_fates(struct batch_row **rows, size_t n, const enum row_fate *before)
 {
 	for (size_t i = 0; i < n; i++)
@@ -292,8 +116,8 @@ static bool settle(struct worker *w, const struct lease *lease, struct batch_row
 		before[i] = rows[i]->fate;
 	for (int attempt = 0;; attempt++) {
 		err->code = ERR_NONE;
-		if (commit_rows(w, lease, rows, n, pos, last, refused.code ? &refused : NULL, mine,
-				err))
+		if (batch_commit(w, lease, rows, n, pos, last, refused.code ? &refused : NULL, mine,
+				 err))
 			return true;
 		bool retry = err->code == ERR_RETRY,
 		     data = err->code == ERR_DATA && err->native[0] != '\0';
@@ -401,8 +225,8 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		readers_submit(r->readers, &s->loading, r->phase, &s->window);
 		return true;
 	}
-	if (!r->phase->fetch(r->phase->ctx, w->db, after == before_all ? NULL : after, lease->hi,
-			     (int)take, bytes, &s->window, err)) {
+	if (!r->phase->fetch(r->phase->ctx, w->db, after == batch_before_all ? NULL : after,
+			     lease->hi, (int)take, bytes, &s->window, err)) {
 		budget_return(r, take);
 		return false;
 	}
@@ -417,8 +241,8 @@ static const unsigned char *before(const struct lease *lease, unsigned char plac
 {
 	if (lease->has_pos)
 		return memcpy(place, lease->pos, 16);
-	if (memcmp(lease->lo, before_all, 16) == 0)
-		return before_all;
+	if (memcmp(lease->lo, batch_before_all, 16) == 0)
+		return batch_before_all;
 	memcpy(place, lease->lo, 16);
 	for (int i = 15; place[i]-- == 0; i--)
 		;

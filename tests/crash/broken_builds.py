@@ -31,11 +31,11 @@ NO_DURABILITY = [
     ("*", "WHERE current_setting('synchronous_commit') = 'off'", "WHERE false"),
     ("lib/batch/barrier.c", "i < LOOKS && !done", "i < LOOKS && !(done = true)"),
 ]
-NO_DEBT = [("lib/batch/worker.c", "finish(w, lease, &t, pos, last, debt, err)", "finish(w, lease, &t, pos, last, 0, err)")]
+NO_DEBT = [("lib/batch/commit.c", "finish(w, lease, &t, pos, last, debt, err)", "finish(w, lease, &t, pos, last, 0, err)")]
 # The debt follows in a transaction of its own.
 LATE_DEBT = NO_DEBT + [
     (
-        "lib/batch/worker.c",
+        "lib/batch/commit.c",
         "	r->sum.rows += t.done;\n",
         "	r->sum.rows += t.done;\n"
         "	char late[160];\n"
