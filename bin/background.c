@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static const char log_prefix[] = "background-";
+
 /* Nothing of the terminal is left: a signal or a hang-up of it is no longer ours. */
 static bool leave_terminal(int log)
 {
@@ -26,10 +28,10 @@ static bool leave_terminal(int log)
 	return true;
 }
 
-bool background_start(const char *state_dir, const char *run_id, struct background *ret,
-		      struct err *err)
+bool background_start(const char *state_dir, const char *run_id, size_t keep_logs,
+		      struct background *ret, struct err *err)
 {
-	AUTO_FREE char *name = xasprintf("background-%.8s.log", run_id);
+	AUTO_FREE char *name = xasprintf("%s%.8s.log", log_prefix, run_id);
 	AUTO_FD int log = -1;
 	int ends[2];
 
@@ -37,6 +39,7 @@ bool background_start(const char *state_dir, const char *run_id, struct backgrou
 	if (!state_dir_make(state_dir, err) ||
 	    !state_open(state_dir, name, O_WRONLY | O_CREAT | O_APPEND, &log, err))
 		return false;
+	state_keep_newest(state_dir, log_prefix, keep_logs);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_errno(err, "cannot make a pipe");
 	(void)fflush(NULL);

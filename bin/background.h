@@ -7,6 +7,7 @@
 #pragma once
 #include "lib/core/err.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct background {
@@ -14,10 +15,11 @@ struct background {
 	int begun;   /* the child's end of the pipe, or the parent's */
 	char *log;   /* path; owned */
 };
-/* Before any thread or session.  Both parent and child return true; child says which one this is.
+/* Before any thread or session.  Logs of earlier runs go but for the newest.  Both parent and child
+ * return true; child says which one this is.
  */
-bool background_start(const char *state_dir, const char *run_id, struct background *ret,
-		      struct err *err) MUST_CHECK;
+bool background_start(const char *state_dir, const char *run_id, size_t keep_logs,
+		      struct background *ret, struct err *err) MUST_CHECK;
 /* Child: the work has begun.  arg is the struct; more than once is fine. */
 void background_begun(void *arg);
 /* Parent: waits for that, or for the end.  *ret_ended: it has ended, with *ret_status. */

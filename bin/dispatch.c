@@ -341,9 +341,11 @@ static void copy_log(const struct line *l)
 static bool go_background(struct line *l, bool *parent, int *status, struct err *err)
 {
 	bool ended;
+	long keep;
 
-	if (!background_start(config_get(l->config, "general.state_dir"), l->run_id, &l->background,
-			      err))
+	if (!config_long(l->config, "general.history", 1, 100000, &keep, err) ||
+	    !background_start(config_get(l->config, "general.state_dir"), l->run_id, (size_t)keep,
+			      &l->background, err))
 		return false;
 	*parent = l->background.child != 0;
 	if (*parent) {

@@ -115,9 +115,9 @@ static void rollback(struct worker *w)
 		(void)!pg_exec(w->db, "ROLLBACK", &ignored);
 }
 
-bool batch_commit(struct worker *w, const struct lease *lease, struct batch_row **rows,
-			size_t n, const unsigned char *pos, bool last, const struct err *refused,
-			bool *mine, struct err *err)
+bool batch_commit(struct worker *w, const struct lease *lease, struct batch_row **rows, size_t n,
+		  const unsigned char *pos, bool last, const struct err *refused, bool *mine,
+		  struct err *err)
 {
 	struct run *r = w->run;
 	struct tally t = { 0 };

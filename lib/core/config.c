@@ -374,6 +374,7 @@ bool config_check(const struct config *c, struct err *err)
 	       check_words(c, "pre-migrate.on_bad_row", bad_row, err) &&
 	       check_words(c, "pre-migrate.toast_compression", toast, err) &&
 	       check_words(c, "pre-migrate.profile", profiles, err) &&
+	       config_long(c, "general.history", 1, 100000, &n, err) &&
 	       config_long(c, "pre-migrate.batch_rows", 1, 100000, &n, err) &&
 	       config_long(c, "pre-migrate.detach_rows", 1, 100000, &n, err) &&
 	       config_long(c, "pre-migrate.writers", 1, 16, &n, err) &&

@@ -17,11 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char file_name[] = "journal";
+static const char file_name[] = "journal", new_name[] = "journal.new";
+static const int add_mode = O_RDWR | O_CREAT | O_APPEND;
 
 struct journal {
 	int fd;
-	char *run_id;
+	char *dir, *run_id;
 };
 
 /* CRC-32 of IEEE 802.3, bit by bit: a few lines a run need no table. */
@@ -73,7 +74,7 @@ bool journal_open(const char *state_dir, const char *run_id, struct journal **re
 	int fd;
 
 	if (!state_dir_make(state_dir, err) ||
-	    !state_open(state_dir, file_name, O_RDWR | O_CREAT | O_APPEND, &fd, err))
+	    !state_open(state_dir, file_name, add_mode, &fd, err))
 		return false;
 	if (!state_sync(state_dir, err)) {
 		(void)close(fd);
@@ -83,9 +84,32 @@ bool journal_open(const char *state_dir, const char *run_id, struct journal **re
 	struct journal *j = xcalloc(1, sizeof(*j));
 
 	j->fd = fd;
+	j->dir = xstrdup(state_dir);
 	j->run_id = xstrdup(run_id);
 	*ret = j;
 	return true;
+}
+
+/* The lock keeps another process from taking our half-written line for a torn one, and from
+ * replacing the file meanwhile; one that was replaced is opened anew. */
+static bool lock_file(struct journal *j, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", j->dir, file_name);
+	struct stat ours, there;
+
+	for (;;) {
+		int fd;
+
+		if (flock(j->fd, LOCK_EX) < 0 || fstat(j->fd, &ours) < 0)
+			return err_errno(err, "cannot lock the journal");
+		if (stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+		    ours.st_dev == there.st_dev)
+			return true;
+		if (!state_open(j->dir, file_name, add_mode, &fd, err))
+			return false;
+		(void)close(j->fd);
+		j->fd = fd;
+	}
 }
 
 void journal_close(struct journal *j)
@@ -93,6 +117,7 @@ void journal_close(struct journal *j)
 	if (!j)
 		return;
 	(void)close(j->fd);
+	free(j->dir);
 	free(j->run_id);
 	free(j);
 }
@@ -137,9 +162,8 @@ bool journal_add(struct journal *j, const char *event, const struct field *field
 	add_fields(&body, fields);
 	strbuf_addf(&line, "%08" PRIx32 "\t%s\n", crc32(body.data, body.len), body.data);
 
-	/* The lock keeps another process from taking our half-written line for a torn one. */
-	if (flock(j->fd, LOCK_EX) < 0)
-		return err_errno(err, "cannot lock the journal");
+	if (!lock_file(j, err))
+		return false;
 
 	bool ok = end_torn_line(j->fd);
 	ssize_t n = ok ? write(j->fd, line.data, line.len) : -1;
@@ -193,32 +217,142 @@ static bool parse_line(char *text, struct journal_line *l)
 	return true;
 }
 
-bool journal_read(const char *state_dir, void (*fn)(void *arg, const struct journal_line *l),
-		  void *arg, size_t *ret_damaged, struct err *err)
+/* As journal_read; raw is the line as it stands in the file. */
+static bool each_line(const char *state_dir,
+		      void (*fn)(void *arg, const struct journal_line *l, const char *raw),
+		      void *arg, size_t *ret_damaged, struct err *err)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", state_dir, file_name);
 	AUTO_FILE FILE *f = fopen(path, "re");
 	AUTO_FREE char *text = NULL;
-	size_t cap = 0, damaged = 0;
+	size_t cap = 0;
 	ssize_t len;
 
-	if (!f && errno == ENOENT) {
-		*ret_damaged = 0;
-		return true;
-	}
+	*ret_damaged = 0;
 	if (!f)
-		return err_errno(err, "cannot read '%s'", path);
+		return errno == ENOENT || err_errno(err, "cannot read '%s'", path);
 	while ((len = getline(&text, &cap, f)) > 0) {
+		AUTO_FREE char *raw = xstrdup(text);
 		struct journal_line l;
 		bool whole = text[len - 1] == '\n' && strlen(text) == (size_t)len;
 
 		if (whole)
 			text[len - 1] = '\0';
 		if (whole && parse_line(text, &l))
-			fn(arg, &l);
+			fn(arg, &l, raw);
 		else
-			damaged++;
+			++*ret_damaged;
 	}
-	*ret_damaged = damaged;
 	return true;
+}
+
+struct reading {
+	void (*fn)(void *arg, const struct journal_line *l);
+	void *arg;
+};
+
+static void hand_on(void *arg, const struct journal_line *l, const char *raw)
+{
+	const struct reading *r = arg;
+
+	(void)raw;
+	r->fn(r->arg, l);
+}
+
+bool journal_read(const char *state_dir, void (*fn)(void *arg, const struct journal_line *l),
+		  void *arg, size_t *ret_damaged, struct err *err)
+{
+	struct reading r = { fn, arg };
+
+	return each_line(state_dir, hand_on, &r, ret_damaged, err);
+}
+
+struct pruning {
+	struct {
+		char *id;
+		long pid; /* 0: unknown */
+		bool ended;
+	} * runs; /* by their beginning */
+	size_t n, keep;
+	struct strbuf kept;
+};
+
+static size_t find_run(const struct pruning *p, const char *id)
+{
+	size_t i = p->n;
+
+	while (i > 0 && strcmp(p->runs[i - 1].id, id) != 0)
+		i--;
+	return i > 0 ? i - 1 : p->n;
+}
+
+static void gather(void *arg, const struct journal_line *l, const char *raw)
+{
+	struct pruning *p = arg;
+	size_t i = find_run(p, l->run);
+	const char *pid = journal_value(l, "pid");
+
+	(void)raw;
+	if (strcmp(l->event, "run.start") == 0 && i == p->n) {
+		p->runs = xrealloc(p->runs, (p->n + 1) * sizeof(*p->runs));
+		p->runs[p->n].id = xstrdup(l->run);
+		p->runs[p->n].ended = false;
+		p->runs[p->n++].pid = pid ? strtol(pid, NULL, 10) : 0;
+	} else if (strcmp(l->event, "run.end") == 0 && i < p->n) {
+		p->runs[i].ended = true;
+	}
+}
+
+static bool lives(long pid)
+{
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld", pid);
+	return pid > 0 && access(path, F_OK) == 0;
+}
+
+static void keep_lines(void *arg, const struct journal_line *l, const char *raw)
+{
+	struct pruning *p = arg;
+	size_t i = find_run(p, l->run);
+
+	if (i < p->n && (i + p->keep >= p->n || (!p->runs[i].ended && lives(p->runs[i].pid))))
+		strbuf_adds(&p->kept, raw);
+}
+
+static void pruning_release(struct pruning *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free(p->runs[i].id);
+	free(p->runs);
+	strbuf_release(&p->kept);
+}
+
+/* In the place of the old file, whole or not at all. */
+static bool replace_file(const struct journal *j, const struct strbuf *text, struct err *err)
+{
+	AUTO_FD int fd = -1;
+
+	if (!state_open(j->dir, new_name, O_WRONLY | O_CREAT | O_TRUNC, &fd, err))
+		return false;
+	if (write(fd, text->data, text->len) != (ssize_t)text->len || fsync(fd) < 0)
+		return err_errno(err, "cannot write a shorter journal");
+	return state_rename(j->dir, new_name, file_name, err);
+}
+
+bool journal_prune(struct journal *j, size_t keep_runs, struct err *err)
+{
+	__attribute__((cleanup(pruning_release))) struct pruning p = { .keep = keep_runs };
+	size_t damaged;
+
+	if (!lock_file(j, err))
+		return false;
+
+	bool ok = each_line(j->dir, gather, &p, &damaged, err);
+
+	if (ok && p.n > keep_runs)
+		ok = each_line(j->dir, keep_lines, &p, &damaged, err) &&
+		     replace_file(j, &p.kept, err);
+	(void)flock(j->fd, LOCK_UN);
+	return ok;
 }

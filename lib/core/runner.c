@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_STEPS = 64 };
 static const double lost_limit = 60.0; /* seconds from the first loss of a session */
@@ -373,6 +374,16 @@ static bool has_procedure(const struct step *steps)
 	return false;
 }
 
+static void forget_old_runs(struct run *r)
+{
+	struct err err;
+	long keep;
+
+	if (!config_long(r->session->config, "general.history", 1, 100000, &keep, &err) ||
+	    !journal_prune(r->journal, (size_t)keep - 1, &err))
+		log_warning("old runs stay in the journal: %s", err.text);
+}
+
 static void begin(struct run *r)
 {
 	const struct run_request *rq = r->rq;
@@ -386,11 +397,14 @@ static void begin(struct run *r)
 		if (!journal_open(rq->state_dir, r->session->run_id, &r->journal, &err)) {
 			log_warning("no history of this run: %s", err.text);
 			r->journal = NULL;
+		} else {
+			forget_old_runs(r);
 		}
 	}
 	EMIT(r->session->reporter, "run.start", F_TEXT("command", r->name),
 	     F_TEXT("version", PLMAINT_VERSION), F_TEXT("resumes", left));
-	NOTE(r, "run.start", F_TEXT("command", r->name), F_TEXT("version", PLMAINT_VERSION));
+	NOTE(r, "run.start", F_TEXT("command", r->name), F_TEXT("version", PLMAINT_VERSION),
+	     F_INT("pid", getpid()));
 }
 
 static int finish(struct run *r)

@@ -4,9 +4,12 @@
 
 #include "lib/core/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,6 +69,43 @@ bool state_remove(const char *dir, const char *name, struct err *err)
 	if (unlink(path) < 0)
 		return errno == ENOENT || err_errno(err, "cannot remove '%s'", path);
 	return state_sync(dir, err);
+}
+
+struct aged {
+	char name[NAME_MAX + 1];
+	struct timespec changed;
+};
+
+static int newest_first(const void *x, const void *y)
+{
+	const struct aged *a = x, *b = y;
+
+	if (a->changed.tv_sec != b->changed.tv_sec)
+		return a->changed.tv_sec < b->changed.tv_sec ? 1 : -1;
+	return a->changed.tv_nsec < b->changed.tv_nsec ? 1 : -1;
+}
+
+void state_keep_newest(const char *dir, const char *prefix, size_t keep)
+{
+	AUTO_FREE struct aged *all = NULL;
+	DIR *d = opendir(dir);
+	size_t n = 0;
+	struct stat st;
+
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		all = xrealloc(all, (n + 1) * sizeof(*all));
+		all[n].changed = st.st_mtim;
+		(void)snprintf(all[n++].name, sizeof(all->name), "%s", e->d_name);
+	}
+	if (n > keep)
+		qsort(all, n, sizeof(*all), newest_first);
+	for (size_t i = keep; i < n; i++)
+		(void)unlinkat(dirfd(d), all[i].name, 0);
+	if (d)
+		(void)closedir(d);
 }
 
 bool state_sync(const char *dir, struct err *err)

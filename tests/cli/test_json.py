@@ -11,6 +11,7 @@ import pytest
 
 from harness import cli
 from harness.brake import Brake
+from harness.process import alive, wait_until
 
 TYPES = {"text": str, "count": int, "number": (int, float), "bool": bool, "list": list, "range": dict}
 
@@ -91,6 +92,19 @@ def test_run_and_history_of_a_site(plmaint, site, table):
     steps = plmaint.run("history", done.events[0]["run"][:8], code=0)
     check(steps, table)
     assert [e["label"] for e in steps.of("history.step")] == [e["label"] for e in ends]
+
+
+def test_old_runs_are_forgotten(plmaint, site):
+    """The journal and the logs of the background stay as large as they may."""
+    plmaint.configure({"general.history": "2"})
+    site.image()
+    for _ in range(3):
+        pid = plmaint.run("pre-migrate", "run", "--background", code=0).one("background")["pid"]
+        wait_until(lambda: not alive(pid), 60, "it ends")
+    past = plmaint.run("history", code=0).of("history")
+    assert len(past) == 2
+    logs = {path.name[11:19] for path in plmaint.state_dir.glob("background-*.log")}
+    assert logs == {run["id"][:8] for run in past}
 
 
 def test_plan_asks_the_database(plmaint, site, table):

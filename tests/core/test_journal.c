@@ -127,4 +127,90 @@ TEST(changed_line)
 	CHECK_STR(out.data, "r1 step.end [b] 1.500;");
 }
 
-TAP_MAIN(row(gives_back_what_was_written), row(torn_last_line), row(changed_line))
+static void note(struct journal *j, const char *event, int64_t pid)
+{
+	struct err err;
+
+	CHECK(journal_add(
+		j, event,
+		(const struct field[]){ F_TEXT("label", event), F_INT("pid", pid), F_END }, &err));
+}
+
+/* A run of one event beside its beginning and its end. */
+static void whole_run(const char *dir, const char *run, int64_t pid, bool ends)
+{
+	struct journal *j = NULL;
+	struct err err;
+
+	REQUIRE(journal_open(dir, run, &j, &err));
+	note(j, "run.start", pid);
+	note(j, "step.start", 0);
+	if (ends)
+		note(j, "run.end", 0);
+	journal_close(j);
+}
+
+static void count_runs(void *arg, const struct journal_line *l)
+{
+	if (strcmp(l->event, "run.start") == 0)
+		strbuf_addf(arg, "%s ", l->run);
+}
+
+static void check_runs(const char *dir, const char *wanted)
+{
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct err err;
+	size_t damaged;
+
+	CHECK(journal_read(dir, count_runs, &out, &damaged, &err));
+	CHECK_INT(damaged, 0);
+	CHECK_STR(out.data ? out.data : "", wanted);
+}
+
+TEST(old_runs_are_forgotten)
+{
+	AUTO_DIR struct dir d;
+	struct journal *j = NULL;
+	struct err err;
+	enum { NOBODY = 1 << 30 }; /* beyond the largest pid */
+
+	make_dir(&d);
+	whole_run(d.path, "old", 1, true);
+	whole_run(d.path, "at-work", getpid(), false);
+	whole_run(d.path, "killed", NOBODY, false);
+	whole_run(d.path, "nameless", 0, false);
+	whole_run(d.path, "last", NOBODY, false);
+	change_file(d.file, 0, "no journal line\n", 0);
+	REQUIRE(journal_open(d.path, "now", &j, &err));
+	CHECK(journal_prune(j, 2, &err));
+	check_runs(d.path, "at-work nameless last ");
+	note(j, "run.start", getpid());
+	CHECK(journal_prune(j, 0, &err));
+	check_runs(d.path, "at-work now ");
+	journal_close(j);
+}
+
+/* Whoever has the old file open adds to the new one, and nothing is lost between them. */
+TEST(a_journal_that_was_replaced_is_added_to)
+{
+	AUTO_DIR struct dir d;
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct journal *a = NULL, *b = NULL;
+	struct err err;
+
+	make_dir(&d);
+	whole_run(d.path, "old", 1, true);
+	REQUIRE(journal_open(d.path, "a", &a, &err) && journal_open(d.path, "b", &b, &err));
+	note(a, "run.start", getpid());
+	CHECK(journal_prune(b, 0, &err));
+	note(a, "step.end", 0);
+	note(b, "step.end", 0);
+	CHECK_INT(read_all(d.path, &out), 0);
+	CHECK_STR(out.data,
+		  "a run.start [run.start] -;a step.end [step.end] -;b step.end [step.end] -;");
+	journal_close(a);
+	journal_close(b);
+}
+
+TAP_MAIN(row(gives_back_what_was_written), row(torn_last_line), row(changed_line),
+	 row(old_runs_are_forgotten), row(a_journal_that_was_replaced_is_added_to))
