@@ -156,9 +156,17 @@ static const char *refusal(const char *message, char state[6])
 	return found + 7;
 }
 
-static void hint_for(struct err *err, const char *state, const char *user, const char *database)
+static void hint_for(struct err *err, const char *state, const char *text, const char *user,
+		     const char *database)
 {
-	if (strncmp(state, "28", 2) == 0)
+	/* The one word of the message that no translation changes. */
+	if (strcmp(state, "28000") == 0 && strcasestr(text, "peer"))
+		err_hint(
+			err,
+			"Over its socket this server takes role \"%s\" only from the system user whom "
+			"it knows as that: run the same as `sudo -u %s plmaint ...`.",
+			user, user);
+	else if (strncmp(state, "28", 2) == 0)
 		err_hint(err,
 			 "Check role \"%s\" and its password (database.pulp.conninfo, "
 			 "database.pulp.password_file), and the server's pg_hba.conf.",
@@ -198,7 +206,7 @@ static bool fail_connect(PGconn *conn, bool in_time, double seconds, struct err 
 		err_set(err, ERR_CONNECT, "cannot connect to %s: no answer within %g s", where,
 			seconds);
 	snprintf(err->native, sizeof err->native, "%s", state[0] ? state : "08001");
-	hint_for(err, state, user ? user : "", database ? database : "");
+	hint_for(err, state, text, user ? user : "", database ? database : "");
 	/* A reason of libpq itself: a wrong certificate, a missing password. */
 	if (!state[0] && PQconnectionNeedsPassword(conn))
 		err_hint(err, "The server wants a password: set database.pulp.password_file.");

@@ -2,6 +2,7 @@
 """lib/drivers/pg against real servers: what one session does (pg_session.c), and why it cannot be had or is lost."""
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -88,6 +89,21 @@ def test_session_over_tls(own, tmp_path):
     with pytest.raises(Failure) as wrong:
         ask(good.replace("host=localhost", "host=elsewhere"))
     assert wrong.value.code == CONNECT and "does not match host name" in wrong.value.text
+
+
+def test_a_socket_that_knows_whom_it_talks_to(own):
+    """Pulp's own settings lead over the socket; root is not Pulp there."""
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    need(when=me != "pulp", why="run by the user pulp itself")
+    own.create("pulp")
+    own.role(me)
+    authenticate(own, f"local all pulp,{me} peer")
+    assert ask(own.conninfo("pulp", me)) == "here"
+    with pytest.raises(Failure) as failure:
+        ask(own.conninfo("pulp"))
+    assert (failure.value.code, failure.value.sqlstate) == (CONNECT, "28000")
+    assert "Peer authentication failed" in failure.value.text
+    assert "sudo -u pulp plmaint" in failure.value.hint
 
 
 def test_no_server(tmp_path):
