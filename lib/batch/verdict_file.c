@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Verdicts as JSON, which PostgreSQL writes and reads itself. */
 #include "lib/batch/verdict_file.h"
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/state.h"
+#include "lib/core/stop.h"
 #include "lib/drivers/fs.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -150,13 +152,28 @@ static bool settle_doubt(struct pg *db, const char *state_dir, struct err *err)
 
 /* A lock of the database, not of the host: it also keeps a second host out, and dies with the
  * session. */
-bool verdict_file_claim(struct pg *db, const char *state_dir, struct err *err)
+static bool try_claim(struct pg *db, bool *got, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
 	if (!pg_query(db, "SELECT pg_try_advisory_lock(1886219636, 2)", NULL, 0, &r, err))
 		return false;
-	if (!pg_bool(r, 0, 0))
+	*got = pg_bool(r, 0, 0);
+	return true;
+}
+
+bool verdict_file_claim(struct pg *db, const char *state_dir, struct err *err)
+{
+	/* Seconds: the session of a program that was killed lives on until its statement ends. */
+	static const double wait = 5, look_again = 0.1;
+	double until = clock_monotonic() + wait;
+	bool got = false;
+
+	do {
+		if (!try_claim(db, &got, err))
+			return false;
+	} while (!got && clock_monotonic() < until && stop_wait(look_again));
+	if (!got)
 		return err_set(err, ERR_LOCKED, "another plmaint is at work on this database"),
 		       err_hint(err,
 				"Wait for it: without a shared ledger only one may work. GRANT "

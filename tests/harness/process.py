@@ -14,7 +14,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent():
-    """For Popen(preexec_fn=...). Runs after the change of user, which would clear the setting."""
+    """For Popen(preexec_fn=...). Runs after the change of user, which would clear the setting.
+
+    Tests that were started under nohup hand an ignored SIGHUP down, which the program respects.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
