@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""lib/drivers/pg against real servers: what one session does (pg_session.c), and why it cannot be had or is lost."""
+"""lib/drivers/pg against real servers: what one session does (pg_session.c, pg_pipe.c), and why it cannot be had or is lost."""
 import contextlib
 import os
 import pwd
@@ -67,7 +67,8 @@ def authenticate(cluster, *lines):
 
 def test_session(database):
     conninfo = database.conninfo() + " options='-c work_mem=5MB'"
-    assert built.passes("pg_session", {"PLMAINT_TEST_CONNINFO": conninfo}) > 20
+    assert built.passes("pg_session", {"PLMAINT_TEST_CONNINFO": conninfo}) > 14
+    assert built.passes("pg_pipe", {"PLMAINT_TEST_CONNINFO": conninfo}) == 8
 
 
 def test_session_over_tls(own, tmp_path):
@@ -85,7 +86,8 @@ def test_session_over_tls(own, tmp_path):
     tls = f"host=localhost hostaddr={LOOPBACK} port={pg.PORT} dbname=pulp user=pulp sslmode=verify-full"
     good = f"{tls} sslrootcert={paths['ca.crt']}"
     assert ask(good, "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "true"
-    assert built.passes("pg_session", {"PLMAINT_TEST_CONNINFO": good + " options='-c work_mem=5MB'"}) > 20
+    assert built.passes("pg_session", {"PLMAINT_TEST_CONNINFO": good + " options='-c work_mem=5MB'"}) > 14
+    assert built.passes("pg_pipe", {"PLMAINT_TEST_CONNINFO": good}) == 8
     with pytest.raises(Failure) as wrong:
         ask(good.replace("host=localhost", "host=elsewhere"))
     assert wrong.value.code == CONNECT and "does not match host name" in wrong.value.text
