@@ -10,6 +10,8 @@ static const char *const ddl[LEDGER_FORMAT] = {
 #include "lib/batch/ledger.sql.h"
 	,
 #include "lib/batch/control.sql.h"
+	,
+#include "lib/batch/calibration.sql.h"
 };
 
 /* Two programs that start at once must not both create: one transaction lock, number of our own. */
