@@ -2,15 +2,15 @@
 /*
  * LD_PRELOAD: stops the program at the Nth call that changes anything outside of it, counted over
  * all threads: bytes to a socket or a file, a sync, a rename, a removal.  So every state that a
- *kill can leave behind is reached by counting, with no line of this in the product.
+ * kill can leave behind is reached by counting, with no line of this in the product.
  *
  *	FAULT_AT     N, from 1; 0 only counts
  *	FAULT_KIND   kill: SIGKILL before the call; torn: half of the bytes, then SIGKILL;
  *		     or an errno by name: the call fails once (a socket is shut down as well)
  *	FAULT_CLASS  all (default), net (sockets) or disk (everything else)
- *	FAULT_READS  0: messages to PostgreSQL that only ask (a SELECT, a farewell) are not counted,
- *since a kill before one leaves what a kill before the next change leaves FAULT_LOG    file that
- *gets one line: which call it was, or how many there were in all
+ *	FAULT_READS  0: messages to PostgreSQL that only ask (a SELECT, a farewell) are not
+ *		     counted: a kill before one leaves what one before the next change leaves
+ *	FAULT_LOG    file that gets one line: which call it was, or how many there were in all
  *
  * What libc's stdio writes by itself (the report on stdout) does not pass here.
  */
