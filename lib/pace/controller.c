@@ -314,11 +314,18 @@ static bool halted(struct controller *c, const struct signals *s)
 /* -- the whole -------------------------------------------------------------------------------- */
 
 /* Others work: at once when many do, after some looks when one does now and then; a heartbeat every
- * second is nobody. */
+ * second is nobody.  The first look is believed: most runs begin where nobody is at work, and who
+ * comes then is noticed as at any other time. */
 static void watch_others(struct controller *c, const struct signals *s, double dt)
 {
 	bool was = c->idle;
 	double weight = clamp(dt / 0.8, 0, 1);
+
+	if (!c->looked && s->busy == BUSY_NO) {
+		c->busy = 0;
+		c->busy_since = -idle_after;
+	}
+	c->looked = true;
 
 	if (s->busy == BUSY_UNKNOWN)
 		c->busy = 1;
@@ -344,7 +351,7 @@ void controller_start(struct controller *c, enum profile profile, double max_dut
 	c->max_duty = clamp(max_duty, least_duty, 1);
 	c->loop = c->loaded = 0.1;
 	c->bad = 2;
-	/* Known to be idle after a second without anybody. */
+	/* When the first look saw somebody: known to be idle after a second without anybody. */
 	c->busy = idle_level;
 	c->busy_since = 1 - idle_after;
 	c->now = (struct decision){ .duty = fmin(c->loop, c->max_duty),

@@ -89,7 +89,7 @@ struct controller {
 	double bad, bad_aged;	/* duty that was too much; when it was last relaxed */
 	double changed, loaded; /* when loop was; what it was when others last worked */
 	double busy, busy_since;
-	bool idle;
+	bool looked, idle;
 	unsigned over[SIGNAL_COUNT]; /* samples in a row at the hard limit */
 	double sampled[SIGNAL_COUNT];
 	bool halted;

@@ -87,17 +87,50 @@ static const char *words(const struct world *w)
 	return out;
 }
 
-TEST(alone_it_is_at_full_speed_within_a_second_or_so)
+TEST(alone_it_is_at_full_speed_from_the_first_look_on)
 {
 	struct world w;
 
 	begin(&w, PROFILE_DEFAULT);
 	CHECK(w.c.now.duty == 0.1);
-	CHECK(until_at_least(&w, 1, 10) <= 1.5);
+	pass(&w, tick);
+	CHECK(w.c.now.duty == 1);
 	CHECK(w.c.now.reason == SLOW_NONE && strcmp(words(&w), "") == 0);
 	CHECK(w.c.now.target == 0.05);
 	pass(&w, 100);
 	CHECK(w.worked > 0.98 * w.t);
+}
+
+TEST(somebody_at_the_first_look_makes_it_begin_with_care)
+{
+	static const int first[] = { BUSY_UNKNOWN, BUSY_YES, BUSY_VERY };
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		struct world w;
+		begin(&w, PROFILE_DEFAULT);
+		w.s.busy = first[i];
+		pass(&w, tick);
+		CHECK(w.c.now.duty <= 0.1);
+		w.s.busy = BUSY_NO;
+		pass(&w, tick);
+		CHECK(w.c.now.duty <= 0.1);
+		CHECK(until_at_least(&w, 1, 10) <= 4.5);
+	}
+}
+
+TEST(who_comes_just_after_the_first_look_is_noticed)
+{
+	struct world w;
+
+	begin(&w, PROFILE_DEFAULT);
+	pass(&w, tick);
+	w.s.busy = BUSY_YES;
+	CHECK(until_at_most(&w, 0.2, 10) <= 0.75);
+	begin(&w, PROFILE_DEFAULT);
+	pass(&w, tick);
+	w.s.busy = BUSY_VERY;
+	pass(&w, tick);
+	CHECK(w.c.now.duty <= 0.2);
 }
 
 TEST(others_come_and_go)
@@ -428,7 +461,9 @@ TEST(lines_that_are_no_trace_are_refused)
 	}
 }
 
-TAP_MAIN(row(alone_it_is_at_full_speed_within_a_second_or_so), row(others_come_and_go),
+TAP_MAIN(row(alone_it_is_at_full_speed_from_the_first_look_on),
+	 row(somebody_at_the_first_look_makes_it_begin_with_care),
+	 row(who_comes_just_after_the_first_look_is_noticed), row(others_come_and_go),
 	 row(what_nobody_feels_speeds_up), row(what_is_felt_slows_down),
 	 row(gentle_is_slower_than_fast), row(soft_limits_slow_in_proportion),
 	 row(own_pressure_alone_is_no_reason), row(hard_limits_stop_until_it_is_calm),
