@@ -285,6 +285,7 @@ static void show_knob(struct session *s, enum knob k, const struct pg_rows *r, s
 	AUTO_FREE char *value = xstrdup(config_get(s->config, d->key));
 	AUTO_FREE char *source = xasprintf("%s, %s", d->key, config_source(s->config, d->key));
 	const char *until = NULL;
+	char range[128];
 
 	for (size_t i = 0; r && i < pg_rows_count(r); i++) {
 		struct err why;
@@ -303,11 +304,13 @@ static void show_knob(struct session *s, enum knob k, const struct pg_rows *r, s
 		source = xasprintf("tuned by %s at %s%s%s", pg_text(r, i, 2), pg_text(r, i, 3),
 				   until ? ", until " : "", until ? until : "");
 	}
+	knob_range_in_words(k, range, sizeof(range));
 	EMIT(s->reporter, "knob", F_TEXT("name", d->name), F_TEXT("value", value),
-	     F_TEXT("source", source), F_TEXT("until", until), F_REAL("least", d->least),
-	     F_REAL("most", d->most), F_TEXT("meaning", d->help));
-	strbuf_addf(out, "%-12s %-8s %g to %g: %s\n%21s %s\n", d->name, value, d->least, d->most,
-		    d->help, "", source);
+	     F_TEXT("source", source), F_TEXT("until", until),
+	     F_REAL("least", d->words ? NAN : d->least), F_REAL("most", d->words ? NAN : d->most),
+	     F_TEXT("words", d->words ? range : NULL), F_TEXT("meaning", d->help));
+	strbuf_addf(out, "%-12s %-8s %s: %s\n%21s %s\n", d->name, value, range, d->help, "",
+		    source);
 }
 
 static bool show_knobs(struct session *s, struct pg *db, const struct tuning *t, struct err *err)

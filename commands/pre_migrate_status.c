@@ -154,12 +154,14 @@ static bool tell_wishes(struct session *s, struct strbuf *out, struct err *err)
 	if (k.paused)
 		strbuf_addf(out, "paused      by %s at %s: `plmaint pre-migrate resume` goes on\n",
 			    k.paused_by, k.paused_at);
-	for (int i = 0; i < KNOB_COUNT; i++)
-		if (!isnan(k.value[i]))
-			strbuf_addf(
-				out,
-				"tuned       %s is %g: `plmaint pre-migrate tune` shows by whom\n",
-				knob_docs[i].name, k.value[i]);
+	for (int i = 0; i < KNOB_COUNT; i++) {
+		char value[64];
+		if (isnan(k.value[i]))
+			continue;
+		knob_in_words((enum knob)i, k.value[i], value, sizeof(value));
+		strbuf_addf(out, "tuned       %s is %s: `plmaint pre-migrate tune` shows by whom\n",
+			    knob_docs[i].name, value);
+	}
 	return true;
 }
 

@@ -158,17 +158,19 @@ bool manifest_params_check(const struct manifest_params *p, double now, struct e
 static bool read_config(struct manifest_job *j, const struct config *c, struct err *err)
 {
 	struct batch_setup *s = &j->setup;
-	long writers, readers, memory;
+	long writers, readers, memory, nice;
 	const char *bad = config_get(c, "pre-migrate.on_bad_row");
 
 	if (!config_long(c, "pre-migrate.writers", 1, 16, &writers, err) ||
 	    !config_long(c, "pre-migrate.readers", 1, 64, &readers, err) ||
+	    !config_long(c, "pre-migrate.nice", 0, 19, &nice, err) ||
 	    !parse_size(config_get(c, "pre-migrate.memory"), &memory, err) ||
 	    !config_seconds(c, "pre-migrate.lease", &s->lease, err) ||
 	    !config_real(c, "pre-migrate.duty", 0.01, 1.0, &s->duty, err))
 		return false;
 	s->writers = (int)writers;
 	s->readers = (int)readers;
+	s->nice = (int)nice;
 	s->memory = (size_t)memory;
 	s->fail_on_bad_row = bad && strcmp(bad, "fail") == 0;
 	s->retry_for = 60;
@@ -235,7 +237,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	    (p->repository && !find_repository(j, p->repository, err)) ||
 	    !ledger_open(j->control, j->schema.owner, p->dry_run != 0, &j->ledger, err) ||
 	    !control_join(&j->steer, &j->ledger, j->control, a->run_id, err) ||
-	    !manifest_throttle(j, err)) {
+	    !manifest_throttle(j, p, err)) {
 		manifest_job_close(j);
 		return false;
 	}

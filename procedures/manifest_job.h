@@ -19,6 +19,7 @@ struct manifest_params {
 	long max_rows;
 	char *window, *deadline; /* as written, or NULL */
 	double max_duration;	 /* seconds; 0: as the configuration says */
+	char *throttle_query, *throttle_http, *throttle_cmd; /* NULL: as the configuration says */
 };
 extern const struct opt manifest_params_table[];
 /* The same rows for a command's struct that holds a manifest_params as member `common`. */
@@ -63,6 +64,33 @@ extern const struct opt manifest_params_table[];
 		  offsetof(type, common.max_duration),                                           \
 		  "TIME",                                                                        \
 		  "stop after so long with the state saved: 2h",                                 \
+		  0,                                                                             \
+		  0,                                                                             \
+		  NULL },                                                                        \
+		{ "throttle-query",                                                              \
+		  0,                                                                             \
+		  OPT_TEXT,                                                                      \
+		  offsetof(type, common.throttle_query),                                         \
+		  "SQL",                                                                         \
+		  "work stops while it gives true or a number above 0",                          \
+		  0,                                                                             \
+		  0,                                                                             \
+		  NULL },                                                                        \
+		{ "throttle-http",                                                               \
+		  0,                                                                             \
+		  OPT_TEXT,                                                                      \
+		  offsetof(type, common.throttle_http),                                          \
+		  "URL",                                                                         \
+		  "work stops while it answers anything but 200",                                \
+		  0,                                                                             \
+		  0,                                                                             \
+		  NULL },                                                                        \
+		{ "throttle-cmd",                                                                \
+		  0,                                                                             \
+		  OPT_TEXT,                                                                      \
+		  offsetof(type, common.throttle_cmd),                                           \
+		  "COMMAND",                                                                     \
+		  "work stops while its exit status is not 0; words, no shell",                  \
 		  0,                                                                             \
 		  0,                                                                             \
 		  NULL },                                                                        \

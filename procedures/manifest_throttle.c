@@ -4,14 +4,14 @@
 #include "lib/pulp/cache_flush.h"
 #include <string.h>
 
-static bool anybody_online(const struct manifest_job *j)
+/* A site may come online, or go, while a step is at work. */
+static bool anybody_online(void *arg, struct pg *db)
 {
+	const struct manifest_job *j = arg;
 	struct pulp_services online;
 	struct err ignored;
 
-	/* What cannot be seen is taken for online. */
-	return !pulp_services_online(j->control, &j->schema, &j->actor->look->place, &online,
-				     &ignored) ||
+	return !pulp_services_online(db, &j->schema, &j->actor->look->place, &online, &ignored) ||
 	       online.api + online.content + online.workers > 0;
 }
 
@@ -26,29 +26,36 @@ static bool read_profile(const struct config *c, enum profile *ret, struct err *
 		}
 	}
 	return err_set(err, ERR_CONFIG,
-		       "pre-migrate.profile: '%s' is none of gentle, default, fast", word);
+		       "pre-migrate.profile: '%s' is none of gentle, default, fast, finalize",
+		       word);
 }
 
-bool manifest_throttle(struct manifest_job *j, struct err *err)
+static const char *either(const char *option, const struct config *c, const char *key)
+{
+	return option ? option : config_get(c, key);
+}
+
+bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, struct err *err)
 {
 	const struct config *c = j->actor->look->config;
 	struct throttle_options *o = &j->throttle;
 
 	*o = (struct throttle_options){
+		.online = anybody_online,
 		.sense = { .tables = "{container_manifest,core_contentartifact,core_artifact}",
 			   .probe =
 				   "SELECT m.digest, m.media_type, m.schema_version FROM container_manifest m"
 				   " WHERE m.content_ptr_id >= $1 ORDER BY m.content_ptr_id LIMIT 1",
 			   .status_url = config_get(c, "throttle.status_url"),
-			   .query = config_get(c, "throttle.query"),
-			   .url = config_get(c, "throttle.url"),
-			   .command = config_get(c, "throttle.command") },
+			   .query = either(p->throttle_query, c, "throttle.query"),
+			   .url = either(p->throttle_http, c, "throttle.url"),
+			   .command = either(p->throttle_cmd, c, "throttle.command") },
 		.trace_file = config_get(c, "throttle.trace"),
 	};
 	if (!read_profile(c, &o->profile, err))
 		return false;
 	cache_options(c, &j->actor->look->place, &o->sense.redis);
 	bool fixed = strcmp(config_source(c, "pre-migrate.duty"), "default") != 0;
-	j->setup.throttle = fixed || !anybody_online(j) ? NULL : o;
+	j->setup.throttle = fixed ? NULL : o;
 	return true;
 }

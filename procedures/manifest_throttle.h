@@ -4,7 +4,8 @@
 #include "procedures/manifest_job.h"
 
 /*
- * Sets the job's throttle, or none: where pre-migrate.duty was set by somebody, which is a fixed
- * share then, and where none of Pulp's services is online, since nobody can feel us.
+ * Sets the job's throttle, or none where pre-migrate.duty was set by somebody: it is a fixed share
+ * then.  While none of Pulp's services is online the throttle sleeps, since nobody can feel us.
  */
-bool manifest_throttle(struct manifest_job *j, struct err *err) MUST_CHECK;
+bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p,
+		       struct err *err) MUST_CHECK;

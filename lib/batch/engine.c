@@ -317,6 +317,7 @@ static void work_phase(struct run *r, bool coordinator)
 	c.done -= r->sum.rows;
 	c.bytes -= r->sum.bytes;
 	r->workers_alive = n;
+	throttle_turn(r->throttle); /* the first batch keeps to a decision too */
 	run_take_knobs(r);
 	for (; started < n; started++) {
 		workers[started] = (struct worker){ .run = r,
@@ -518,7 +519,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	r.last_note = &r.notes;
 	r.phase = &job->phases[0];
 	r.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r.readers = readers_start(setup.readers);
+	r.readers = readers_start(setup.readers, setup.nice);
 	r.throttle = throttle_open(&setup);
 	if (joined)
 		EMIT(setup.reporter, "join", F_TEXT("label", job->label), F_INT("open_run", s.id),

@@ -112,6 +112,9 @@ struct batch_job {
 
 struct throttle_options {
 	enum profile profile;
+	/* Asked now and then with the setup's connect_arg: while nobody is online there is nobody
+	 * to be slow for. What cannot be seen counts as online. */
+	bool (*online)(void *arg, struct pg *db);
 	struct sense_options sense;
 	const char
 		*trace_file; /* gets what went into each decision and what came out; NULL: none */
@@ -139,6 +142,7 @@ struct batch_setup {
 	const struct reporter *reporter;
 	const char *run_id; /* of the program, for the record */
 	int writers, readers;
+	int nice;      /* of the readers' threads, 0 to 19 */
 	size_t memory; /* bytes for all windows together */
 	double lease;  /* seconds */
 	double duty;   /* as configured; with a throttle the most that it may allow */

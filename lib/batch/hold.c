@@ -102,7 +102,11 @@ void run_take_knobs(struct run *r)
 	double duty = control_value(c, KNOB_duty, r->setup->duty);
 	int rows = (int)control_value(c, r->phase->rows_knob, r->phase->batch_rows);
 
-	throttle_apply(r->throttle, &duty, &rows);
+	const struct throttle_options *o = r->setup->throttle;
+	enum profile as_configured = o ? o->profile : PROFILE_DEFAULT;
+	enum profile profile = (enum profile)control_value(c, KNOB_profile, as_configured);
+
+	throttle_apply(r->throttle, profile, &duty, &rows);
 	atomic_store(&r->duty, duty);
 	atomic_store(&r->batch_rows, rows);
 }
@@ -160,6 +164,12 @@ bool run_hold(struct run *r)
 	if (state == SCHEDULE_GO)
 		r->sum.why[0] = '\0';
 	return state == SCHEDULE_GO;
+}
+
+void run_stand(struct run *r)
+{
+	while (atomic_load(&r->duty) <= 0 && !atomic_load(&r->quit))
+		run_doze(r, rest_again);
 }
 
 void run_rest(struct run *r, double started)

@@ -3,6 +3,7 @@
 #include "lib/batch/knobs.h"
 #include "lib/core/mem.h"
 #include "lib/core/options.h"
+#include "lib/pace/controller.h"
 #include <math.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -10,11 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KNOB(name, least, most, whole, key, help) { #name, least, most, whole, key, help },
+#define KNOB(name, least, most, whole, key, help) { #name, least, most, whole, NULL, key, help },
+#define WORDS(name, words, key, help) { #name, 0, 0, true, words, key, help },
 const struct knob_doc knob_docs[KNOB_COUNT] = {
 #include "lib/batch/knobs.def"
 };
 #undef KNOB
+#undef WORDS
 
 const char knobs_channel[] = "plmaint";
 
@@ -36,12 +39,50 @@ bool knob_find(const char *name, enum knob *ret, struct err *err)
 	return err_hint(err, "`plmaint pre-migrate tune` lists the knobs.");
 }
 
+void knob_in_words(enum knob k, double value, char *out, size_t size)
+{
+	const struct knob_doc *d = &knob_docs[k];
+
+	if (d->words)
+		snprintf(out, size, "%s", d->words[(size_t)value]);
+	else
+		snprintf(out, size, "%g", value);
+}
+
+void knob_range_in_words(enum knob k, char *out, size_t size)
+{
+	const struct knob_doc *d = &knob_docs[k];
+	size_t at = 0;
+
+	if (!d->words)
+		snprintf(out, size, "%g to %g", d->least, d->most);
+	for (size_t i = 0; d->words && d->words[i] && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", d->words[i]);
+}
+
+static bool parse_word(const struct knob_doc *d, enum knob k, const char *text, double *ret,
+		       struct err *err)
+{
+	char range[128];
+
+	for (size_t i = 0; d->words[i]; i++) {
+		if (strcmp(text, d->words[i]) == 0) {
+			*ret = (double)i;
+			return true;
+		}
+	}
+	knob_range_in_words(k, range, sizeof(range));
+	return err_set(err, ERR_USAGE, "%s: '%s' is none of %s", d->name, text, range);
+}
+
 bool knob_parse(enum knob k, const char *text, double *ret, struct err *err)
 {
 	const struct knob_doc *d = &knob_docs[k];
 	struct err why;
 	double v;
 
+	if (d->words)
+		return parse_word(d, k, text, ret, err);
 	if (!parse_real(text, d->least, d->most, &v, &why) || (d->whole && v != floor(v)))
 		return err_set(err, ERR_USAGE, "%s: '%s' is not a %snumber from %g to %g", d->name,
 			       text, d->whole ? "whole " : "", d->least, d->most);

@@ -10,16 +10,19 @@
 #include "lib/batch/ledger.h"
 
 #define KNOB(name, least, most, whole, key, help) KNOB_##name,
+#define WORDS(name, words, key, help) KNOB_##name,
 enum knob {
 #include "lib/batch/knobs.def"
 	KNOB_COUNT
 };
 #undef KNOB
+#undef WORDS
 
 struct knob_doc {
 	const char *name;
 	double least, most;
 	bool whole;
+	const char *const *words; /* NULL: a number; ends with NULL */
 	const char *key, *help;
 };
 extern const struct knob_doc knob_docs[KNOB_COUNT];
@@ -27,6 +30,9 @@ extern const struct knob_doc knob_docs[KNOB_COUNT];
 bool knob_find(const char *name, enum knob *ret, struct err *err) MUST_CHECK;
 /* The value within its range; ERR_USAGE names the range. */
 bool knob_parse(enum knob k, const char *text, double *ret, struct err *err) MUST_CHECK;
+/* "0.25", "gentle"; and "0.01 to 1", "gentle, default, fast". */
+void knob_in_words(enum knob k, double value, char *out, size_t size);
+void knob_range_in_words(enum knob k, char *out, size_t size);
 
 extern const char knobs_channel[]; /* of LISTEN */
 

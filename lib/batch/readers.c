@@ -6,6 +6,7 @@
  */
 #include "lib/batch/readers.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/priority.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@ struct readers {
 	pthread_cond_t work, done;
 	struct loading *first, **last;
 	bool stop;
-	int n;
+	int nice, n;
 	pthread_t threads[];
 };
 
@@ -24,6 +25,8 @@ static void *reader(void *arg)
 {
 	struct readers *r = arg;
 
+	if (r->nice > 0)
+		priority_lower(r->nice);
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
 		struct loading *l = r->first;
@@ -51,10 +54,11 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-struct readers *readers_start(int threads)
+struct readers *readers_start(int threads, int nice)
 {
 	struct readers *r = xcalloc(1, sizeof(*r) + (size_t)threads * sizeof(r->threads[0]));
 
+	r->nice = nice;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->work, NULL);
 	pthread_cond_init(&r->done, NULL);

@@ -4,7 +4,7 @@
 #include "lib/batch/engine.h"
 
 struct readers;
-struct readers *readers_start(int threads);
+struct readers *readers_start(int threads, int nice);
 void readers_stop(struct readers *r); /* joins the threads; no window may be in work */
 
 /* One window's loading; filled by submit, waited for by the submitter. */

@@ -78,6 +78,8 @@ bool run_hold(struct run *r) MUST_CHECK;
 /* A writer's rest after work since started.  The duty counts as it is now: one that is raised ends
  * the rest sooner. */
 void run_rest(struct run *r, double started);
+/* Before a writer's first batch: it does not begin while nothing may. */
+void run_stand(struct run *r);
 
 /* worker.c: the body of a writer thread. */
 struct worker {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 static const double between = 0.25;	 /* seconds between decisions */
+static const double ask_again = 2;	 /* seconds between looks whether anybody is online */
 static const double try_again = 2;	 /* seconds between attempts to connect */
 static const double aftermath = 0.02;	 /* seconds for which a batch is felt after its end */
 static const double worth_telling = 0.5; /* seconds lost */
@@ -24,6 +25,8 @@ struct throttle {
 	struct sense *sense;
 	struct pg *db;
 	double try_at, decided;
+	bool online; /* Pulp's users may feel it */
+	double asked;
 	struct signals signals;
 	FILE *trace;
 
@@ -43,9 +46,12 @@ struct throttle *throttle_open(const struct batch_setup *setup)
 	struct throttle *t = xcalloc(1, sizeof(*t));
 	t->setup = setup;
 	pthread_mutex_init(&t->lock, NULL);
-	controller_start(&t->controller, o->profile, 1);
+	controller_start(&t->controller);
+	t->signals.profile = o->profile;
+	t->signals.max_duty = 1;
 	t->sense = sense_open(&o->sense);
 	atomic_init(&t->ended, -INFINITY);
+	t->asked = -INFINITY;
 	t->target = t->controller.now.target;
 	t->size.rows = 50; /* until the first has been timed */
 	if (o->trace_file && !(t->trace = fopen(o->trace_file, "ae")))
@@ -124,12 +130,25 @@ static void decide(struct throttle *t, double now)
 	t->decided = now;
 }
 
+static void look_online(struct throttle *t, double now)
+{
+	const struct throttle_options *o = t->setup->throttle;
+
+	if (now - t->asked < ask_again)
+		return;
+	t->asked = now;
+	t->online = !t->db || o->online(t->setup->connect_arg, t->db);
+}
+
 void throttle_turn(struct throttle *t)
 {
 	if (!t)
 		return;
 	double now = clock_monotonic();
 	connect_again(t, now);
+	look_online(t, now);
+	if (!t->online)
+		return;
 	sense_look(t->sense, t->db, now, &t->signals);
 	for (int i = 0; t->db && i < PROBES_EACH_TURN && !t->controller.idle; i++)
 		probe(t);
@@ -137,11 +156,14 @@ void throttle_turn(struct throttle *t)
 		decide(t, now);
 }
 
-void throttle_apply(struct throttle *t, double *duty, int *rows)
+void throttle_apply(struct throttle *t, enum profile profile, double *duty, int *rows)
 {
 	if (!t)
 		return;
-	t->controller.max_duty = fmax(*duty, 0.02);
+	t->signals.profile = profile;
+	t->signals.max_duty = *duty;
+	if (!t->online)
+		return;
 	*duty = fmin(*duty, t->controller.now.duty);
 	if (t->controller.idle)
 		return; /* nobody whom a long batch could hold up */
@@ -153,7 +175,7 @@ void throttle_apply(struct throttle *t, double *duty, int *rows)
 
 const struct decision *throttle_decision(const struct throttle *t)
 {
-	return t ? &t->controller.now : NULL;
+	return t && t->online ? &t->controller.now : NULL;
 }
 
 /* Gets each reason with the seconds that it has cost. */

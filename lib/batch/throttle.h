@@ -16,7 +16,8 @@ void throttle_turn(struct throttle *t);
 /* While nobody works the session is closed. */
 void throttle_rest(struct throttle *t);
 /* What is wanted becomes what may be. */
-void throttle_apply(struct throttle *t, double *duty, int *rows);
+void throttle_apply(struct throttle *t, enum profile profile, double *duty, int *rows);
+/* NULL while nobody is online. */
 const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */
 void throttle_tell(const struct throttle *t, const char *label);

@@ -261,6 +261,7 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 	ok = fetch(w, lease, after, &slots[0], err);
 	if (ok) /* else nothing was handed to the readers */
 		readers_wait(r->readers, &slots[0].loading);
+	run_stand(r);
 	while (ok && mine && !atomic_load(&r->quit)) {
 		struct slot *s = &slots[now], *ahead = &slots[1 - now];
 		if (s->window.n == 0 && !s->window.last) {

@@ -362,7 +362,7 @@ bool config_check(const struct config *c, struct err *err)
 	static const char *const modes[] = { "enabled", "check-only", "disabled", NULL };
 	static const char *const bad_row[] = { "quarantine", "fail", NULL };
 	static const char *const toast[] = { "auto", "default", NULL };
-	static const char *const profiles[] = { "gentle", "default", "fast", NULL };
+	static const char *const profiles[] = { "gentle", "default", "fast", "finalize", NULL };
 	double seconds, duty;
 	long n;
 	bool yes;
@@ -379,6 +379,7 @@ bool config_check(const struct config *c, struct err *err)
 	       config_long(c, "pre-migrate.detach_rows", 1, 100000, &n, err) &&
 	       config_long(c, "pre-migrate.writers", 1, 16, &n, err) &&
 	       config_long(c, "pre-migrate.readers", 1, 64, &n, err) &&
+	       config_long(c, "pre-migrate.nice", 0, 19, &n, err) &&
 	       config_long(c, "pre-migrate.memory", 1 << 20, LONG_MAX, &n, err) &&
 	       config_real(c, "pre-migrate.duty", 0.01, 1, &duty, err) &&
 	       config_seconds(c, "pre-migrate.grace", &seconds, err) &&

@@ -23,7 +23,7 @@ static const struct {
 #undef SIGNAL
 };
 
-const char *const profile_names[] = { "gentle", "default", "fast", NULL };
+const char *const profile_names[] = { "gentle", "default", "fast", "finalize", NULL };
 static const struct {
 	double ratio, floor; /* latency with us: at most ratio x, or + floor seconds */
 	double batch, quick; /* seconds of a batch; while requests are fast */
@@ -31,6 +31,7 @@ static const struct {
 	[PROFILE_GENTLE] = { 1.05, 0.001, 0.005, 0.005 },
 	[PROFILE_DEFAULT] = { 1.10, 0.002, 0.015, 0.005 },
 	[PROFILE_FAST] = { 1.50, 0.002, 0.015, 0.015 },
+	[PROFILE_FINALIZE] = { 1.50, 0.002, 0.05, 0.05 },
 };
 
 static const double least_duty = 0.02;
@@ -344,19 +345,27 @@ static void watch_others(struct controller *c, const struct signals *s, double d
 	}
 }
 
-void controller_start(struct controller *c, enum profile profile, double max_duty)
+void controller_start(struct controller *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->profile = profile;
-	c->max_duty = clamp(max_duty, least_duty, 1);
 	c->loop = c->loaded = 0.1;
 	c->bad = 2;
 	/* When the first look saw somebody: known to be idle after a second without anybody. */
 	c->busy = idle_level;
 	c->busy_since = 1 - idle_after;
-	c->now = (struct decision){ .duty = fmin(c->loop, c->max_duty),
-				    .target = profiles[profile].quick,
+	c->now = (struct decision){ .duty = c->loop,
+				    .target = profiles[PROFILE_DEFAULT].quick,
 				    .reason = SLOW_SEEKING };
+}
+
+/* What was too much for one profile may be right for another. */
+static void take_profile(struct controller *c, enum profile wanted)
+{
+	if (wanted > PROFILE_FINALIZE || wanted == c->profile)
+		return;
+	c->profile = wanted;
+	c->bad = 2;
+	c->alarm = 0;
 }
 
 static double pass_time(struct controller *c, double now)
@@ -383,14 +392,16 @@ static double pass_time(struct controller *c, double now)
 void controller_step(struct controller *c, const struct signals *s, double now)
 {
 	double dt = pass_time(c, now);
-	double batch = clamp(s->batch, 0, 10);
+	double batch = clamp(s->batch, 0, 10), most = clamp(s->max_duty, least_duty, 1);
 	struct bound b = { .duty = 1, .reason = SLOW_NONE };
 
+	take_profile(c, s->profile);
 	take_probes(c, s, dt);
 	watch_others(c, s, dt);
-	lower(&b, c->max_duty, SLOW_USER, 0, c->max_duty, 0);
-	bound_by_signals(c, s, &b);
-	if (!c->idle) {
+	lower(&b, most, SLOW_USER, 0, most, 0);
+	if (c->profile != PROFILE_FINALIZE)
+		bound_by_signals(c, s, &b);
+	if (!c->idle && c->profile != PROFILE_FINALIZE) {
 		search(c, batch, fmin(b.duty, 1));
 		bool known = c->limit > 0 && c->bad < 2;
 		lower(&b, c->loop, known ? SLOW_LATENCY : SLOW_SEEKING, 0,

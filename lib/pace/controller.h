@@ -30,6 +30,10 @@ struct signal_value {
 	double at; /* clock_monotonic() of the look */
 };
 
+/* finalize: only the hard limits; users feel the rest. */
+enum profile { PROFILE_GENTLE, PROFILE_DEFAULT, PROFILE_FAST, PROFILE_FINALIZE };
+extern const char *const profile_names[]; /* by enum; ends with NULL */
+
 /* One request of the kind that Pulp makes, timed by us. */
 struct latency {
 	double seconds;
@@ -42,10 +46,10 @@ struct signals {
 	struct latency probe[MOST_PROBES];			  /* since the step before */
 	size_t probes;
 	double batch; /* seconds that a batch takes; 0: none yet */
+	/* What the operator wants at the moment. */
+	enum profile profile;
+	double max_duty;
 };
-
-enum profile { PROFILE_GENTLE, PROFILE_DEFAULT, PROFILE_FAST };
-extern const char *const profile_names[]; /* by enum; ends with NULL */
 
 enum slow {
 	SLOW_NONE,    /* full speed */
@@ -72,7 +76,6 @@ struct latencies {
 
 struct controller {
 	enum profile profile;
-	double max_duty;
 	struct decision now;
 	double lost[SLOW_COUNT]; /* seconds not worked, by reason */
 	/* Those of the last three reasons by signal: too high, with the highest value, or unseen.
@@ -98,7 +101,7 @@ struct controller {
 	unsigned halts;
 };
 
-void controller_start(struct controller *c, enum profile profile, double max_duty);
+void controller_start(struct controller *c);
 /* To be called some times a second; c->now is the decision. */
 void controller_step(struct controller *c, const struct signals *s, double now);
 /* "another session waited 40 ms for a lock of ours"; "" at full speed. */

@@ -3,6 +3,7 @@
  * One line for each step: "12.5 busy=2 batch=0.0051 lock_wait=40@12.4 redis=? p=0.0011 P=0.004 ->
  * ...". ? is unknown, what is left out is absent, p is a probe that met no batch of ours, P one
  * that did. Numbers have all their digits, so that what is read is what was.
+ * profile and max are left out where they are the default and 1.
  */
 #include "lib/pace/controller.h"
 #include <stdio.h>
@@ -26,6 +27,10 @@ void trace_write(struct strbuf *out, const struct signals *s, double now, const 
 	add(out, "", now);
 	strbuf_addf(out, " busy=%d", (int)s->busy);
 	add(out, " batch=", s->batch);
+	if (s->profile != PROFILE_DEFAULT)
+		strbuf_addf(out, " profile=%d", (int)s->profile);
+	if (s->max_duty < 1)
+		add(out, " max=", s->max_duty);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
 		if (s->of[i].state == SIGNAL_ABSENT)
 			continue;
@@ -80,18 +85,31 @@ static bool read_signal(struct signal_value *v, const char **at)
 	return number(at, &v->at);
 }
 
+static bool is(const char *name, size_t len, const char *word)
+{
+	return len == strlen(word) && memcmp(name, word, len) == 0;
+}
+
 static bool read_word(struct signals *s, const char *name, size_t len, const char **at)
 {
 	double x;
 
-	if (len == 4 && memcmp(name, "busy", 4) == 0) {
+	if (is(name, len, "busy")) {
 		if (!number(at, &x) || !(x >= BUSY_UNKNOWN && x <= BUSY_VERY))
 			return false;
 		s->busy = x < 1 ? BUSY_UNKNOWN : x < 2 ? BUSY_NO : x < 3 ? BUSY_YES : BUSY_VERY;
 		return true;
 	}
-	if (len == 5 && memcmp(name, "batch", 5) == 0)
+	if (is(name, len, "batch"))
 		return number(at, &s->batch);
+	if (is(name, len, "max"))
+		return number(at, &s->max_duty);
+	if (is(name, len, "profile")) {
+		if (!number(at, &x) || !(x >= 0 && x <= PROFILE_FINALIZE))
+			return false;
+		s->profile = (enum profile)x;
+		return true;
+	}
 	if (len == 1 && (*name == 'p' || *name == 'P')) {
 		if (s->probes == MOST_PROBES || !number(at, &x))
 			return false;
@@ -107,7 +125,7 @@ bool trace_read(const char *line, struct signals *s, double *now, struct err *er
 	const char *at = line;
 	bool ok = number(&at, now);
 
-	*s = (struct signals){ .batch = 0 };
+	*s = (struct signals){ .profile = PROFILE_DEFAULT, .max_duty = 1 };
 	while (ok && *at == ' ' && at[1] != '-') {
 		const char *name = ++at;
 		size_t len = strcspn(name, "= \n");

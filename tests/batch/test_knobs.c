@@ -35,6 +35,22 @@ TEST(a_value_out_of_its_range_names_the_range)
 	CHECK(v == 1); /* as it was */
 }
 
+TEST(a_knob_of_words_takes_only_these)
+{
+	char words[64];
+	struct err err;
+	double v = 0;
+
+	REQUIRE(knob_parse(KNOB_profile, "fast", &v, &err));
+	knob_in_words(KNOB_profile, v, words, sizeof(words));
+	CHECK_STR(words, "fast");
+	CHECK(!knob_parse(KNOB_profile, "furious", &v, &err) && err.code == ERR_USAGE);
+	CHECK_STR(err.text, "profile: 'furious' is none of gentle, default, fast, finalize");
+	CHECK(!knob_parse(KNOB_profile, "1", &v, &err) && !knob_parse(KNOB_profile, "", &v, &err));
+	knob_range_in_words(KNOB_duty, words, sizeof(words));
+	CHECK_STR(words, "0.01 to 1");
+}
+
 TEST(every_knob_stands_above_a_key_of_the_configuration)
 {
 	for (int k = 0; k < KNOB_COUNT; k++) {
@@ -47,4 +63,5 @@ TEST(every_knob_stands_above_a_key_of_the_configuration)
 }
 
 TAP_MAIN(row(a_slip_names_the_nearest_knob), row(a_value_out_of_its_range_names_the_range),
+	 row(a_knob_of_words_takes_only_these),
 	 row(every_knob_stands_above_a_key_of_the_configuration))

@@ -61,7 +61,7 @@ TEST(each_row_is_loaded_once)
 	atomic_int count = 0;
 	int wanted = 0;
 	const struct batch_phase phase = { .load = load, .ctx = &count };
-	struct readers *r = readers_start(4);
+	struct readers *r = readers_start(4, 0);
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct fixture f;
@@ -82,7 +82,7 @@ TEST(a_dropped_window_ends_early_and_takes_nothing_with_it)
 {
 	atomic_int count = 0;
 	const struct batch_phase phase = { .load = load, .ctx = &count };
-	struct readers *r = readers_start(2);
+	struct readers *r = readers_start(2, 0);
 
 	for (int i = 0; i < 200; i++) {
 		struct fixture f[3];
@@ -138,7 +138,7 @@ TEST(writers_share_the_pool)
 	const struct batch_phase phase = { .load = load, .ctx = &count };
 	struct writer writers[3];
 	pthread_t threads[3];
-	struct readers *r = readers_start(2);
+	struct readers *r = readers_start(2, 0);
 	int wanted = 40;
 
 	for (int i = 0; i < 300; i++)
@@ -160,7 +160,7 @@ TEST(without_a_thread_the_caller_loads)
 {
 	atomic_int count = 0;
 	const struct batch_phase phase = { .load = load, .ctx = &count };
-	struct readers *r = readers_start(0);
+	struct readers *r = readers_start(0, 0);
 	struct fixture f;
 
 	make(&f, 33);
@@ -174,7 +174,7 @@ TEST(without_a_thread_the_caller_loads)
 TEST(a_phase_that_loads_nothing_does_not_wait)
 {
 	const struct batch_phase phase = { .load = NULL };
-	struct readers *r = readers_start(2);
+	struct readers *r = readers_start(2, 0);
 	struct fixture f;
 
 	make(&f, 100);
@@ -188,7 +188,7 @@ TEST(a_phase_that_loads_nothing_does_not_wait)
 TEST(an_idle_pool_stops)
 {
 	for (int i = 0; i < 50; i++)
-		readers_stop(readers_start(i % 5));
+		readers_stop(readers_start(i % 5, 0));
 	readers_stop(NULL);
 	CHECK(true);
 }

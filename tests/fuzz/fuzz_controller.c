@@ -54,7 +54,9 @@ static void check(const struct decision *d)
 
 static void recovers(struct controller *c, double now)
 {
-	struct signals good = { .busy = BUSY_NO, .batch = 0.005 };
+	struct signals good = {
+		.busy = BUSY_NO, .batch = 0.005, .profile = PROFILE_DEFAULT, .max_duty = 1
+	};
 	double best = 0;
 
 	if (!(fabs(now) < 1e9)) /* beyond, a second more is no other number */
@@ -68,7 +70,7 @@ static void recovers(struct controller *c, double now)
 		check(&c->now);
 		best = c->now.duty;
 	}
-	if (best < fmin(1, c->max_duty))
+	if (best < 1)
 		abort();
 }
 
@@ -78,10 +80,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct controller c;
 	double now = 0;
 
-	enum profile profile = (enum profile)(byte(&f) % 3);
-	controller_start(&c, profile, number(&f));
+	controller_start(&c);
 	while (f.left > 0) {
 		struct signals s = { .busy = byte(&f) % 4, .batch = number(&f) };
+		s.profile = (enum profile)(byte(&f) % (PROFILE_FINALIZE + 1));
+		s.max_duty = number(&f);
 		uint8_t how = byte(&f);
 		now = how % 8 == 0 ? number(&f) : now + (how % 8) * 0.25;
 		for (size_t i = byte(&f) % SIGNAL_COUNT; i < SIGNAL_COUNT; i += 1 + byte(&f) % 8)

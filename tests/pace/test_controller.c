@@ -26,7 +26,9 @@ static double dice(struct world *w)
 static void begin(struct world *w, enum profile profile)
 {
 	*w = (struct world){ .free = 0.002, .met = 0.002, .seed = 7 };
-	controller_start(&w->c, profile, 1);
+	controller_start(&w->c);
+	w->s.profile = profile;
+	w->s.max_duty = 1;
 	w->s.busy = BUSY_NO;
 	w->s.batch = 0.005;
 }
@@ -103,12 +105,10 @@ TEST(alone_it_is_at_full_speed_from_the_first_look_on)
 
 TEST(somebody_at_the_first_look_makes_it_begin_with_care)
 {
-	static const int first[] = { BUSY_UNKNOWN, BUSY_YES, BUSY_VERY };
-
-	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+	for (int i = 0; i < 3; i++) {
 		struct world w;
 		begin(&w, PROFILE_DEFAULT);
-		w.s.busy = first[i];
+		w.s.busy = i == 0 ? BUSY_UNKNOWN : i == 1 ? BUSY_YES : BUSY_VERY;
 		pass(&w, tick);
 		CHECK(w.c.now.duty <= 0.1);
 		w.s.busy = BUSY_NO;
@@ -340,9 +340,32 @@ TEST(user_has_the_last_word)
 	struct world w;
 
 	begin(&w, PROFILE_DEFAULT);
-	controller_start(&w.c, PROFILE_DEFAULT, 0.3);
+	w.s.max_duty = 0.3;
 	pass(&w, 100);
 	CHECK(w.c.now.duty == 0.3 && w.c.now.reason == SLOW_USER);
+}
+
+TEST(finalize_keeps_only_what_stops_it)
+{
+	struct world w;
+
+	begin(&w, PROFILE_FINALIZE);
+	w.s.busy = BUSY_VERY;
+	w.met = 0.050;
+	set(&w, SIGNAL_LAG_TIME, 5);
+	w.s.of[SIGNAL_REDIS].state = SIGNAL_UNKNOWN;
+	pass(&w, 60);
+	CHECK(w.c.now.duty == 1 && w.c.now.reason == SLOW_NONE && w.c.now.target == 0.05);
+	set(&w, SIGNAL_LAG_TIME, 11);
+	pass(&w, 1);
+	CHECK(w.c.now.duty == 0 && w.c.now.reason == SLOW_HALT);
+	/* In the middle of a run it may become another, and at once. */
+	set(&w, SIGNAL_LAG_TIME, 0);
+	pass(&w, 20);
+	CHECK(w.c.now.duty == 1);
+	w.s.profile = PROFILE_GENTLE;
+	pass(&w, tick);
+	CHECK(w.c.now.duty <= 0.25);
 }
 
 TEST(batches_keep_to_their_time)
@@ -396,6 +419,8 @@ static void record(void)
 		bool lags = i > 240 && i < 260;
 		set(&w, SIGNAL_LAG_TIME, lags ? (i - 240) * 0.25 : i == 300 || i == 301 ? 40 : 0);
 		set(&w, SIGNAL_CPU, (i * 37 % 100) * 0.0035);
+		w.s.profile = i > 410 && i < 430 ? PROFILE_FAST : PROFILE_DEFAULT;
+		w.s.max_duty = i > 460 ? 0.7 : 1;
 		w.s.of[SIGNAL_REDIS].state = i > 380 && i < 400 ? SIGNAL_UNKNOWN : SIGNAL_ABSENT;
 		pass(&w, tick);
 		trace_write(&out, &w.s, w.t, &w.c.now);
@@ -417,7 +442,7 @@ TEST(recorded_trace_gives_the_same_decisions)
 	FILE *f = fopen(trace_file, "r");
 	if (!CHECK(f != NULL))
 		return;
-	controller_start(&c, PROFILE_DEFAULT, 1);
+	controller_start(&c);
 	while (fgets(line, sizeof(line), f)) {
 		AUTO_STRBUF struct strbuf again = { 0 };
 		struct signals s;
@@ -450,7 +475,9 @@ TEST(lines_that_are_no_trace_are_refused)
 					   "1 lag_time=3",
 					   "1 lag_time=3@ ->",
 					   "1 p=",
-					   "1 busy=nan" };
+					   "1 busy=nan",
+					   "1 profile=4",
+					   "1 max=" };
 	struct signals s;
 	struct err err;
 	double now;
@@ -469,5 +496,5 @@ TAP_MAIN(row(alone_it_is_at_full_speed_from_the_first_look_on),
 	 row(own_pressure_alone_is_no_reason), row(hard_limits_stop_until_it_is_calm),
 	 row(what_does_not_pass_is_left_alone_for_longer), row(unknown_is_not_good_news),
 	 row(clocks_that_jump_change_nothing), row(user_has_the_last_word),
-	 row(batches_keep_to_their_time), row(recorded_trace_gives_the_same_decisions),
-	 row(lines_that_are_no_trace_are_refused))
+	 row(finalize_keeps_only_what_stops_it), row(batches_keep_to_their_time),
+	 row(recorded_trace_gives_the_same_decisions), row(lines_that_are_no_trace_are_refused))

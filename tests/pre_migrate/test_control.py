@@ -236,7 +236,7 @@ def test_what_the_ledger_says_is_range_checked(slow, plmaint):
 
 def test_tune_lists_without_a_ledger(plmaint):
     knobs = plmaint.run("pre-migrate", "tune", code=0).of("knob")
-    assert [k["name"] for k in knobs] == ["duty", "batch_rows", "detach_rows"]
+    assert [k["name"] for k in knobs] == ["duty", "batch_rows", "detach_rows", "profile"]
     assert all(k["meaning"] and k["source"] for k in knobs)
     refused = plmaint.run("pre-migrate", "tune", "duty=0.5", code=1)
     assert "ledger" in refused.err

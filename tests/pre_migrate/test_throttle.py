@@ -17,7 +17,7 @@ KEEP = ("pre-migrate", "run", "--keep-links")
 def online(site, pg_db, plmaint):
     """A site with a worker online, and work that does not end before its brake is let go."""
     site.bulk_images(400, repos=1, own_config=False)
-    site.heartbeat("worker")
+    site.heartbeat("worker", age=-3600)
     site.conn.commit()
     plmaint.configure({"pre-migrate.batch_rows": "2"})
     site.brake = Brake(pg_db)
@@ -82,6 +82,43 @@ def test_foreground_slows_it_down(online, pg_db, plmaint):
     running.terminate()
     ran = running.wait()
     assert any("others are at work" in e["reason"] for e in ran.of("slowed")), ran
+
+
+def test_site_that_comes_online_in_the_middle(site, pg_db, plmaint):
+    site.bulk_images(400, repos=1, own_config=False)
+    site.conn.commit()
+    plmaint.configure({"pre-migrate.batch_rows": "2"})
+    brake = Brake(pg_db)
+    running = plmaint.start(*KEEP, "--throttle-query", "SELECT true")
+    told = running.wait_for("progress", lambda e: e["done"] > 2, label=FILL)
+    assert told["duty"] == 1.0, "nobody to be slow for"
+    site.heartbeat("worker", age=-3600)
+    site.conn.commit()
+    assert slowed(running, "throttle.query says stop")["duty"] == 0
+    site.sql("UPDATE core_worker SET last_heartbeat = now() - interval '1 day'")
+    site.conn.commit()
+    brake.let_go()
+    ran = running.wait()
+    assert ran.code == 0, ran
+
+
+def test_profile_is_tuned_while_it_works(online, pg_db, plmaint):
+    running = plmaint.start(*KEEP, "--throttle-cmd", "/bin/sleep 1000")
+    slowed(running, "throttle.command does not end in time")
+    assert plmaint.run("pre-migrate", "tune", "profile=finalize", code=0).one("knob")["value"] == "finalize"
+    running.wait_for("progress", lambda e: e["duty"] == 1.0, label=FILL)
+    assert "profile is finalize" in plmaint.run("pre-migrate", "status", json=False).out
+    plmaint.run("pre-migrate", "tune", "profile=", code=0)
+    last = len(running.events)
+    wait_until(
+        lambda: any("does not end" in (e.get("reason") or "") for e in running.events[last:]),
+        30,
+        "it is as configured again",
+    )
+    refused = plmaint.run("pre-migrate", "tune", "profile=furious", code=2)
+    assert "none of gentle, default, fast, finalize" in str(refused)
+    running.terminate()
+    running.wait()
 
 
 def test_query_that_says_stop_stops_it_and_lets_go(online, pg_db, plmaint):
