@@ -35,6 +35,7 @@ struct line {
 	struct config *config;
 	struct reporter *reporter;
 	bool metrics; /* the reporter also writes the textfile */
+	bool plugin;  /* the answer is a monitoring plugin's */
 	char run_id[37];
 	struct provision provision;
 	struct background background;
@@ -82,6 +83,9 @@ static void open_reporter(struct line *l)
 	struct report_options o = { .out = stdout, .quiet = l->globals.quiet, .run_id = l->run_id };
 
 	report_choose(&o, l->globals.json, l->globals.plaintext);
+	l->plugin = l->options && l->action->plugin && l->action->plugin(l->options);
+	if (l->plugin)
+		o.style = REPORT_NAGIOS;
 	l->reporter = report_open(&o);
 }
 
@@ -412,40 +416,47 @@ static int work(struct line *l)
 	return exit_worse(status, fail(l, &err));
 }
 
-int dispatch(int argc, char *const *argv, char *const *environment)
+static int answer(struct line *l, char *const *environment)
 {
-	AUTO_LINE struct line l = { .words = { argc > 0 ? argc - 1 : 0, argv + (argc > 0) } };
 	struct err err;
 	bool parent = false;
 	int status = EXIT_DONE;
 
-	make_run_id(l.run_id);
-	if (!words_resolve(&l.words, &catalogue, &l.globals, &l.command, &l.action, &err))
-		return fail(&l, &err);
-	if (l.globals.dump)
-		return print_dump(&l);
-	if (l.globals.version)
+	make_run_id(l->run_id);
+	if (!words_resolve(&l->words, &catalogue, &l->globals, &l->command, &l->action, &err))
+		return fail(l, &err);
+	if (l->globals.dump)
+		return print_dump(l);
+	if (l->globals.version)
 		return print_version();
 	/* No command at all is a question; half a command is a mistake that help answers. */
-	if (!l.command || !l.action)
-		return print_help(&l, l.globals.help ? EXIT_DONE : EXIT_USAGE);
-	if (!parse(&l, &err))
-		return fail(&l, &err);
-	if (l.globals.help)
-		return print_help(&l, EXIT_DONE);
-	log_level_set(l.globals.verbose ? LOG_VERBOSE : l.globals.quiet ? LOG_QUIET : LOG_NORMAL);
-	open_reporter(&l);
-	if (!refuse_surplus(&l, &err) || !load_config(&l, environment, &err) ||
-	    !respect_mode(&l, &err) || !check_whitelist(&l, &err) ||
-	    (l.action->validate && !l.action->validate(l.options, &err)) ||
-	    (l.about && l.about->validate && !l.about->validate(l.about_options, &err)))
-		return fail(&l, &err);
-	if (l.action->background && l.action->background(l.options) &&
-	    !go_background(&l, &parent, &status, &err))
-		return fail(&l, &err);
+	if (!l->command || !l->action)
+		return print_help(l, l->globals.help ? EXIT_DONE : EXIT_USAGE);
+	if (!parse(l, &err))
+		return fail(l, &err);
+	if (l->globals.help)
+		return print_help(l, EXIT_DONE);
+	log_level_set(l->globals.verbose ? LOG_VERBOSE : l->globals.quiet ? LOG_QUIET : LOG_NORMAL);
+	open_reporter(l);
+	if (!refuse_surplus(l, &err) || !load_config(l, environment, &err) ||
+	    !respect_mode(l, &err) || !check_whitelist(l, &err) ||
+	    (l->action->validate && !l->action->validate(l->options, &err)) ||
+	    (l->about && l->about->validate && !l->about->validate(l->about_options, &err)))
+		return fail(l, &err);
+	if (l->action->background && l->action->background(l->options) &&
+	    !go_background(l, &parent, &status, &err))
+		return fail(l, &err);
 	if (parent)
 		return status;
-	open_metrics(&l);
-	fill_session(&l);
-	return work(&l);
+	open_metrics(l);
+	fill_session(l);
+	return work(l);
+}
+
+int dispatch(int argc, char *const *argv, char *const *environment)
+{
+	AUTO_LINE struct line l = { .words = { argc > 0 ? argc - 1 : 0, argv + (argc > 0) } };
+	int status = answer(&l, environment);
+
+	return l.plugin ? report_nagios_status(status) : status;
 }

@@ -53,7 +53,9 @@ static bool meet_db(struct provision *p, struct err *err)
 	const struct pg_options o = { .conninfo = p->probe.place.conninfo,
 				      .application_name = name,
 				      .read_only = true,
-				      .statement_timeout_ms = LOOK_TIMEOUT_MS };
+				      .statement_timeout_ms = p->session.look_timeout_ms
+								      ? p->session.look_timeout_ms
+								      : LOOK_TIMEOUT_MS };
 
 	return p->probe.db || pg_connect(&o, &p->probe.db, err);
 }

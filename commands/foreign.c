@@ -4,8 +4,6 @@
 #include "commands/commands.h"
 
 const struct foreign_command foreign_commands[] = {
-	{ "health", "Checks are not run by hand in this release; `plmaint plan pre-migrate run` "
-		    "shows those that guard the migration." },
 	{ "upgrade",
 	  "Upgrades are not driven by this release; finish `plmaint pre-migrate run` and "
 	  "`plmaint pre-migrate verify` before you upgrade Pulp." },

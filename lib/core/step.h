@@ -137,6 +137,7 @@ struct session {
 	void (*provide)(struct session *s, unsigned needs, bool writes);
 	unsigned unmet;
 	const struct err *unmet_why;
+	int look_timeout_ms; /* of one statement of the probe's session; 0: ten minutes */
 	/* For an ACTION_ABOUT action: the action that the words named, with its options parsed. */
 	const struct command *about_command;
 	const struct action *about;
@@ -164,6 +165,9 @@ struct action {
 	bool (*validate)(const void *options, struct err *err);
 	/* Whether the options ask for a process of its own in the background; NULL: never. */
 	bool (*background)(const void *options);
+	/* Whether the options ask to answer as a monitoring plugin, with its exit statuses; NULL:
+	 * never. */
+	bool (*plugin)(const void *options);
 	const struct step *scenario; /* one of scenario and answer */
 	/* Prints an answer; *exit_status is 0 on entry. */
 	bool (*answer)(struct session *s, const void *options, int *exit_status, struct err *err);

@@ -25,6 +25,7 @@ struct reporter *report_open(const struct report_options *o)
 		[REPORT_PLAIN] = &report_plain_face,
 		[REPORT_TTY] = &report_tty_face,
 		[REPORT_JSON] = &report_json_face,
+		[REPORT_NAGIOS] = &report_nagios_face,
 	};
 	struct report *r = xcalloc(1, sizeof(*r));
 
@@ -36,6 +37,12 @@ struct reporter *report_open(const struct report_options *o)
 
 void report_close(struct reporter *r)
 {
-	if (r)
-		free(r->self);
+	struct report *report = r ? r->self : NULL;
+
+	if (!report)
+		return;
+	strbuf_release(&report->body);
+	strbuf_release(&report->perf);
+	strbuf_release(&report->bad);
+	free(report);
 }

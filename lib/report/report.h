@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The report on stdout: for a terminal, as plain lines, or as one JSON object a line. */
+/* The report on stdout: for a terminal, as plain lines, as one JSON object a line, or as a
+ * monitoring plugin's answer. */
 #pragma once
 #include "lib/core/event.h"
 #include <stdio.h>
 
-enum report_style { REPORT_PLAIN, REPORT_TTY, REPORT_JSON };
+enum report_style { REPORT_PLAIN, REPORT_TTY, REPORT_JSON, REPORT_NAGIOS };
 struct report_options {
 	enum report_style style;
 	FILE *out; /* borrowed */
@@ -18,3 +19,5 @@ void report_close(struct reporter *r); /* NULL is fine */
 /* --json wins, then --plaintext, then whether out is a terminal. NO_COLOR (no-color.org) and
  * TERM=dumb take colour away. */
 void report_choose(struct report_options *o, bool json, bool plaintext);
+/* What a monitoring plugin ends with: 0 ok, 1 warning, 2 critical, 3 unknown. */
+int report_nagios_status(int exit_status);

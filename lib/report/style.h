@@ -9,8 +9,11 @@
 struct report {
 	struct reporter face; /* face.self is the report itself */
 	struct report_options options;
-	double drawn; /* monotonic time of the last progress; 0: none yet */
-	int lines;    /* tty: lines of progress that stand below the cursor's home */
+	double drawn;		    /* monotonic time of the last progress; 0: none yet */
+	int lines;		    /* tty: lines of progress that stand below the cursor's home */
+	struct strbuf body, perf;   /* nagios: long output and performance data, until the end */
+	struct strbuf bad;	    /* nagios: labels for its first line */
+	int passed, skipped, found; /* nagios: checks */
 };
 
 const struct field *find_field(const struct field *fields, const char *key); /* NULL when absent */
@@ -35,4 +38,5 @@ void block_run_end(struct report *r, const struct field *fields);
 void block_other(struct report *r, const char *event, const struct field *fields);
 void put_line(struct report *r, const struct strbuf *line);
 
-extern const struct reporter report_json_face, report_plain_face, report_tty_face;
+extern const struct reporter report_json_face, report_plain_face, report_tty_face,
+	report_nagios_face;

@@ -59,7 +59,7 @@ def check(done, table):
 
 
 @pytest.mark.parametrize("args, code", [
-    (["version"], 0), (["features"], 0), (["config", "show"], 0), (["procedure", "list"], 0), (["explain"], 0), (["explain", "no-link"], 0),
+    (["version"], 0), (["features"], 0), (["config", "show"], 0), (["procedure", "list"], 0), (["health", "list"], 0), (["health", "list-tags"], 0), (["health", "check"], 2), (["explain"], 0), (["explain", "no-link"], 0),
     (["explain", "nonsense"], 2), (["lock", "status"], 0), (["plan", "pre-migrate", "run"], 0), (["history"], 0),
     (["pre-migrate", "run"], 2), (["pre-migrate", "verify"], 2),
 ])

@@ -42,6 +42,12 @@ def tool(tmp_path):
     (["history", "0000"], "no run '0000'", "plmaint history"),
     (["completion", "zsh"], "one shell", "completion bash"),
     (["pre-migrate", "run", "-w", "pulp-manifests-fil"], "unknown label 'pulp-manifests-fil'", "pulp-manifests-fill"),
+    (["health", "check", "--label", "pulp-manifests-digist"], "no 'pulp-manifests-digist'", "pulp-manifests-digest"),
+    (["health", "check", "--tags", "pre-upgrade,defautl"], "no 'defautl'", "default"),
+    (["health", "list", "--exclude-tags", "zebra"], "no 'zebra'", "health list-tags"),
+    (["health", "check", "--tags", "default", "--exclude-tags", "default"], "no check is left", "health list"),
+    (["health", "check", "--output", "xml"], "'xml' is not known", "nagios"),
+    (["health", "check", "--set", "health.timeout=0s"], "health.timeout is not between", ""),
     (["--config"], "needs a value", ""),
     (["--dump=zebra"], "no form 'zebra'", "markdown"),
 ])
@@ -51,7 +57,7 @@ def test_slips(tool, args, text, hint):
     assert text in done.err and hint in done.err
 
 
-@pytest.mark.parametrize("word", ["health", "upgrade", "update", "service", "backup", "restore", "content", "packages", "plugin",
+@pytest.mark.parametrize("word", ["upgrade", "update", "service", "backup", "restore", "content", "packages", "plugin",
                                   "report", "self-upgrade", "maintenance-mode", "prep-6.10-upgrade"])
 def test_foreman_words_say_what_to_do_instead(tool, word):
     done = tool.run(word, "run", json=False, code=2)

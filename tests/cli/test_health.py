@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""health: which checks run, in which order, and how they answer people, programs and monitoring."""
+
+import re
+
+import pytest
+
+UNMIGRATED = "pulp-manifests-unmigrated"
+
+
+def labels(done):
+    return [e["label"] for e in done.of("catalogue")]
+
+
+def ran(done):
+    return [e["label"] for e in done.of("step.end")]
+
+
+def test_list_and_its_tags(plmaint):
+    everything = plmaint.run("health", "list", code=0)
+    assert UNMIGRATED in labels(everything)
+    for event in plmaint.run("health", "list-tags", code=0).of("tag"):
+        some = plmaint.run("health", "list", "--tags", event["name"], code=0)
+        others = plmaint.run("health", "list", "--exclude-tags", event["name"], code=0)
+        assert event["checks"] == len(labels(some)) > 0
+        assert all(event["name"] in e["tags"] for e in some.of("catalogue"))
+        assert sorted(labels(some) + labels(others)) == sorted(labels(everything))
+
+
+def test_choice_is_in_the_order_of_the_list(plmaint, site):
+    site.image("oci")
+    words = ("--label", "pulp-manifests-digest,pulp-manifests-unmigrated")
+    assert ran(plmaint.run("health", "check", *words, code=1)) == [
+        "pulp-manifests-unmigrated",
+        "pulp-manifests-digest",
+    ]
+    words += ("--tags", "pre-upgrade,default")
+    assert ran(plmaint.run("health", "check", *words, code=1)) == [UNMIGRATED]
+    default = labels(plmaint.run("health", "list", "--tags", "default", code=0))
+    assert ran(plmaint.run("health", "check")) == default
+
+
+def test_three_answers(plmaint, site, pg_db):
+    image = site.image("oci")
+    words = ("health", "check", "--label", UNMIGRATED)
+    found = plmaint.run(*words, code=1)
+    assert found.one("step.end")["result"] == "finding"
+    assert found.one("run.end")["failing"] == [UNMIGRATED]
+    site.fill(image)
+    assert plmaint.run(*words, code=0).one("step.end")["result"] == "ok"
+    plmaint.configure({"database.pulp.conninfo": pg_db.conninfo() + " port=1"})
+    assert plmaint.run(*words, code=3).one("step.end")["result"] == "unknown"
+
+
+def test_a_check_that_hangs_is_given_up(plmaint, site):
+    site.fill(site.image("oci"))
+    with site.conn.cursor() as cur:
+        cur.execute("LOCK TABLE container_manifest")
+        done = plmaint.run(
+            *("health", "check", "--label", f"{UNMIGRATED},pulp-manifests-digest"),
+            *("--set", "health.timeout=200ms"),
+            code=3,
+        )
+    site.conn.rollback()
+    assert [e["result"] for e in done.of("step.end")] == ["unknown"] * 2
+
+
+def plugin(plmaint, code, *words):
+    """(state, text, performance data, long output) of the plugin's answer."""
+    done = plmaint.run("health", "check", "--output", "nagios", *words, json=False, code=code)
+    first, *rest = done.out.splitlines()
+    state, text, perf = re.fullmatch(r"PLMAINT ([A-Z]+) - ([^|]*)(?: \| (.*))?", first).groups()
+    for word in (perf or "").split():
+        assert re.fullmatch(r"[a-z_-]+=[0-9.]+s?", word), word
+    assert all("|" not in line for line in rest)
+    return state, text, perf, rest
+
+
+def test_plugin(plmaint, site, pg_db):
+    repo = site.repository("a|b")
+    image = site.image("oci", repo)
+    words = ("--label", UNMIGRATED)
+    state, text, perf, rest = plugin(plmaint, 2, *words)
+    assert (state, text) == ("CRITICAL", f"0 checks passed, 1 did not, 0 skipped: {UNMIGRATED}")
+    assert "not_passed=1" in perf.split()
+    assert rest[0].startswith(f"finding: {UNMIGRATED}: 1 of 1 manifests")
+    assert rest[1] == f"  {image.digest} in a/b: pending"
+    site.fill(image)
+    assert plugin(plmaint, 0, *words)[::3] == ("OK", [])
+    # Classified anew, it would say something else: a warning.
+    site.sql("UPDATE container_manifest SET os = 'plan9'")
+    assert plugin(plmaint, 1, "--label", "pulp-manifests-sample")[0] == "WARNING"
+    plmaint.configure({"database.pulp.conninfo": pg_db.conninfo() + " port=1"})
+    assert plugin(plmaint, 3, *words)[0] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (("--label", "zebra"), "there is no 'zebra'"),
+        (("--set", "general.mode=zebra"), "general.mode"),
+        (("--whitelist", "zebra"), "unknown label 'zebra'"),
+    ],
+)
+def test_plugin_tells_a_mistake_as_unknown(plmaint, words, text):
+    state, said, _, _ = plugin(plmaint, 3, *words)
+    assert state == "UNKNOWN" and text in said
