@@ -162,7 +162,7 @@ static const struct action actions[] = {
 	  .summary = "let all programs at work wait, on every host",
 	  .example = "plmaint pre-migrate pause",
 	  .explain =
-		  "Each ends its batch and then holds no transaction and no session but the one that listens; what is done is "
+		  "Each cancels its batch, which is done again later, and then holds no transaction and no session but the one that listens; what is done is "
 		  "durable, and the content cache has been told. It stays so until `resume`, also over a kill or a reboot: a "
 		  "program that is started meanwhile waits too.",
 	  .needs = NEED_DB,

@@ -154,6 +154,7 @@ bool batch_commit(struct worker *w, const struct lease *lease, struct batch_row 
 	}
 	if (n > 0)
 		batch_notes_publish(r, &notes);
+	w->settled += t.done;
 	pthread_mutex_lock(&r->lock);
 	r->sum.rows += t.done;
 	r->sum.changed += t.changed;

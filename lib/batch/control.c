@@ -144,8 +144,10 @@ static void tell(struct control *c, struct pg *db, const char *state, const char
 		return;
 	(void)!ledger_query(
 		c->ledger, db,
-		"UPDATE @.program SET state = $2, reason = $3, progress = coalesce($4, progress),"
-		" beat = clock_timestamp() WHERE invocation = $1",
+		/* Not waited for: a word that a crash takes is worth no wait for the disk. */
+		"WITH w AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
+		" UPDATE @.program SET state = $2, reason = $3, progress = coalesce($4, progress),"
+		" beat = clock_timestamp() FROM w WHERE invocation = $1",
 		(struct pg_param[]){ PG_P_TEXT(c->invocation), PG_P_TEXT(state), PG_P_TEXT(reason),
 				     PG_P_TEXT(progress) },
 		4, NULL, &ignored);

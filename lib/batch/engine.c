@@ -20,10 +20,11 @@
 #include <unistd.h>
 
 enum { MAX_WRITERS = 16 };
-static const double tick = 0.1;	    /* seconds between looks at the workers */
-static const double settled = 3;    /* seconds after which a rate says when it ends */
-static const double recount = 0.5;  /* seconds between looks at the shared ledger */
-static const double waiting = 0.05; /* seconds between looks for the coordinator's next move */
+static const double tick = 0.1;		 /* seconds between looks at the workers */
+static const double tick_leaving = 0.02; /* and during a pause that they have not obeyed yet */
+static const double settled = 3;	 /* seconds after which a rate says when it ends */
+static const double recount = 0.5;	 /* seconds between looks at the shared ledger */
+static const double waiting = 0.05;	 /* seconds between looks for the coordinator's next move */
 
 /* The run as the ledger has it. */
 struct state {
@@ -266,6 +267,8 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 		pthread_mutex_unlock(&r->lock);
 		if (!alive)
 			return;
+		/* First: an operator who wants a pause would feel how long the rest takes. */
+		bool leaving = run_watch_operator(r);
 		double now = clock_monotonic();
 		if (shared && now >= next_lease && coordinator) {
 			bool got;
@@ -273,7 +276,7 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 						r->token, r->setup->lease, &got, &ignored);
 			next_lease = now + r->setup->lease / 3;
 		}
-		if (now >= next_count) {
+		if (now >= next_count && !leaving) {
 			struct err bad = { 0 };
 			if (shared && !still_good(r, &bad))
 				run_fail(r, &bad);
@@ -285,13 +288,14 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 			next_count = now + recount;
 		}
 		run_watch_schedule(r);
-		throttle_turn(r->throttle);
-		run_watch_operator(r);
+		if (!leaving)
+			run_watch_throttle(r);
 		if (stop_requested())
 			run_quit(r);
 		if (r->setup->steer->knobs.stop == STOP_NOW)
 			run_cancel(r);
-		control_wait(r->setup->steer, r->setup->control, r->wake, tick);
+		control_wait(r->setup->steer, r->setup->control, r->wake,
+			     leaving ? tick_leaving : tick);
 		(void)eventfd_read(r->wake, &ended);
 	}
 }

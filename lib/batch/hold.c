@@ -122,17 +122,26 @@ static void run_yield(struct run *r)
 	r->yielded = blocks;
 }
 
-void run_watch_operator(struct run *r)
+void run_watch_throttle(struct run *r)
+{
+	throttle_turn(r->throttle);
+	run_take_knobs(r);
+	run_yield(r);
+}
+
+bool run_watch_operator(struct run *r)
 {
 	char why[256];
 
 	control_look(r->setup->steer, r->setup->control);
-	run_take_knobs(r);
-	run_yield(r);
 	if (!control_paused(r->setup->steer, why, sizeof(why)))
-		return;
+		return false;
 	r->held = true;
 	run_quit(r);
+	/* What is begun is lost, at most a batch a writer, and the operator waits for none.  Asked
+	 * again until they have left: between two statements a session hears nothing. */
+	run_cancel(r);
+	return true;
 }
 
 void run_watch_schedule(struct run *r)

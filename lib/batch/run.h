@@ -64,7 +64,9 @@ bool run_pending(const struct batch_phase *phase, const struct ledger *l, struct
 /* hold.c: looks at the schedule and at what operators want while writers work; they leave when one
  * of them says so. */
 void run_watch_schedule(struct run *r);
-void run_watch_operator(struct run *r);
+/* True: a pause has come, and what the writers do is cancelled. */
+bool run_watch_operator(struct run *r);
+void run_watch_throttle(struct run *r);
 void run_take_knobs(struct run *r);
 /* Workers leave after their batch, also those that rest. */
 void run_quit(struct run *r);
@@ -86,7 +88,8 @@ struct worker {
 	struct run *run;
 	int number;
 	struct pg *db;
-	bool borrowed; /* db is the control session (single-worker ledger) */
+	bool borrowed;	 /* db is the control session (single-worker ledger) */
+	int64_t settled; /* rows that it has committed */
 };
 void *worker_main(void *arg);		      /* struct worker * */
 void run_doze(struct run *r, double seconds); /* sleeps unless the run ends meanwhile */

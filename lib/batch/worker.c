@@ -171,7 +171,9 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 	struct run *r = w->run;
 	size_t step = r->phase->window_rows > 0 ? (size_t)atomic_load(&r->batch_rows) : win->n;
 
-	for (size_t from = 0, n; *mine && (from < win->n || win->n == 0); from += n) {
+	/* A wish that came while the window was prepared is not met by beginning a batch. */
+	for (size_t from = 0, n; *mine && (from < win->n || win->n == 0) && !atomic_load(&r->quit);
+	     from += n) {
 		n = batch_end(win, from, step) - from;
 		bool end = from + n == win->n;
 		double started = clock_monotonic();
@@ -179,12 +181,12 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 		bool ok = settle(w, lease, win->rows + from, n,
 				 r->phase->window_rows > 0 ? after : NULL, end ? pos : after,
 				 end && win->last, mine, err);
-		throttle_end(r->throttle, n, clock_monotonic() - started);
+		throttle_end(r->throttle, ok ? n : 0, clock_monotonic() - started);
 		if (!ok)
 			return false;
 		if (r->phase->window_rows > 0)
 			run_rest(r, started);
-		if (end || atomic_load(&r->quit))
+		if (end)
 			break;
 	}
 	return true;
@@ -207,6 +209,13 @@ static void budget_return(struct run *r, int64_t n)
 	if (r->budget >= 0)
 		r->budget += n;
 	pthread_mutex_unlock(&r->lock);
+}
+
+/* What was taken and not settled, somebody may take again. */
+static void leave_window(struct run *r, struct batch_window *w, int64_t settled)
+{
+	budget_return(r, (int64_t)w->n - settled);
+	window_clear(w);
 }
 
 static bool fetch(struct worker *w, const struct lease *lease, const unsigned char *after,
@@ -277,9 +286,10 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 			if (!ok)
 				break;
 		}
+		int64_t already = w->settled;
 		ok = settle_window(w, lease, &s->window, after, pos, &mine, err);
 		after = memcpy(place, s->window.end, 16);
-		window_clear(&s->window);
+		leave_window(r, &s->window, w->settled - already);
 		if (looked && atomic_load(&r->quit))
 			readers_drop(r->readers, &ahead->loading);
 		if (looked)
@@ -290,8 +300,8 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 		if (r->phase->window_rows == 0) /* else each of its batches has rested */
 			run_rest(r, started);
 	}
-	window_clear(&slots[0].window);
-	window_clear(&slots[1].window);
+	leave_window(r, &slots[0].window, 0);
+	leave_window(r, &slots[1].window, 0);
 	return ok;
 }
 
@@ -380,6 +390,8 @@ void *worker_main(void *arg)
 		struct err err = { 0 };
 		if ((w->db || open_session(w, &err)) && work(w, &err))
 			break;
+		if (err.code == ERR_RETRY && atomic_load(&r->quit))
+			break; /* cancelled because a pause or a stop did not wait for it */
 		bool lost = err.code == ERR_CONNECT || err.code == ERR_RETRY ||
 			    (w->db && !pg_alive(w->db));
 		pthread_mutex_lock(&r->lock);

@@ -14,7 +14,7 @@ from harness.pulpdata import Site
 
 from .migrate import LEVEL, SERVER
 
-WRITERS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%'"
+DONE = "SELECT coalesce(sum(done), 0) FROM plmaint.range"
 BUSY = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%'"
     " AND (xact_start IS NOT NULL OR application_name LIKE 'plmaint:%:w%')"
@@ -37,19 +37,22 @@ def felt(conn, sql):
 
 
 def resume(conn, running):
+    """Until it has committed something since: what is measured is a pause in the middle of batches."""
     with conn.cursor() as cur:
-        cur.execute("DELETE FROM plmaint.knob")
-        cur.execute("NOTIFY plmaint")
-        conn.commit()
 
-        def works():
-            cur.execute(WRITERS)
+        def done():
+            cur.execute(DONE)
             found = cur.fetchone()[0]
             conn.commit()
             return found
 
-        process.wait_until(lambda: works() or running.proc.poll() is not None, 30, "it goes on")
-    time.sleep(0.1)  # it is at work again: what is measured is a pause in the middle of batches
+        before = done()
+        cur.execute("DELETE FROM plmaint.knob")
+        cur.execute("NOTIFY plmaint")
+        conn.commit()
+        process.wait_until(
+            lambda: done() > before or running.proc.poll() is not None, 30, "it goes on"
+        )
 
 
 def measured(conn, running, sql, rounds):

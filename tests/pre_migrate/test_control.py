@@ -189,6 +189,40 @@ def test_stop_now_rolls_the_batch_back(site, pg_db, plmaint):
     assert after.pending(site) == 0
 
 
+def test_pause_does_not_wait_for_a_batch_of_minutes(site, pg_db, plmaint):
+    """It is cancelled, which is no failure of its rows, and done again after the pause."""
+    site.bulk_images(ROWS, repos=1, own_config=False)
+    brake = Brake(pg_db, seconds=0.5)
+    running = plmaint.start("pre-migrate", "run")
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    wait_until(lambda: pg_db.value(asleep), 60, "a batch is at work")
+    paused = plmaint.run("pre-migrate", "pause", code=0).one("control")
+    assert paused["waiting"] == 0 and running.proc.poll() is None
+    assert not pg_db.value(asleep) and after.pending(site) == ROWS
+    brake.let_go()
+    plmaint.run("pre-migrate", "resume", code=0)
+    ran = running.wait()
+    assert ran.code == 0 and not ran.of("row"), str(ran)
+    assert after.pending(site) == 0 and after.with_nothing(site) == set()
+    assert ran.one("step.end", label=FILL)["result"] == "ok"
+
+
+def test_pauses_do_not_use_up_the_rows_of_a_limited_run(site, pg_db, plmaint):
+    """What was taken and cancelled is taken again."""
+    site.bulk_images(ROWS, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.batch_rows": 20})
+    brake = Brake(pg_db, seconds=0.02)
+    running = plmaint.start("pre-migrate", "run", "--keep-links", "--max-rows", "200")
+    for _ in range(3):
+        left = after.pending(site)
+        wait_until(lambda left=left: after.pending(site) < left, 60, "it works")
+        plmaint.run("pre-migrate", "pause", code=0)
+        plmaint.run("pre-migrate", "resume", code=0)
+    brake.let_go()
+    assert running.wait().code == 75
+    assert after.pending(site) == ROWS - 200
+
+
 def test_tune_reaches_the_run(slow, plmaint):
     assert slow.running.wait_for("progress")["duty"] == 1
     knob = plmaint.run("pre-migrate", "tune", "duty=0.5", "ttl=1h", code=0).one("knob")
