@@ -42,6 +42,18 @@ static void bind_common(const void *options, void *params)
 	*(struct manifest_params *)params = ((const struct run_options *)options)->common;
 }
 
+/* For the forecast: what comes after. */
+static void bind_in_run(const void *options, void *params)
+{
+	const struct run_options *o = options;
+	struct manifest_params *p = params;
+
+	bind_common(options, params);
+	p->follows = FOLLOWS_FILL;
+	if (!p->dry_run)
+		p->follows |= FOLLOWS_VACUUM | (o->keep_links ? 0U : FOLLOWS_DETACH);
+}
+
 static bool when_writing(const void *options, const char **why)
 {
 	*why = "--dry-run changes nothing";
@@ -60,13 +72,13 @@ static bool when_detaching(const void *options, const char **why)
 
 static const struct step run_steps[] = {
 	{ .procedure = &procedure_pulp_manifests_recover,
-	  .bind = bind_common,
+	  .bind = bind_in_run,
 	  .why = "first of all: the next orphan cleanup would take what can still be saved" },
 	{ .procedure = &procedure_pulp_manifests_fill,
-	  .bind = bind_common,
+	  .bind = bind_in_run,
 	  .why = "the migration itself; links stay" },
 	{ .procedure = &procedure_pulp_manifests_detach,
-	  .bind = bind_common,
+	  .bind = bind_in_run,
 	  .when = when_detaching,
 	  .why = "ends what is filled, once it is durable and nobody holds old rows" },
 	{ .procedure = &procedure_pulp_cache_debt,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sessions, schema, ledger and storage for a batch procedure over manifests. */
-#include "procedures/manifest_job.h"
 #include "lib/batch/verdict_file.h"
 #include "lib/core/clock.h"
 #include "lib/core/exit.h"
@@ -10,6 +9,7 @@
 #include "lib/drivers/json.h"
 #include "lib/pace/wall.h"
 #include "procedures/cache_debt.h"
+#include "procedures/manifest_forecast.h"
 #include "procedures/manifest_throttle.h"
 #include <math.h>
 #include <stdio.h>
@@ -225,8 +225,11 @@ static bool take_over(const struct manifest_job *j, bool dry_run, struct err *er
 bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct manifest_params *p,
 		       bool storage, struct err *err)
 {
+	*j = (struct manifest_job){ .actor = a,
+				    .pending = { .refill = p->refill != 0 },
+				    .follows = p->follows };
+	pending_recall(a->look, &j->known);
 	memo_forget(a->look->memo);
-	*j = (struct manifest_job){ .actor = a, .pending = { .refill = p->refill != 0 } };
 	if (!read_config(j, a->look->config, err) ||
 	    !read_schedule(a->look->config, p, a->began, a->began_monotonic, &j->setup.schedule,
 			   err) ||
@@ -247,6 +250,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 		manifest_job_close(j);
 		return false;
 	}
+	manifest_forecast_recall(j);
 	if (a->begun)
 		a->begun(a->begun_arg);
 	write_options(j);
@@ -265,6 +269,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	s->reporter = a->reporter;
 	s->run_id = a->run_id;
 	s->max_rows = p->max_rows;
+	s->trace_file = config_get(a->look->config, "pre-migrate.trace");
 	s->dry_run = p->dry_run != 0;
 	if (!j->ledger.shared && !p->dry_run)
 		EMIT(a->reporter, "notice", F_TEXT("level", "warning"),

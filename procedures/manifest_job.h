@@ -20,7 +20,9 @@ struct manifest_params {
 	char *window, *deadline; /* as written, or NULL */
 	double max_duration;	 /* seconds; 0: as the configuration says */
 	char *throttle_query, *throttle_http, *throttle_cmd; /* NULL: as the configuration says */
+	unsigned follows; /* what the scenario does after this step, see FOLLOWS_FILL */
 };
+enum { FOLLOWS_FILL = 1 << 0, FOLLOWS_DETACH = 1 << 1, FOLLOWS_VACUUM = 1 << 2 };
 extern const struct opt manifest_params_table[];
 /* The same rows for a command's struct that holds a manifest_params as member `common`. */
 #define MANIFEST_PARAMS_ROWS(type)                                                               \
@@ -110,6 +112,11 @@ struct manifest_job {
 	struct batch_setup setup;
 	struct throttle_options throttle;
 	struct pending_options pending;
+	struct pending_counts known; /* as counted before the step began; all 0: nobody has */
+	unsigned follows;
+	double cost[PENDING_DETACH + 1]; /* busy seconds of a row by kind, as this host took before;
+					    0: never */
+	double slower; /* times that this host takes longer than was thought; 0: not known */
 	char repository_id[37];
 	char options[128]; /* JSON for the ledger */
 	double saved_at;   /* when the verdicts were last written to the state directory */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Pulp's rows as the engine sees them: fetch, load, apply and verdict of each phase. */
 #include "lib/core/mem.h"
-#include "procedures/manifest_job.h"
+#include "procedures/manifest_forecast.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -388,11 +388,13 @@ void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum 
 		.verdict = detach ? link_verdict : verdict,
 		.repositories = repositories,
 	};
+	manifest_forecast_phase(j, kind, m->rows.pending, ret);
 }
 
 void manifest_phase_release(struct manifest_phase *m, struct batch_phase *phase)
 {
 	free(m->rows.pending);
 	free(phase->pending_sql);
-	m->rows.pending = phase->pending_sql = NULL;
+	free(phase->sample_sql);
+	m->rows.pending = phase->pending_sql = phase->sample_sql = NULL;
 }

@@ -12,7 +12,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "procedures/cache_debt.h"
-#include "procedures/manifest_job.h"
+#include "procedures/manifest_forecast.h"
 #include "procedures/procedures.h"
 #include "procedures/verdict_revisit.h"
 #include <signal.h>
@@ -194,6 +194,7 @@ static bool drop(struct manifest_job *j, struct outcome *out, struct err *err)
 {
 	struct manifest_phase bound;
 	struct batch_phase phase;
+	struct batch_ahead ahead[MANIFEST_AHEAD];
 	struct batch_result res;
 	struct err redis = { 0 };
 	size_t flushed = 0;
@@ -202,7 +203,10 @@ static bool drop(struct manifest_job *j, struct outcome *out, struct err *err)
 	const struct batch_job job = { .label = procedure_pulp_manifests_detach.label,
 				       .options = j->options,
 				       .phases = &phase,
-				       .n_phases = 1 };
+				       .n_phases = 1,
+				       .ahead = ahead,
+				       .n_ahead =
+					       manifest_forecast_ahead(j, PENDING_DETACH, ahead) };
 	bool done = manifest_job_run(j, &job, &res, err);
 	manifest_phase_release(&bound, &phase);
 	if (!done)

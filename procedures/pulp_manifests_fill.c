@@ -7,7 +7,7 @@
 #include "lib/core/mem.h"
 #include "lib/pulp/live.h"
 #include "procedures/cache_debt.h"
-#include "procedures/manifest_job.h"
+#include "procedures/manifest_forecast.h"
 #include "procedures/procedures.h"
 #include "procedures/verdict_revisit.h"
 
@@ -38,6 +38,7 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 {
 	struct manifest_phase bound[2];
 	struct batch_phase phases[2];
+	struct batch_ahead ahead[MANIFEST_AHEAD];
 	struct batch_result res;
 	struct err debt = { 0 };
 	size_t flushed;
@@ -48,7 +49,10 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 	const struct batch_job job = { .label = procedure_pulp_manifests_fill.label,
 				       .options = j->options,
 				       .phases = phases,
-				       .n_phases = 2 };
+				       .n_phases = 2,
+				       .ahead = ahead,
+				       .n_ahead =
+					       manifest_forecast_ahead(j, PENDING_LISTS, ahead) };
 	bool ok = manifest_job_run(j, &job, &res, err);
 	manifest_phase_release(&bound[0], &phases[0]);
 	manifest_phase_release(&bound[1], &phases[1]);

@@ -11,8 +11,6 @@
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/core/version.h"
-#include "lib/pace/progress.h"
-#include "lib/pace/wall.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +20,6 @@
 enum { MAX_WRITERS = 16 };
 static const double tick = 0.1;		 /* seconds between looks at the workers */
 static const double tick_leaving = 0.02; /* and during a pause that they have not obeyed yet */
-static const double settled = 3;	 /* seconds after which a rate says when it ends */
 static const double recount = 0.5;	 /* seconds between looks at the shared ledger */
 static const double waiting = 0.05;	 /* seconds between looks for the coordinator's next move */
 
@@ -150,98 +147,6 @@ static bool plan(struct run *r, int sweep, int64_t *rows, struct err *err)
 	return false;
 }
 
-struct counts {
-	int64_t done, total, bytes;
-};
-
-static bool count_all(struct run *r, struct counts *c, struct err *err)
-{
-	AUTO_ROWS struct pg_rows *rows = NULL;
-	char id[24];
-
-	snprintf(id, sizeof(id), "%lld", (long long)r->id);
-	if (!ledger_query(
-		    &r->setup->ledger, r->setup->control,
-		    "SELECT coalesce(sum(done), 0), coalesce(sum(bytes), 0), (SELECT total FROM @.run WHERE id = $1::bigint)"
-		    " FROM @.range WHERE run = $1::bigint",
-		    (struct pg_param[]){ PG_P_TEXT(id) }, 1, &rows, err))
-		return false;
-	*c = (struct counts){ .done = pg_int(rows, 0, 0),
-			      .bytes = pg_int(rows, 0, 1),
-			      .total = pg_int(rows, 0, 2) };
-	if (c->total < c->done)
-		c->total = c->done; /* a sweep looks at a row again */
-	return true;
-}
-
-/* Seconds of work become seconds until the end: closed windows lie between.  end: in words. */
-static void until_end(const struct calendar *windows, double wall, struct eta *e, char *end,
-		      size_t size)
-{
-	double *const all[] = { &e->p10, &e->p50, &e->p90 };
-
-	if (isnan(e->p50))
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		double at = calendar_after(windows, wall, *all[i]);
-		if (isfinite(at))
-			*all[i] = at - wall;
-	}
-	wall_in_words(wall + e->p50, wall, end, size);
-}
-
-/* Early, and once: who set the deadline may still choose another window or speed. */
-static void warn_of_deadline(struct run *r, double wall, const struct eta *e, const char *end)
-{
-	char text[192], deadline[64];
-
-	if (r->warned_late || !(wall + e->p10 > r->setup->schedule.deadline))
-		return;
-	r->warned_late = true;
-	wall_in_words(r->setup->schedule.deadline, wall, deadline, sizeof(deadline));
-	snprintf(text, sizeof(text),
-		 "the deadline (%s) will not be met: as it goes now the end is %s", deadline, end);
-	EMIT(r->setup->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", text),
-	     F_TEXT("hint",
-		    "It stops then with its state saved. A larger pre-migrate.duty or the profile fast may be in time."));
-}
-
-static void tell_progress(struct run *r, struct progress *p, const struct counts *c)
-{
-	double now = clock_monotonic();
-
-	progress_sample(p, now, c->done);
-	struct eta e = progress_eta(p, now, c->done, c->total);
-	const struct decision *d = throttle_decision(r->throttle);
-	char reason[200] = "", end[64] = "";
-	AUTO_STRBUF struct strbuf lost = { 0 };
-	double wall = clock_wall();
-
-	until_end(&r->setup->schedule.windows, wall, &e, end, sizeof(end));
-	if (now - p->started >= settled)
-		warn_of_deadline(r, wall, &e, end);
-	throttle_lost(r->throttle, &lost);
-	if (d)
-		decision_in_words(d, reason, sizeof(reason));
-	const struct field fields[] = {
-		F_TEXT("label", r->job->label),
-		F_TEXT("phase", r->phase->name),
-		F_INT("done", c->done),
-		F_INT("total", c->total),
-		F_INT("bytes", c->bytes),
-		F_REAL("rate", e.rate),
-		F_REAL("duty", atomic_load(&r->duty)),
-		F_REAL("held", r->setup->steer->held),
-		F_TEXT("lost", lost.data),
-		*reason ? (struct field)F_TEXT("reason", reason) : (struct field)F_NULL("reason"),
-		F_TEXT("end", *end ? end : NULL),
-		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } },
-		F_END
-	};
-	emit(r->setup->reporter, "progress", fields);
-	control_tell_progress(r->setup->steer, r->setup->control, fields);
-}
-
 /* A lost session says nothing about what it looks at: the writers tell. */
 static bool still_good(const struct run *r, struct err *err)
 {
@@ -252,7 +157,7 @@ static bool still_good(const struct run *r, struct err *err)
 }
 
 /* Main thread while the writers work: the wish to stop, the coordinator's lease, progress. */
-static void watch(struct run *r, struct progress *progress, struct counts *base, bool coordinator)
+static void watch(struct run *r, const struct counts *base, bool coordinator)
 {
 	double next_count = 0, next_lease = clock_monotonic() + r->setup->lease / 3;
 	bool shared = r->setup->ledger.shared;
@@ -262,8 +167,8 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 	for (;;) {
 		pthread_mutex_lock(&r->lock);
 		bool alive = r->workers_alive > 0;
-		struct counts c = { base->done + r->sum.rows, base->total,
-				    base->bytes + r->sum.bytes };
+		struct counts c = *base;
+		int64_t rows = r->sum.rows, bytes = r->sum.bytes;
 		pthread_mutex_unlock(&r->lock);
 		if (!alive)
 			return;
@@ -281,8 +186,10 @@ static void watch(struct run *r, struct progress *progress, struct counts *base,
 			if (shared && !still_good(r, &bad))
 				run_fail(r, &bad);
 			if (shared)
-				(void)!count_all(r, &c, &ignored);
-			tell_progress(r, progress, &c);
+				(void)!forecast_count(r, &c, &ignored);
+			else
+				forecast_add(r, &c, rows, bytes);
+			forecast_tell(r, &c);
 			if (shared)
 				run_notes_emit(r, r->setup->control);
 			next_count = now + recount;
@@ -308,18 +215,16 @@ static void work_phase(struct run *r, bool coordinator)
 					       : MAX_WRITERS;
 	struct worker workers[MAX_WRITERS] = { 0 };
 	pthread_t threads[MAX_WRITERS];
-	struct progress progress;
 	struct counts c = { 0 };
 	struct err err = { 0 };
 	int started = 0;
 
-	if (!still_good(r, &err) || !count_all(r, &c, &err)) {
+	if (!still_good(r, &err) || !forecast_count(r, &c, &err)) {
 		run_fail(r, &err);
 		return;
 	}
-	progress_start(&progress, clock_monotonic(), c.done);
-	c.done -= r->sum.rows;
-	c.bytes -= r->sum.bytes;
+	forecast_begin(r, &c);
+	forecast_add(r, &c, -r->sum.rows, -r->sum.bytes);
 	r->workers_alive = n;
 	throttle_turn(r->throttle); /* the first batch keeps to a decision too */
 	run_take_knobs(r);
@@ -339,7 +244,7 @@ static void work_phase(struct run *r, bool coordinator)
 		err_set(&err, ERR_BUG, "no thread could be started");
 		run_fail(r, &err);
 	}
-	watch(r, &progress, &c, coordinator);
+	watch(r, &c, coordinator);
 	for (int i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	r->n_workers = 0;
@@ -347,8 +252,8 @@ static void work_phase(struct run *r, bool coordinator)
 	if (pg_alive(setup->control)) {
 		run_notes_emit(r, setup->control);
 		setup->steer->told = 0; /* the last word is told in any case */
-		if (count_all(r, &c, &err))
-			tell_progress(r, &progress, &c);
+		if (forecast_count(r, &c, &err))
+			forecast_tell(r, &c);
 	}
 }
 
@@ -525,6 +430,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	r.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r.readers = readers_start(setup.readers, setup.nice);
 	r.throttle = throttle_open(&setup);
+	forecast_open(&r);
 	if (joined)
 		EMIT(setup.reporter, "join", F_TEXT("label", job->label), F_INT("open_run", s.id),
 		     F_TEXT("options", s.options));
@@ -536,6 +442,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	readers_stop(r.readers);
 	throttle_tell(r.throttle, job->label);
 	throttle_close(r.throttle);
+	forecast_close(&r, ok && over);
 	if (!ok)
 		end_session(&r, err);
 	else if (!over && (ok = durable_barrier(setup.control, err)))

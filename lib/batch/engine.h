@@ -13,6 +13,7 @@
 #include "lib/batch/leases.h"
 #include "lib/core/event.h"
 #include "lib/pace/calendar.h"
+#include "lib/pace/eta.h"
 #include "lib/pace/pace.h"
 #include "lib/pace/sense.h"
 
@@ -101,6 +102,24 @@ struct batch_phase {
 	 * caller. */
 	bool (*repositories)(void *ctx, struct pg *db, const unsigned char key[16], char ***ret,
 			     struct err *err);
+
+	/* For the forecast. */
+	int64_t expected;	/* rows, until it is planned; 0: nobody has counted */
+	double usual_bytes;	/* of a row, on which the guess rests; 0: rows are alike */
+	struct eta_guess guess; /* of such a row */
+	double early;		/* how many times more the very first rows cost */
+	/* A query of one number: how many bytes some of the pending rows from r.lo to r.hi have in
+	 * the mean; NULL: not asked.  Owned like pending_sql. */
+	char *sample_sql;
+};
+
+/* What comes after a job's phases: work like theirs, or seconds that pass by themselves. */
+struct batch_ahead {
+	const char *name; /* of a phase; NULL with seconds */
+	double seconds;	  /* 0: it is work */
+	double rows;
+	struct eta_guess guess;
+	double early;
 };
 
 struct batch_job {
@@ -108,6 +127,8 @@ struct batch_job {
 	const char *options; /* JSON that joiners must follow; compared when joining */
 	struct batch_phase *phases;
 	int n_phases;
+	const struct batch_ahead *ahead; /* in the same run of the program */
+	int n_ahead;
 };
 
 struct throttle_options {
@@ -154,7 +175,8 @@ struct batch_setup {
 	int64_t max_rows; /* 0 = all */
 	bool dry_run;	  /* everything is done and rolled back; needs a single-worker ledger */
 	bool fail_on_bad_row;
-	double retry_for; /* seconds a lost server is waited for */
+	double retry_for;	/* seconds a lost server is waited for */
+	const char *trace_file; /* gets what each batch took; NULL: none */
 };
 
 struct batch_result {

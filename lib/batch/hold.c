@@ -162,10 +162,14 @@ void run_watch_schedule(struct run *r)
 
 bool run_hold(struct run *r)
 {
+	double held = r->setup->steer->held;
+
 	throttle_rest(r->throttle);
 	enum schedule_state state =
 		batch_hold(r->setup, r->job->label, r->sum.why, sizeof(r->sum.why));
 
+	if (r->setup->steer->held > held)
+		forecast_hold(r);
 	if (stop_requested())
 		return false;
 	r->held = false;

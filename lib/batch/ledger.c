@@ -12,6 +12,8 @@ static const char *const ddl[LEDGER_FORMAT] = {
 #include "lib/batch/control.sql.h"
 	,
 #include "lib/batch/calibration.sql.h"
+	,
+#include "lib/batch/forecast.sql.h"
 };
 
 /* Two programs that start at once must not both create: one transaction lock, number of our own. */

@@ -8,7 +8,7 @@
 #include "lib/drivers/pg.h"
 
 enum {
-	LEDGER_FORMAT = 3, /* layout; ledger.c has the statements that lead to each */
+	LEDGER_FORMAT = 4, /* layout; ledger.c has the statements that lead to each */
 	LEDGER_CLASSIFIER =
 		1 /* raise when classification changes: "examined" marks are then void */
 };

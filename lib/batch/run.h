@@ -3,10 +3,12 @@
  * batches), commit.c (one batch), verdicts.c (what went wrong). */
 #pragma once
 #include "lib/batch/engine.h"
+#include "lib/batch/forecast.h"
 #include "lib/batch/readers.h"
 #include "lib/batch/throttle.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 /* One row's verdict on its way to the reporter; the texts are owned. */
 struct note {
@@ -24,6 +26,7 @@ struct run {
 	int64_t id;
 	unsigned char token[16]; /* the coordinator's seat */
 	struct readers *readers;
+	FILE *trace; /* gets what each batch took; NULL: none */
 	int seen_phase, seen_sweep;
 	int64_t skipped_before; /* in the phases before this one */
 	atomic_bool quit;	/* workers leave after their batch */
@@ -34,6 +37,7 @@ struct run {
 
 	/* Main thread only. */
 	struct throttle *throttle; /* NULL: the duty is fixed; its begin and end are the writers' */
+	struct forecast forecast;
 	bool held;		   /* quit, but only until run_hold() says otherwise */
 	bool warned_late;	   /* that the deadline will not be met */
 	bool yielded;		   /* the writers were told to let go */
@@ -47,6 +51,7 @@ struct run {
 	unsigned ranges_left; /* how often a worker has left a range: who waits for one looks again
 			       */
 	struct batch_result sum;
+	struct worked worked;		 /* for the forecast */
 	int64_t bad, bad_in_a_row, seen; /* for the breaker */
 	struct pace pace;		 /* the rests of all writers together */
 	int64_t budget;			 /* rows that may still be taken; -1 = no limit */

@@ -227,6 +227,14 @@ void throttle_tell(const struct throttle *t, const char *label)
 		tell_all(&(struct telling){ .fn = as_event, .t = t, .label = label });
 }
 
+void throttle_felt(const struct throttle *t, double *seen, double *limit)
+{
+	if (!t || t->controller.idle || t->controller.limit <= 0)
+		return;
+	*seen = t->controller.seen;
+	*limit = t->controller.limit;
+}
+
 static void as_text(const struct telling *to, const char *reason, double seconds)
 {
 	char words[32];

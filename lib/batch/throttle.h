@@ -22,6 +22,10 @@ const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */
 void throttle_tell(const struct throttle *t, const char *label);
 
+/* What a request takes while we work, and what it may take, in seconds; left alone where that is
+ * not known. */
+void throttle_felt(const struct throttle *t, double *seen, double *limit);
+
 /* The same in words, for whoever asks while it runs; nothing when nothing was lost. */
 void throttle_lost(const struct throttle *t, struct strbuf *out);
 

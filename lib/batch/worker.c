@@ -184,8 +184,10 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 		throttle_end(r->throttle, ok ? n : 0, clock_monotonic() - started);
 		if (!ok)
 			return false;
-		if (r->phase->window_rows > 0)
+		if (r->phase->window_rows > 0) {
+			forecast_batch(r, n, 0, started);
 			run_rest(r, started);
+		}
 		if (end)
 			break;
 	}
@@ -286,6 +288,7 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 			if (!ok)
 				break;
 		}
+		size_t bytes = s->window.bytes;
 		int64_t already = w->settled;
 		ok = settle_window(w, lease, &s->window, after, pos, &mine, err);
 		after = memcpy(place, s->window.end, 16);
@@ -294,10 +297,13 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 			readers_drop(r->readers, &ahead->loading);
 		if (looked)
 			readers_wait(r->readers, &ahead->loading);
+		/* Else each of its batches was timed, and has rested. */
+		if (r->phase->window_rows == 0 && w->settled > already)
+			forecast_batch(r, (size_t)(w->settled - already), bytes, started);
 		if (last)
 			break;
 		now = 1 - now;
-		if (r->phase->window_rows == 0) /* else each of its batches has rested */
+		if (r->phase->window_rows == 0)
 			run_rest(r, started);
 	}
 	leave_window(r, &slots[0].window, 0);

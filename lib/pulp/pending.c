@@ -214,6 +214,14 @@ bool pending_known(const struct probe *p, bool assume_schema, const struct pendi
 	return true;
 }
 
+void pending_recall(const struct probe *p, struct pending_counts *ret)
+{
+	const struct known *k = p->memo->value;
+
+	if (k)
+		*ret = k->counts;
+}
+
 bool pending_links_known(const struct probe *p, bool assume_schema, const struct pending_options *o,
 			 struct pulp_schema *schema, bool *any, int64_t *ret, struct err *err)
 {

@@ -51,6 +51,8 @@ bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pend
 bool pending_known(const struct probe *p, bool assume_schema, const struct pending_options *o,
 		   struct pulp_schema *schema, struct pending_counts *ret,
 		   struct err *err) MUST_CHECK;
+/* What was counted last, when nobody wrote since; else *ret stays. */
+void pending_recall(const struct probe *p, struct pending_counts *ret);
 /* Of these, whether links are to be dropped; *ret: how many, or -1 when the counts are not known
  * and counting would only delay who drops them. */
 bool pending_links_known(const struct probe *p, bool assume_schema, const struct pending_options *o,

@@ -84,9 +84,14 @@ static void add_eta(struct strbuf *out, const struct field *fields)
 	clock_in_words(f->v.range[0], low, sizeof(low));
 	clock_in_words(f->v.range[1], mid, sizeof(mid));
 	clock_in_words(f->v.range[2], high, sizeof(high));
-	strbuf_addf(out, ", ETA %s", mid);
-	if (strcmp(low, high) != 0)
-		strbuf_addf(out, " (%s to %s)", low, high);
+	strbuf_addf(out, ", about %s left", mid);
+	/* "12 to 19 min": the unit once where both have it. */
+	size_t unit = strcspn(low, " ");
+	if (strcmp(low, high) != 0 && strcmp(low + unit, high + strcspn(high, " ")) == 0 &&
+	    !strpbrk(low + unit, "0123456789"))
+		strbuf_addf(out, ", %.*s to %s", (int)unit, low, high);
+	else if (strcmp(low, high) != 0)
+		strbuf_addf(out, ", %s to %s", low, high);
 	if (f->v.range[1] >= worth_a_clock && text_field(fields, "end")) {
 		strbuf_adds(out, ", ends ");
 		text_escape(out, text_field(fields, "end"));
@@ -98,11 +103,14 @@ void add_progress(struct strbuf *out, const struct field *fields)
 	double done = number_field(fields, "done"), total = number_field(fields, "total");
 	double rate = number_field(fields, "rate"), bytes = number_field(fields, "bytes");
 
+	const struct field *estimated = find_field(fields, "estimated");
+	double duty = number_field(fields, "duty"), felt = number_field(fields, "felt");
+
 	if (total > 0)
-		strbuf_addf(out, "%3.0f %%  ", floor(100 * done / total));
+		strbuf_addf(out, "%3.0f %%  ", fmin(100, floor(100 * done / total)));
 	add_count(out, isfinite(done) ? done : 0);
 	if (total > 0) {
-		strbuf_adds(out, " of ");
+		strbuf_adds(out, estimated && estimated->v.b ? " of ± " : " of ");
 		add_count(out, total);
 	}
 	strbuf_adds(out, " rows");
@@ -111,12 +119,17 @@ void add_progress(struct strbuf *out, const struct field *fields)
 		add_count(out, rate);
 		strbuf_adds(out, " rows/s");
 	}
+	if (duty < 1)
+		strbuf_addf(out, " at duty %.2g", duty);
 	if (!(done >= total))
 		add_eta(out, fields);
 	if (bytes > 0) {
 		strbuf_adds(out, ", ");
 		add_bytes(out, bytes);
 	}
+	if (isfinite(felt))
+		strbuf_addf(out, ", requests take %.1f of %.1f ms", felt * 1000,
+			    number_field(fields, "felt_limit") * 1000);
 }
 
 static void put_rule(struct report *r, char c)

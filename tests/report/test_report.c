@@ -54,8 +54,9 @@ TEST(plain_progress_at_most_once_a_minute)
 	box_open(&b, REPORT_PLAIN, false, false);
 	progress(b.r, 45000);
 	progress(b.r, 46000);
-	CHECK_STR(text_of(&b), "  fill:  45 %  45,000 of 100,000 rows, 9,800 rows/s, ETA 5.0 s "
-			       "(4.0 s to 7.0 s), 120 MB; waits: lock of a table\n");
+	CHECK_STR(text_of(&b),
+		  "  fill:  45 %  45,000 of 100,000 rows, 9,800 rows/s, about 5.0 s left, "
+		  "4.0 to 7.0 s, 120 MB; waits: lock of a table\n");
 }
 
 TEST(plain_step_and_end)

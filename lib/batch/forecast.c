@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From the ledger's counts and the batches' times to what people are told.  Rows of one phase
+ * differ in size, and a plan samples the sizes of each range: what is left may be larger than what
+ * was.
+ */
+#include "lib/batch/forecast.h"
+#include "lib/batch/calibration.h"
+#include "lib/batch/run.h"
+#include "lib/core/clock.h"
+#include "lib/core/log.h"
+#include "lib/core/mem.h"
+#include "lib/pace/wall.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a row's cost so much grows with its bytes. */
+static const double bytes_share = 0.3;
+static const double least_rows = 500; /* below, what they took is no measure */
+static const double rate_while = 4;   /* seconds over which the rate is a mean */
+
+static double units_of(const struct batch_phase *p, double rows, double bytes)
+{
+	if (p->usual_bytes <= 0)
+		return rows;
+	return (1 - bytes_share) * rows + bytes_share * bytes / p->usual_bytes;
+}
+
+void forecast_open(struct run *r)
+{
+	struct forecast *f = &r->forecast;
+	const struct batch_job *job = r->job;
+
+	if (r->setup->trace_file && !(r->trace = fopen(r->setup->trace_file, "ae")))
+		log_warning("no trace is written: '%s' cannot be opened", r->setup->trace_file);
+	eta_start(&f->eta,
+		  r->setup->writers * control_value(r->setup->steer, KNOB_duty, r->setup->duty));
+	for (int i = 0; i < job->n_phases; i++)
+		(void)eta_add(&f->eta, (double)job->phases[i].expected, job->phases[i].guess,
+			      job->phases[i].early);
+	for (int i = 0; i < job->n_ahead; i++) {
+		const struct batch_ahead *a = &job->ahead[i];
+		if (a->seconds > 0)
+			(void)eta_add_aside(&f->eta, a->seconds, a->guess.doubt);
+		else
+			(void)eta_add(&f->eta, a->rows, a->guess, a->early);
+	}
+}
+
+static size_t record_told(const struct run *r, struct calibration *c)
+{
+	const struct forecast *f = &r->forecast;
+
+	for (int i = 0; i < f->n_told; i++) {
+		c[i] = calibration_about(r->job->label, "eta");
+		c[i].run = r->id;
+		c[i].share = f->told[i].share;
+		c[i].p10 = f->told[i].left.p10;
+		c[i].p50 = f->told[i].left.p50;
+		c[i].p90 = f->told[i].left.p90;
+		c[i].actual = f->looked - f->told[i].worked;
+	}
+	return (size_t)f->n_told;
+}
+
+static size_t record_costs(const struct run *r, struct calibration *c)
+{
+	const struct forecast *f = &r->forecast;
+	size_t n = 0;
+
+	for (int i = 0; i < r->job->n_phases && i < FORECAST_PHASES; i++) {
+		if (f->eta.part[i].ever < least_rows || f->looked <= 0)
+			continue;
+		c[n] = calibration_about(r->job->label, "cost");
+		c[n].run = r->id;
+		c[n].phase = r->job->phases[i].name;
+		c[n].rows = (int64_t)f->eta.part[i].ever;
+		c[n].seconds = f->eta.part[i].spent;
+		c[n++].duty = fmin(1, f->busy / f->looked / r->setup->writers);
+	}
+	return n;
+}
+
+void forecast_close(struct run *r, bool over)
+{
+	struct calibration c[FORECAST_TOLD + FORECAST_PHASES];
+	struct err ignored;
+
+	if (r->trace)
+		fclose(r->trace);
+	r->trace = NULL;
+	if (r->setup->dry_run || !pg_alive(r->setup->control))
+		return;
+	size_t n = over ? record_told(r, c) : 0;
+	n += record_costs(r, c + n);
+	if (n > 0 && !calibration_write(&r->setup->ledger, r->setup->control, c, n, &ignored))
+		log_warning("%s", ignored.text);
+}
+
+bool forecast_count(struct run *r, struct counts *c, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *rows = NULL;
+	const struct batch_job *job = r->job;
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lld", (long long)r->id);
+	if (!ledger_query(
+		    &r->setup->ledger, r->setup->control,
+		    "SELECT phase, sum(done), sum(bytes), sum(of), sum(rest), sum(of * per)::float8, sum(rest * per)::float8"
+		    " FROM (SELECT phase, done, bytes, CASE WHEN finished THEN done ELSE greatest(total, done) END AS of,"
+		    " CASE WHEN finished THEN 0 ELSE greatest(total - done, 0) END AS rest, size / total AS per"
+		    " FROM @.range WHERE run = $1::bigint AND total > 0) r GROUP BY phase",
+		    (struct pg_param[]){ PG_P_TEXT(id) }, 1, &rows, err))
+		return false;
+	*c = (struct counts){ 0 };
+	bool planned[FORECAST_PHASES] = { false };
+	for (size_t i = 0; i < pg_rows_count(rows); i++) {
+		int64_t p = pg_int(rows, i, 0), of = pg_int(rows, i, 3);
+		if (p < 0 || p >= job->n_phases || p >= FORECAST_PHASES)
+			continue;
+		const struct batch_phase *phase = &job->phases[p];
+		double rest = (double)pg_int(rows, i, 4);
+		bool sized = !pg_is_null(rows, i, 5);
+		planned[p] = true;
+		c->done += c->phase[p].done = pg_int(rows, i, 1);
+		c->bytes += pg_int(rows, i, 2);
+		c->total += c->phase[p].rows = of;
+		c->phase[p].total = units_of(phase, (double)of,
+					     sized ? strtod(pg_text(rows, i, 5), NULL)
+						   : (double)of * phase->usual_bytes);
+		c->phase[p].left = units_of(phase, rest,
+					    sized ? strtod(pg_text(rows, i, 6), NULL)
+						  : rest * phase->usual_bytes);
+	}
+	for (int i = r->phase_index; i < job->n_phases && i < FORECAST_PHASES; i++) {
+		if (planned[i] || job->phases[i].expected <= 0)
+			continue;
+		c->phase[i].total = c->phase[i].left = (double)job->phases[i].expected;
+		c->total += job->phases[i].expected;
+		c->estimated = true;
+	}
+	return true;
+}
+
+void forecast_add(const struct run *r, struct counts *c, int64_t rows, int64_t bytes)
+{
+	int p = r->phase_index < FORECAST_PHASES ? r->phase_index : FORECAST_PHASES - 1;
+	double each = c->phase[p].rows > 0 ? c->phase[p].total / (double)c->phase[p].rows : 1;
+
+	c->done += rows;
+	c->bytes += bytes;
+	c->phase[p].done += rows;
+	c->phase[p].left = fmax(0, c->phase[p].left - each * (double)rows);
+}
+
+void forecast_begin(struct run *r, const struct counts *c)
+{
+	struct forecast *f = &r->forecast;
+
+	f->phase = r->phase_index;
+	f->done = c->phase[f->phase].done;
+	if (f->at <= 0)
+		f->at = clock_monotonic();
+}
+
+void forecast_batch(struct run *r, size_t rows, size_t bytes, double started)
+{
+	double busy = clock_monotonic() - started,
+	       units = units_of(r->phase, (double)rows, (double)bytes);
+
+	pthread_mutex_lock(&r->lock);
+	r->worked.rows += (int64_t)rows;
+	r->worked.units += units;
+	r->worked.busy += busy;
+	r->worked.batches++;
+	r->worked.slowest = fmax(busy, 0.99 * r->worked.slowest);
+	pthread_mutex_unlock(&r->lock);
+	if (r->trace)
+		fprintf(r->trace, "%.3f %.6g %.6g %s\n", clock_monotonic(), units, busy,
+			r->phase->name);
+}
+
+void forecast_hold(struct run *r)
+{
+	r->forecast.at = 0;
+}
+
+static struct worked take_worked(struct run *r)
+{
+	pthread_mutex_lock(&r->lock);
+	struct worked w = r->worked;
+	r->worked = (struct worked){ .slowest = w.slowest };
+	pthread_mutex_unlock(&r->lock);
+	return w;
+}
+
+static void learn_rate(struct forecast *f, double seconds, double rows)
+{
+	if (seconds <= 0)
+		return;
+	double fade = exp(-seconds / rate_while);
+	f->rate_weight = f->rate_weight * fade + 1 - fade;
+	f->rate += (rows / seconds - f->rate) * (1 - fade) / f->rate_weight;
+}
+
+static void learn(struct run *r, const struct counts *c, double now)
+{
+	struct forecast *f = &r->forecast;
+	struct worked own = take_worked(r);
+	int p = r->phase_index;
+	int64_t rows = p == f->phase ? c->phase[p].done - f->done : c->phase[p].done;
+	double each = own.rows > 0 ? own.units / (double)own.rows : 1;
+
+	rows = rows > 0 ? rows : 0;
+	for (int i = 0; i < r->job->n_phases && i < FORECAST_PHASES; i++)
+		eta_count(&f->eta, i, c->phase[i].total, c->phase[i].left);
+	if (f->at > 0) {
+		eta_pass(&f->eta, &(struct eta_step){ .part = p,
+						      .seconds = now - f->at,
+						      .units = each * (double)rows,
+						      .own = own.units,
+						      .busy = own.busy,
+						      .batches = own.batches });
+		learn_rate(f, now - f->at, (double)rows);
+		f->looked += now - f->at;
+		f->busy += own.busy;
+	}
+	if (rows > 0 || f->at <= 0)
+		f->moved = now;
+	f->at = now;
+	f->phase = p;
+	f->done = c->phase[p].done;
+}
+
+/* Of the job alone: when the whole scenario ends is not for us to know. */
+static void foretell(struct run *r)
+{
+	static const double shares[FORECAST_TOLD] = { 0.10, 0.25, 0.50, 0.75 };
+	struct forecast *f = &r->forecast;
+	double share = eta_share(&f->eta, r->job->n_phases);
+
+	while (f->n_told < FORECAST_TOLD && share >= shares[f->n_told]) {
+		f->told[f->n_told].share = share;
+		f->told[f->n_told].worked = f->looked;
+		f->told[f->n_told++].left = eta_left(&f->eta, r->job->n_phases);
+	}
+}
+
+/* Seconds of work become seconds until the end: closed windows lie between.  end: in words. */
+static void until_end(const struct calendar *windows, double wall, struct eta_range *e, char *end,
+		      size_t size)
+{
+	double *const all[] = { &e->p10, &e->p50, &e->p90 };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		double at = calendar_after(windows, wall, *all[i]);
+		if (isfinite(at))
+			*all[i] = at - wall;
+	}
+	wall_in_words(wall + e->p50, wall, end, size);
+}
+
+/* Early, and once: who set the deadline may still choose another window or speed. */
+static void warn_of_deadline(struct run *r, double wall, const struct eta_range *e, const char *end)
+{
+	static const double settled = 3; /* seconds after which a pace is one */
+	char text[192], deadline[64];
+
+	if (r->warned_late || r->forecast.looked < settled ||
+	    !(wall + e->p90 > r->setup->schedule.deadline))
+		return;
+	r->warned_late = true;
+	wall_in_words(r->setup->schedule.deadline, wall, deadline, sizeof(deadline));
+	snprintf(text, sizeof(text),
+		 "the deadline (%s) will not be met: as it goes now the end is %s", deadline, end);
+	EMIT(r->setup->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", text),
+	     F_TEXT("hint",
+		    "It stops then with its state saved. A larger pre-migrate.duty or the profile fast may be in time."));
+}
+
+void forecast_tell(struct run *r, const struct counts *c)
+{
+	struct forecast *f = &r->forecast;
+	const struct decision *d = throttle_decision(r->throttle);
+	char reason[200] = "", end[64] = "";
+	AUTO_STRBUF struct strbuf lost = { 0 };
+	double wall = clock_wall(), now = clock_monotonic();
+	double seen = NAN, limit = NAN;
+
+	learn(r, c, now);
+	foretell(r);
+	unsigned state = (unsigned)r->phase_index + (d ? 16U * d->reason : 0);
+	struct eta_range e = eta_show(&f->eta, eta_left(&f->eta, f->eta.parts), now, state);
+	until_end(&r->setup->schedule.windows, wall, &e, end, sizeof(end));
+	warn_of_deadline(r, wall, &e, end);
+	throttle_lost(r->throttle, &lost);
+	throttle_felt(r->throttle, &seen, &limit);
+	if (d)
+		decision_in_words(d, reason, sizeof(reason));
+	const struct field fields[] = {
+		F_TEXT("label", r->job->label),
+		F_TEXT("phase", r->phase->name),
+		F_INT("done", c->done),
+		F_INT("total", c->total),
+		F_BOOL("estimated", c->estimated),
+		F_INT("bytes", c->bytes),
+		F_REAL("rate", f->rate > 0 ? f->rate : NAN),
+		F_REAL("duty", atomic_load(&r->duty)),
+		F_REAL("held", r->setup->steer->held),
+		F_REAL("felt", seen),
+		F_REAL("felt_limit", limit),
+		F_TEXT("lost", lost.data),
+		*reason ? (struct field)F_TEXT("reason", reason) : (struct field)F_NULL("reason"),
+		F_TEXT("end", end),
+		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } },
+		F_END
+	};
+	emit(r->setup->reporter, "progress", fields);
+	control_tell_progress(r->setup->steer, r->setup->control, fields);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * When long work ends.  Two things are kept apart: what the work that is left costs, in busy
+ * seconds of one worker, and the pace, in busy seconds for each second in which work was allowed.
+ * Pauses and closed windows are no part of either: whoever asks adds them from the calendar.
+ *
+ * Work has parts (phases), and is measured in units: one is what an ordinary row is, a larger row
+ * is more.  A part that has not begun counts with what it is thought to cost.  Pure: no clock is
+ * asked.
+ */
+#pragma once
+#include <stdbool.h>
+
+enum { ETA_PARTS = 12, ETA_BLOCKS = 64, ETA_PACES = 3 };
+
+/* What a unit is thought to cost before it is seen. */
+struct eta_guess {
+	double each;  /* seconds */
+	double doubt; /* standard deviation of its logarithm: 0.1 is about 10 % */
+};
+struct eta_part {
+	double total, left; /* units */
+	double early;	    /* how many times more, beside the usual once, the very first cost */
+	struct eta_guess guess;
+	double n, t;	    /* seen: units and busy seconds, older ones weigh less */
+	double ever, spent; /* seen in all */
+	/* Its seconds pass by themselves and are no worker's: a grace, a vacuum. */
+	bool aside;
+};
+
+struct eta_range {
+	double p10, p50, p90;
+};
+
+/* What happened since the call before. */
+struct eta_step {
+	int part;
+	double seconds; /* in which work was allowed */
+	double units;	/* done, by everybody */
+	double own, busy;
+	int batches; /* own: units, busy seconds and batches of this program */
+};
+
+struct eta {
+	struct eta_part part[ETA_PARTS];
+	int parts;
+	double pace[ETA_PACES], weight[ETA_PACES]; /* over a short, a longer, a long while */
+	/* What was done, in seconds of foretold cost, in equal spans of time; merged by twos when
+	 * the room is full. */
+	struct {
+		double seconds, done;
+	} block[ETA_BLOCKS];
+	int blocks;
+	double span; /* seconds of a block */
+	struct eta_range shown;
+	unsigned state; /* in which it was shown */
+	double at;
+};
+
+/* pace: what is thought before anything is seen: workers x duty. */
+void eta_start(struct eta *e, double pace);
+/* Adds a part and gives its number, or the last one when there are too many. */
+int eta_add(struct eta *e, double units, struct eta_guess guess, double early);
+/* So many seconds that pass by themselves, give or take. */
+int eta_add_aside(struct eta *e, double seconds, double doubt);
+/* How much of a part is left, as it was counted now. */
+void eta_count(struct eta *e, int part, double total, double left);
+void eta_pass(struct eta *e, const struct eta_step *s);
+/* Seconds of allowed time to the end of the first so many parts; e->parts: of all. */
+struct eta_range eta_left(const struct eta *e, int parts);
+/* Of their cost so much is done, 0 to 1. */
+double eta_share(const struct eta *e, int parts);
+/* Busy seconds that a unit of the part costs by now. */
+double eta_cost(const struct eta *e, int part);
+/* Busy seconds for each second, as of late. */
+double eta_pace(const struct eta *e);
+
+/*
+ * The same for people: as it was shown before, less the time since, until it differs by more than a
+ * twentieth, or the state (any number that stands for one) is another.
+ */
+struct eta_range eta_show(struct eta *e, struct eta_range now, double at, unsigned state);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Guesses stand until batches were timed, and only their ratios matter once one phase has been
+ * seen: a machine that is slower is so at all of them.  Measured on PostgreSQL 15 with 40,000 and
+ * more ordinary images.
+ */
+#include "procedures/manifest_forecast.h"
+#include "lib/batch/calibration.h"
+#include "lib/core/mem.h"
+#include "lib/pulp/live.h"
+#include <math.h>
+#include <string.h>
+
+/* Busy seconds of a row, bytes of an ordinary one, and how many times more the first rows cost:
+ * each page that is written for the first time since a checkpoint is logged whole. */
+static const struct {
+	const char *name;
+	double each, bytes, early;
+} guesses[] = { [PENDING_LOST_IMAGES] = { "recover", 160e-6, 4500, 0.5 },
+		[PENDING_LOST_LISTS] = { "recover lists", 160e-6, 1500, 0.5 },
+		[PENDING_IMAGES] = { "images", 80e-6, 4500, 0.5 },
+		[PENDING_LISTS] = { "lists", 160e-6, 1500, 0.2 },
+		[PENDING_DETACH] = { "detach", 65e-6, 0, 3 } };
+static const double guess_doubt = 0.6;
+/* Of what was measured on this host, or of a guess made larger by how slow it was at others. */
+static const double measured_doubt = 0.15, alike_doubt = 0.3;
+static const double vacuum_each = 8e-6, vacuum_doubt = 0.5; /* seconds of a row */
+enum { LOOK_BACK = 64 };				    /* entries of the record */
+
+void manifest_forecast_recall(struct manifest_job *j)
+{
+	AUTO_CALIBRATIONS struct calibrations c = { 0 };
+	double slower = 0, n = 0;
+	struct err ignored;
+
+	if (!calibration_read(j->control, NULL, "cost", LOOK_BACK, &c, &ignored))
+		return;
+	/* The newest of each phase counts. */
+	for (size_t i = c.n; i-- > 0;)
+		for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
+			if (strcmp(c.item[i].phase, guesses[k].name) == 0 && !*c.item[i].stratum &&
+			    c.item[i].rows > 0 && c.item[i].seconds > 0)
+				j->cost[k] = c.item[i].seconds / (double)c.item[i].rows;
+	for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
+		if (j->cost[k] > 0) {
+			slower += log(j->cost[k] / guesses[k].each);
+			n++;
+		}
+	j->slower = n > 0 ? exp(slower / n) : 0;
+}
+
+static struct eta_guess guess_of(const struct manifest_job *j, enum pending_kind kind)
+{
+	if (j->cost[kind] > 0)
+		return (struct eta_guess){ j->cost[kind], measured_doubt };
+	if (j->slower > 0)
+		return (struct eta_guess){ j->slower * guesses[kind].each, alike_doubt };
+	return (struct eta_guess){ guesses[kind].each, guess_doubt };
+}
+
+static int64_t known(const struct manifest_job *j, enum pending_kind kind)
+{
+	switch (kind) {
+	case PENDING_LOST:
+	case PENDING_LOST_IMAGES:
+		return j->known.lost;
+	case PENDING_IMAGES:
+		return j->known.images;
+	case PENDING_LISTS:
+		return j->known.lists;
+	case PENDING_DETACH:
+		return j->known.detach;
+	case PENDING_LOST_LISTS:
+		break;
+	}
+	return 0;
+}
+
+static char *sample_sql(const char *pending)
+{
+	return xasprintf(
+		"SELECT avg(coalesce(sa.size, 0) + coalesce(sb.size, 0)) FROM (SELECT m.content_ptr_id, m.config_blob_id"
+		" FROM container_manifest m WHERE %s AND m.content_ptr_id >= r.lo AND m.content_ptr_id <= r.hi"
+		" ORDER BY m.content_ptr_id LIMIT 40) s"
+		" LEFT JOIN core_contentartifact sc ON sc.content_id = s.content_ptr_id"
+		" LEFT JOIN core_artifact sa ON sa.pulp_id = sc.artifact_id"
+		" LEFT JOIN core_contentartifact sd ON sd.content_id = s.config_blob_id"
+		" LEFT JOIN core_artifact sb ON sb.pulp_id = sd.artifact_id",
+		pending);
+}
+
+void manifest_forecast_phase(const struct manifest_job *j, enum pending_kind kind,
+			     const char *pending, struct batch_phase *ret)
+{
+	ret->expected = known(j, kind);
+	ret->usual_bytes = guesses[kind].bytes;
+	ret->guess = guess_of(j, kind);
+	ret->early = guesses[kind].early;
+	/* What was lost has no link to go by. */
+	ret->sample_sql =
+		kind == PENDING_IMAGES || kind == PENDING_LISTS ? sample_sql(pending) : NULL;
+}
+
+static int work(const struct manifest_job *j, struct batch_ahead *a, enum pending_kind kind,
+		int64_t rows)
+{
+	*a = (struct batch_ahead){ .name = guesses[kind].name,
+				   .rows = (double)rows,
+				   .guess = guess_of(j, kind),
+				   .early = guesses[kind].early };
+	return rows > 0;
+}
+
+/* Services that are online get a grace between fill and detach. */
+static double grace(const struct manifest_job *j)
+{
+	struct pulp_services online;
+	struct err ignored;
+	double seconds = 0;
+
+	if (!pulp_services_online(j->control, &j->schema, &j->actor->look->place, &online,
+				  &ignored) ||
+	    online.workers + online.api + online.content == 0 ||
+	    !config_seconds(j->actor->look->config, "pre-migrate.grace", &seconds, &ignored))
+		return 0;
+	return seconds;
+}
+
+/* Counted before the step, or as the statistics have it. */
+static double manifests(const struct manifest_job *j)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (j->known.manifests > 0)
+		return (double)j->known.manifests;
+	if (!pg_query(
+		    j->control,
+		    "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'container_manifest'::regclass",
+		    NULL, 0, &r, &ignored))
+		return 0;
+	return (double)pg_int(r, 0, 0);
+}
+
+int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last,
+			    struct batch_ahead ret[MANIFEST_AHEAD])
+{
+	int64_t filled = 0;
+	int n = 0;
+
+	if (last < PENDING_IMAGES && j->follows & FOLLOWS_FILL) {
+		n += work(j, &ret[n], PENDING_IMAGES, j->known.images);
+		n += work(j, &ret[n], PENDING_LISTS, j->known.lists);
+	}
+	if (last < PENDING_DETACH) {
+		filled = j->known.lost + j->known.images + j->known.lists + j->known.detach;
+		if (j->follows & FOLLOWS_DETACH && filled > 0) {
+			double seconds = grace(j);
+			if (seconds > 0)
+				ret[n++] = (struct batch_ahead){ .seconds = seconds };
+			n += work(j, &ret[n], PENDING_DETACH, filled);
+		}
+	}
+	if (j->follows & FOLLOWS_VACUUM)
+		ret[n++] = (struct batch_ahead){
+			.seconds = vacuum_each * fmax(j->slower, 1) * manifests(j),
+			.guess = { 0, vacuum_doubt },
+		};
+	return n;
+}
