@@ -37,6 +37,7 @@ static void look_for_pulp(struct provision *p)
 	p->looked = true;
 	p->probe.config = p->session.config;
 	p->probe.memo = &p->memo;
+	p->probe.columns = &p->columns;
 	p->session.probe = &p->probe;
 	if (pulp_settings_find(p->session.config, &p->probe.place, &err))
 		return;
@@ -68,6 +69,7 @@ static bool renew_db(struct provision *p, struct err *err)
 	pg_close(p->probe.db);
 	p->probe.db = NULL;
 	memo_forget(p->probe.memo);
+	memo_forget(p->probe.columns);
 	while (!meet_db(p, err)) {
 		if ((err->code != ERR_CONNECT && err->code != ERR_RETRY) ||
 		    clock_monotonic() - since > RENEW_SECONDS || !stop_wait(0.25))
@@ -164,6 +166,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 					   .began_monotonic = clock_monotonic() };
 		p->probe.config = s->config;
 		p->probe.memo = &p->memo;
+		p->probe.columns = &p->columns;
 		s->actor = &p->actor;
 		s->probe = &p->probe;
 	}
@@ -172,6 +175,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 void provision_release(struct provision *p)
 {
 	memo_forget(&p->memo);
+	memo_forget(&p->columns);
 	pg_close(p->probe.db);
 	place_release(&p->probe.place);
 	lock_release(p->actor.lock);

@@ -54,6 +54,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			"Upgrade to pulp_container 2.22 or 2.24 first, run `plmaint pre-migrate run` there, then go on.");
 		return true;
 	}
+	outcome_count(out, "found", c.without_data);
 	if (c.without_data == 0) {
 		outcome_set(out, RESULT_OK, "all %lld manifests have their data",
 			    (long long)c.manifests);

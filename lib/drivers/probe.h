@@ -38,7 +38,8 @@ void memo_forget(struct memo *m);
 
 struct probe {
 	const struct config *config;
-	struct memo *memo; /* borrowed */
+	struct memo *memo;    /* borrowed */
+	struct memo *columns; /* borrowed: what lib/pulp/columns.h found out */
 	struct place place;
 	struct pg *db; /* read only by session (default_transaction_read_only=on), statement
 			  timeout; NULL unless NEED_DB */

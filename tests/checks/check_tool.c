@@ -8,15 +8,17 @@
  */
 #include "bin/catalogue.h"
 #include "lib/core/config.h"
+#include "lib/core/mem.h"
 #include "lib/drivers/probe.h"
 #include <stdio.h>
 
 static int answer(const struct probe *p, const struct check *check)
 {
 	struct outcome out = { .result = RESULT_OK };
+	AUTO_FREE void *params = xcalloc(1, check->params_size);
 	struct err err;
 
-	if (!check->run(p, NULL, &out, &err)) {
+	if (!options_defaults(check->params, params, &err) || !check->run(p, params, &out, &err)) {
 		printf("error\n%s\n", err.text);
 		return 1;
 	}
@@ -31,7 +33,8 @@ int main(int argc, char **argv)
 {
 	const struct check *check = argc == 3 ? catalogue_check(&catalogue, argv[2]) : NULL;
 	struct config *config = config_new();
-	struct probe p = { .config = config };
+	struct memo memo = { 0 }, columns = { 0 };
+	struct probe p = { .config = config, .memo = &memo, .columns = &columns };
 	struct err err;
 
 	if (!check) {
@@ -47,6 +50,8 @@ int main(int argc, char **argv)
 	}
 	int status = answer(&p, check);
 
+	memo_forget(&memo);
+	memo_forget(&columns);
 	pg_close(p.db);
 	config_free(config);
 	return status;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The registry is two services: api answers for manifests and tokens, content hands out the files.
+ */
+#include "checks/checks.h"
+#include "lib/core/mem.h"
+#include "lib/pulp/look.h"
+
+static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	const struct pulp_columns *c;
+
+	(void)params;
+	if (!pulp_columns_known(p, &c, err))
+		return false;
+	AUTO_FREE char *heartbeats = pulp_heartbeats(p, c, err);
+	if (!heartbeats)
+		return false;
+	AUTO_FREE char *sql = xasprintf("SELECT count(*) FILTER (WHERE app_type = 'api'),"
+					" count(*) FILTER (WHERE app_type = 'content')"
+					" FROM %s h WHERE last_heartbeat >= now() - ttl",
+					heartbeats);
+	if (!look_query(p, sql, &r, err))
+		return false;
+	long long api = pg_int(r, 0, 0), content = pg_int(r, 0, 1);
+	bool well = api > 0 && content > 0;
+	outcome_set(out, well ? RESULT_OK : RESULT_FINDING,
+		    "%lld processes of the service api and %lld of content are online", api,
+		    content);
+	if (!well)
+		outcome_hint(out, "Start them: `systemctl start pulpcore-api pulpcore-content` "
+				  "where systemd runs them.");
+	return true;
+}
+
+const struct check check_pulp_apps_online = {
+	.label = "pulp-apps-online",
+	.summary = "the services api and content of Pulp are online",
+	.explain = "By their heartbeats in the database: 120 seconds for api, 30 for content, "
+		   "unless Pulp's settings say otherwise.",
+	.tags = (const char *const[]){ "default", "services", NULL },
+	.needs = NEED_DB,
+	.run = run,
+};

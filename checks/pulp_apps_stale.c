@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A service that ends by itself deletes its row; a stale one is a process that was killed or hangs.
+ * Workers delete such rows about every hundred heartbeats, so one of an hour ago means that nobody
+ * does.
+ */
+#include "checks/checks.h"
+#include "lib/core/mem.h"
+#include "lib/pulp/look.h"
+
+static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
+{
+	const struct pulp_columns *c;
+
+	(void)params;
+	if (!pulp_columns_known(p, &c, err))
+		return false;
+	AUTO_FREE char *heartbeats = pulp_heartbeats(p, c, err);
+	if (!heartbeats)
+		return false;
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT app_type || ' ' || name || ', last seen ' || to_char(last_heartbeat AT TIME ZONE 'UTC',"
+		" 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), count(*) OVER () FROM %s h"
+		" WHERE last_heartbeat < now() - ttl ORDER BY last_heartbeat LIMIT 10",
+		heartbeats);
+
+	return look_for(p,
+			&(struct look){ .needs = "core_task",
+					.sql = sql,
+					.bad = RESULT_WARNING,
+					.sound = "no service has vanished without signing off",
+					.found = "services have vanished without signing off",
+					.hint = "Look into their journal; workers delete these "
+						"rows after a while, unless there is none." },
+			out, err);
+}
+
+const struct check check_pulp_apps_stale = {
+	.label = "pulp-apps-stale",
+	.summary = "no service of Pulp has vanished without signing off",
+	.explain =
+		"Rows whose last heartbeat is older than their time to live: processes that were "
+		"killed, or that hang.",
+	.tags = (const char *const[]){ "default", "services", NULL },
+	.needs = NEED_DB,
+	.run = run,
+};

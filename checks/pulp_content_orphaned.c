@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Content in no repository is kept, with its files, until an orphan cleanup deletes it. */
+#include "checks/checks.h"
+#include "lib/core/mem.h"
+#include "lib/pulp/look.h"
+
+enum { SAMPLE_ROWS = 50000 };
+
+static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
+{
+	const struct look_params *o = params;
+	struct look_sample sample;
+
+	if (!look_sample(p, "core_content", SAMPLE_ROWS, o->full, &sample, err))
+		return false;
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT c.pulp_type || ' ' || c.pulp_id, count(*) OVER ()"
+		" FROM (SELECT pulp_id, pulp_type FROM core_content%s WHERE timestamp_of_interest < now() - interval '1 day') c"
+		" WHERE NOT EXISTS (SELECT FROM core_repositorycontent r WHERE r.content_id = c.pulp_id) ORDER BY 1 LIMIT 10",
+		sample.clause);
+
+	return look_for(
+		p,
+		&(struct look){
+			.needs =
+				"core_content.timestamp_of_interest core_repositorycontent.content_id",
+			.sql = sql,
+			.bad = RESULT_WARNING,
+			.sound = "all content older than a day is in a repository",
+			.found = "contents are in no repository",
+			.hint = "`pulp orphan cleanup` deletes them with their files; look at pulp-manifests-recoverable first.",
+			.among = sample.among },
+		out, err);
+}
+
+const struct check check_pulp_content_orphaned = {
+	.label = "pulp-content-orphaned",
+	.summary = "no content is left over",
+	.explain =
+		"Those younger than a day are protected by Pulp's default (ORPHAN_PROTECTION_TIME, 1440 minutes).",
+	.tags = (const char *const[]){ "storage", NULL },
+	.needs = NEED_DB,
+	.params = look_params_table,
+	.params_size = sizeof(struct look_params),
+	.run = run,
+};

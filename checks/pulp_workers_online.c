@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Without a worker every sync, push and cleanup waits, while the registry answers as if all were
+ * well. */
+#include "checks/checks.h"
+#include "lib/core/mem.h"
+#include "lib/pulp/look.h"
+
+static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	const struct pulp_columns *c;
+
+	(void)params;
+	if (!pulp_columns_known(p, &c, err))
+		return false;
+	AUTO_FREE char *heartbeats = pulp_heartbeats(p, c, err);
+	if (!heartbeats)
+		return false;
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT count(*) FROM %s h WHERE app_type = 'worker' AND last_heartbeat >= now() - ttl",
+		heartbeats);
+	if (!look_query(p, sql, &r, err))
+		return false;
+	if (pg_int(r, 0, 0) > 0) {
+		outcome_set(out, RESULT_OK, "%lld workers are online", (long long)pg_int(r, 0, 0));
+		return true;
+	}
+	outcome_set(out, RESULT_FINDING, "no worker of Pulp is online");
+	outcome_hint(out, "Start them: `systemctl start 'pulpcore-worker@*'` where systemd runs "
+			  "them; `journalctl -u 'pulpcore-worker@*'` tells why they ended.");
+	return true;
+}
+
+const struct check check_pulp_workers_online = {
+	.label = "pulp-workers-online",
+	.summary = "a worker of Pulp is online",
+	.explain = "A worker is online when its last heartbeat in the database is younger than its "
+		   "time to live, 30 seconds by default.",
+	.tags = (const char *const[]){ "default", "services", NULL },
+	.needs = NEED_DB,
+	.run = run,
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What most checks of Pulp's tables are: one statement that selects what should not be there.  Its
+ * number becomes the message, its first rows the examples.
+ */
+#pragma once
+#include "lib/core/step.h"
+#include "lib/pulp/columns.h"
+
+struct look {
+	/* Columns that it reads, a blank between them; where one is missing there is nothing to
+	 * check, and the outcome is "skipped". */
+	const char *needs;
+	/* Yields up to ten rows: the example, and in each row how many there are in all (int8). */
+	const char *sql;
+	enum result bad;   /* what it means that there are some */
+	const char *sound; /* message where there are none */
+	const char *found; /* message where there are some, behind their number */
+	const char *hint;  /* for those */
+	const char
+		*among; /* "in a sample of ...", behind either message; NULL: all was looked at */
+};
+bool look_for(const struct probe *p, const struct look *l, struct outcome *out,
+	      struct err *err) MUST_CHECK;
+/* A statement of a check: an error names the right that is missing, or that time was up. */
+bool look_query(const struct probe *p, const char *sql, struct pg_rows **ret,
+		struct err *err) MUST_CHECK;
+/* As look_for does: the outcome is "skipped" where one of the columns is missing. */
+bool look_possible(const struct probe *p, const char *needs, bool *possible, struct outcome *out,
+		   struct err *err) MUST_CHECK;
+
+/* The params of a check that takes a sample unless it is told otherwise. */
+struct look_params {
+	int full; /* first: the command finds it there */
+};
+extern const struct opt look_params_table[];
+
+struct look_sample {
+	char clause[64]; /* behind the table's name: " TABLESAMPLE SYSTEM (2.5)", or "" for all */
+	char among[96];	 /* "in a sample of about 2.5 % of container_manifest", or "" */
+};
+/* About `rows` rows of the table, by the server's own guess of its size. */
+bool look_sample(const struct probe *p, const char *table, long rows, bool full,
+		 struct look_sample *ret, struct err *err) MUST_CHECK;

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of Pulp's database: silent on a sound one of every level, and each sees the state that it is
+for, with its number and an example.
+"""
+
+import contextlib
+import dataclasses
+
+import pytest
+
+from checks.broken import BROKEN
+
+# What the level itself is about; all else is sound or not there.
+OLD_LEVEL = {"pulp-manifests-unmigrated": "finding", "pulp-manifests-pending": "finding"}
+
+
+@dataclasses.dataclass
+class Made:
+    site: object
+    repo: object
+    image: object
+    index: object
+
+    def relist(self):
+        """Lists of content as Pulp keeps them: of every version of the repository."""
+        if "content_ids" in self.site.columns["core_repositoryversion"]:
+            self.site.sql(
+                "UPDATE core_repositoryversion v SET content_ids = ARRAY(SELECT content_id"
+                " FROM core_repositorycontent c WHERE c.repository_id = v.repository_id AND v.number > 0)"
+            )
+
+
+@pytest.fixture
+def made(site):
+    """A small site in good health."""
+    repo = site.repository("team/app")
+    image, other = site.image("oci", repo, tag="sound"), site.image("docker", repo)
+    index = site.index([image, other], repo, tag="list")
+    site.distribution("team/app", repo)
+    for manifest in (image, other, index):
+        if site.has_data:
+            site.fill(manifest, children=[{}, {}] if manifest is index else ())
+    for kind in ("api", "content", "worker"):
+        site.heartbeat(kind)
+    made = Made(site, repo, image, index)
+    made.relist()
+    return made
+
+
+def one(plmaint, label, code):
+    done = plmaint.run("health", "check", "--label", label, code=code)
+    return done.one("step.end", label=label)
+
+
+LEVELS = ["0038", "0039", "0041", "0043", "0044", "0045", "0045+0138", "0046", "0050", "3.117"]
+
+
+@pytest.mark.parametrize(
+    "level, full",
+    [(level, ()) for level in LEVELS] + [(level, ("--full",)) for level in ("0043", "0050")],
+    indirect=["level"],
+)
+def test_a_sound_site(plmaint, made, level, full):
+    everything = [e["label"] for e in plmaint.run("health", "list", code=0).of("catalogue")]
+    pulp = [label for label in everything if label.startswith("pulp-")]
+    done = plmaint.run("health", "check", *full, "--label", ",".join(pulp))
+    ends = {e["label"]: e for e in done.of("step.end")}
+    assert list(ends) == pulp
+    odd = {k: (e["result"], e["message"]) for k, e in ends.items() if e["result"] not in ("ok", "skipped")}
+    assert {k: result for k, (result, _) in odd.items()} == (OLD_LEVEL if level == "0038" else {}), odd
+    if level in ("0050", "3.117"):
+        assert [k for k, e in ends.items() if e["result"] == "skipped"] == []
+
+
+CASES = [(level, label) for label, broken in BROKEN.items() for level in broken.levels]
+
+
+@pytest.mark.parametrize("level, label", CASES, indirect=["level"])
+def test_a_broken_site(plmaint, pg_db, site, made, label):
+    broken = BROKEN[label]
+    if callable(broken.spoil):
+        example = broken.spoil(site, made, pg_db) or broken.example
+    else:
+        site.sql(broken.spoil)
+        example = broken.example
+    found = one(plmaint, label, 1 if broken.result == "finding" else 78)
+    assert found["result"] == broken.result
+    assert broken.text in found["message"] and found["hint"].endswith(".")
+    if broken.found is not None:
+        assert found["found"] == broken.found
+        assert found["message"].startswith(str(broken.found))
+    assert any(example in e for e in found.get("examples", [""])), found
+    assert broken.example in " ".join(found.get("examples", []))
+
+
+def test_every_check_of_the_database_has_its_broken_state(plmaint):
+    listed = [e["label"] for e in plmaint.run("health", "list", code=0).of("catalogue")]
+    elsewhere = {"pulp-manifests-pending", "pulp-manifests-sample"}  # test_pulp_manifests.py
+    assert {k for k in listed if k.startswith("pulp-")} - elsewhere == set(BROKEN)
+
+
+@pytest.mark.parametrize("level", ["0043", "0045+0138"], indirect=True)
+def test_a_task_whose_worker_holds_its_lock_is_not_abandoned(plmaint, pg_db, site, made):
+    pk = site.task(state="running")
+    key = (
+        "(('x' || translate(substr(%s, 1, 18), '-', ''))::bit(64)"
+        " # ('x' || translate(substr(%s, 20), '-', ''))::bit(64))::int8 & 9223372036854775807"
+    )
+    label = "pulp-tasks-abandoned"
+    assert one(plmaint, label, 1)["found"] == 1
+    with contextlib.closing(pg_db.connect()) as worker, worker.cursor() as cur:
+        cur.execute(f"SELECT pg_advisory_lock({key})", (pk, pk))
+        assert one(plmaint, label, 0)["result"] == "ok"
+
+
+def test_more_than_ten_cases_are_counted_and_ten_are_shown(plmaint, site, made):
+    for _ in range(12):
+        site.insert("core_upload", size=1)
+    site.conn.commit()
+    found = one(plmaint, "pulp-uploads-old", 78)
+    assert found["found"] == 12 and len(found["examples"]) == 10
+
+
+def test_a_missing_right_is_named_and_the_rest_goes_on(plmaint, pg_db, cluster, site, made):
+    cluster.role("onlooker")
+    for table in ("core_upload", "core_pulptemporaryfile", "core_task"):
+        site.sql(f"GRANT SELECT ON {table} TO onlooker")
+    site.sql("REVOKE SELECT ON core_upload FROM onlooker")
+    plmaint.configure({"database.pulp.conninfo": pg_db.conninfo("onlooker")})
+    done = plmaint.run(
+        "health", "check", "--label", "pulp-uploads-old,pulp-files-temporary,pulp-tasks-long", code=3
+    )
+    ends = {e["label"]: e for e in done.of("step.end")}
+    assert [ends[k]["result"] for k in ends] == ["ok", "unknown", "ok"]
+    denied = ends["pulp-uploads-old"]
+    assert denied["message"] == "role onlooker may not read core_upload: SELECT is missing"
+    assert "GRANT SELECT ON core_upload TO onlooker" in denied["hint"]
+
+
+def test_a_large_table_is_sampled_unless_full(plmaint, pg_db, site, made):
+    with contextlib.closing(pg_db.connect("postgres")) as conn, conn.cursor() as cur:
+        cur.execute("UPDATE pg_class SET reltuples = 1000000 WHERE relname = 'core_content'")
+    label = "pulp-content-orphaned"
+    site.blob(b"zebra")
+    words = ("health", "check", "--label", label)
+    sampled = plmaint.run(*words).one("step.end")
+    assert "in a sample of about 5 % of core_content" in sampled["message"]
+    assert plmaint.run(*words, "--full", code=78).one("step.end")["found"] == 1
