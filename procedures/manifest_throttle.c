@@ -47,6 +47,7 @@ bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, 
 				   "SELECT m.digest, m.media_type, m.schema_version FROM container_manifest m"
 				   " WHERE m.content_ptr_id >= $1 ORDER BY m.content_ptr_id LIMIT 1",
 			   .status_url = config_get(c, "throttle.status_url"),
+			   .content_url = config_get(c, "throttle.content_url"),
 			   .query = either(p->throttle_query, c, "throttle.query"),
 			   .url = either(p->throttle_http, c, "throttle.url"),
 			   .command = either(p->throttle_cmd, c, "throttle.command") },

@@ -37,6 +37,14 @@ struct throttle {
 	double target; /* seconds of a batch */
 };
 
+/* Any thread. */
+static bool felt(void *arg, double began)
+{
+	struct throttle *t = arg;
+
+	return atomic_load(&t->in_flight) > 0 || atomic_load(&t->ended) + aftermath >= began;
+}
+
 struct throttle *throttle_open(const struct batch_setup *setup)
 {
 	const struct throttle_options *o = setup->throttle;
@@ -49,8 +57,11 @@ struct throttle *throttle_open(const struct batch_setup *setup)
 	controller_start(&t->controller);
 	t->signals.profile = o->profile;
 	t->signals.max_duty = 1;
-	t->sense = sense_open(&o->sense);
 	atomic_init(&t->ended, -INFINITY);
+	struct sense_options look = o->sense;
+	look.met = felt;
+	look.met_arg = t;
+	t->sense = sense_open(&look);
 	t->asked = -INFINITY;
 	t->target = t->controller.now.target;
 	t->size.rows = 50; /* until the first has been timed */
@@ -94,11 +105,6 @@ static void connect_again(struct throttle *t, double now)
 		t->db = NULL; /* unknown is what the controller makes of it */
 }
 
-static bool felt(struct throttle *t, double began)
-{
-	return atomic_load(&t->in_flight) > 0 || atomic_load(&t->ended) + aftermath >= began;
-}
-
 static void probe(struct throttle *t)
 {
 	double began = clock_monotonic();
@@ -107,7 +113,8 @@ static void probe(struct throttle *t)
 
 	if (isnan(seconds) || t->signals.probes == MOST_PROBES)
 		return;
-	t->signals.probe[t->signals.probes++] = (struct latency){ seconds, met || felt(t, began) };
+	t->signals.probe[t->signals.probes++] =
+		(struct latency){ seconds, REQUEST_SQL, met || felt(t, began) };
 }
 
 static void decide(struct throttle *t, double now)
@@ -196,12 +203,19 @@ static void tell(const struct telling *to, const struct decision *why, double se
 	to->fn(to, words, seconds);
 }
 
+static const struct felt *felt_of(const struct throttle *t)
+{
+	return &t->controller.felt[t->controller.tightest];
+}
+
 static void tell_all(const struct telling *to)
 {
 	const struct throttle *t = to->t;
 
 	for (int r = SLOW_USER; r <= SLOW_LATENCY; r++) {
-		struct decision why = { .reason = (enum slow)r, .limit = t->controller.limit };
+		struct decision why = { .reason = (enum slow)r,
+					.limit = felt_of(t)->limit,
+					.request = t->controller.tightest };
 		tell(to, &why, t->controller.lost[r]);
 	}
 	for (int s = 0; s < SIGNAL_COUNT; s++) {

@@ -2,8 +2,11 @@
 /* /proc/pressure: totals and not averages, since the shortest average looks back ten seconds. */
 #include "lib/drivers/pressure.h"
 #include "lib/core/mem.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 static double total(const char *path, const char *kind)
 {
@@ -23,4 +26,29 @@ struct pressure pressure_read(void)
 	return (struct pressure){ .cpu_some = total("/proc/pressure/cpu", "some"),
 				  .io_full = total("/proc/pressure/io", "full"),
 				  .memory_full = total("/proc/pressure/memory", "full") };
+}
+
+/* As df counts: blocks that only root may take are of no use. */
+static double full(int backend, const char *below)
+{
+	struct statvfs v;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd/%s", backend, below);
+	if (statvfs(path, &v) != 0)
+		return -1;
+	double used = (double)(v.f_blocks - v.f_bfree), left = (double)v.f_bavail;
+	return used + left > 0 ? used / (used + left) : -1;
+}
+
+double pressure_disk(int backend)
+{
+	char path[64];
+
+	/* A backend works in its data directory; in another pid namespace it is no process of ours.
+	 */
+	snprintf(path, sizeof(path), "/proc/%d/cwd/PG_VERSION", backend);
+	if (backend <= 0 || access(path, R_OK) != 0)
+		return -1;
+	return fmax(full(backend, "."), full(backend, "pg_wal"));
 }

@@ -9,3 +9,7 @@ struct pressure {
 	double cpu_some, io_full, memory_full;
 };
 struct pressure pressure_read(void);
+
+/* Share of its disk that a backend of PostgreSQL on this host has no use of, 0 to 1: of its data
+ * directory or of its WAL, the fuller one; -1: not to be seen from here. */
+double pressure_disk(int backend);

@@ -40,11 +40,17 @@ static const double stale = 3;		   /* seconds after which a value is no longer k
 static const double longest_step = 5;	   /* seconds: a jump of the clock is no passing of time */
 static const double idle_batch = 0.05;	   /* seconds of a batch while nobody else works */
 static const double fast_requests = 0.010; /* seconds of their 99th percentile */
-static const double half_met = 120, half_free = 300; /* seconds in which probes lose half weight */
-static const double enough_met = 40, enough_free = 200, enough_for_99 = 1000;
+/* Requests that must have been seen, and seconds in which they lose half their weight: of those
+ * that are made once a second fewer must do, for longer. */
+static const struct {
+	double met, free, half_met, half_free;
+} probing[REQUEST_KINDS] = {
+	[REQUEST_SQL] = { 40, 200, 120, 300 },
+	[REQUEST_STATUS] = { 10, 40, 300, 1200 },
+	[REQUEST_CONTENT] = { 10, 40, 300, 1200 },
+};
 static const double hold = 2;	 /* seconds between changes of duty */
 static const double forget = 60; /* seconds after which too much is thought a little less so */
-static const double after_batch = 0.02, pause = 0.1;		  /* seconds: see pace.h */
 static const double calm = 10, calm_again = 30, calm_unseen = 60; /* seconds after a halt */
 static const double halts_within = 600;
 static const double first_sleep = 300, longest_sleep = 3600; /* seconds of hibernation */
@@ -64,113 +70,48 @@ static double clamp(double x, double low, double high)
 
 /* -- latency ---------------------------------------------------------------------------------- */
 
-/* 20 us at the lowest, 5 % apart. */
-static size_t bucket(double seconds)
-{
-	double edge = 20e-6;
-	size_t i = 0;
-
-	for (; i + 1 < LATENCY_BUCKETS && seconds > edge; i++)
-		edge *= 1.05;
-	return i;
-}
-
-static double bucket_edge(size_t i)
-{
-	double edge = 20e-6;
-
-	while (i-- > 0)
-		edge *= 1.05;
-	return edge;
-}
-
-static void latencies_add(struct latencies *l, double seconds)
-{
-	l->weight[bucket(seconds)] += 1;
-	l->sum += 1;
-	l->seconds += seconds;
-}
-
-static void latencies_fade(struct latencies *l, double dt, double half)
-{
-	double keep = 1 - dt * 0.693 / half;
-
-	if (l->sum <= 0)
-		return;
-	if (l->sum < 1e-3)
-		keep = 0;
-	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
-		l->weight[i] *= keep;
-	l->sum *= keep;
-	l->seconds *= keep;
-}
-
-static double quantile(const struct latencies *l, double share)
-{
-	double seen = 0;
-
-	for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
-		seen += l->weight[i];
-		if (seen >= share * l->sum)
-			return bucket_edge(i);
-	}
-	return bucket_edge(LATENCY_BUCKETS - 1);
-}
-
-static double beyond(const struct latencies *l, double limit)
-{
-	double more = 0;
-
-	for (size_t i = bucket(limit) + 1; i < LATENCY_BUCKETS; i++)
-		more += l->weight[i];
-	return l->sum > 0 ? more / l->sum : 0;
-}
-
-/* What a request may take, from those that met none of our batches. */
-static void set_limit(struct controller *c)
-{
-	double share = c->free.sum >= enough_for_99 ? 0.99 : 0.95;
-
-	c->allowed = 1 - share;
-	c->limit = 0;
-	if (c->free.sum < enough_free)
-		return;
-	c->seen = quantile(&c->free, share);
-	c->limit = fmax(c->seen * profiles[c->profile].ratio, c->seen + profiles[c->profile].floor);
-}
-
-/* The duty at which requests beyond the limit have just their share, when those that meet us and
- * those that do not stay as they are. */
-static double duty_of_model(const struct controller *c, double batch)
-{
-	if (c->met.sum < enough_met || c->limit <= 0)
-		return 1;
-	double off = beyond(&c->free, c->limit), on = beyond(&c->met, c->limit);
-	/* Few have met us yet: as many of them are held against us as are no chance. */
-	on -= sqrt(on / c->met.sum);
-	if (on <= c->allowed)
-		return 1;
-	double overlap = clamp((c->allowed - off) / (on - off), 0, 1);
-	/* A burst between two pauses, and what of a request and its tail lies over its edges. */
-	double rest = 1 - clamp(c->loop, least_duty, 0.95);
-	double burst = fmax(batch, pause * c->loop / rest);
-	double mean = c->free.seconds / c->free.sum + after_batch;
-	return overlap / (1 + mean / fmax(burst, 1e-3));
-}
-
 static void take_probes(struct controller *c, const struct signals *s, double dt)
 {
-	latencies_fade(&c->met, dt, half_met);
-	latencies_fade(&c->free, dt, half_free);
+	for (size_t k = 0; k < REQUEST_KINDS; k++)
+		felt_fade(&c->felt[k], dt);
 	for (size_t i = 0; i < s->probes && i < MOST_PROBES; i++) {
-		double x = s->probe[i].seconds;
-		if (!isfinite(x) || x < 0)
-			continue;
-		latencies_add(s->probe[i].met ? &c->met : &c->free, x);
-		if (c->limit > 0)
-			c->alarm = fmax(0, c->alarm + (x > c->limit) - 2 * c->allowed);
+		const struct latency *p = &s->probe[i];
+		if (isfinite(p->seconds) && p->seconds >= 0 && p->kind < REQUEST_KINDS)
+			felt_add(&c->felt[p->kind], p->seconds, p->met);
 	}
-	set_limit(c);
+	for (size_t k = 0; k < REQUEST_KINDS; k++)
+		felt_limit(&c->felt[k], profiles[c->profile].ratio, profiles[c->profile].floor);
+}
+
+/* Whether requests of some kind are beyond their share: each is told once. */
+static bool alarmed(struct controller *c)
+{
+	bool any = false;
+
+	for (size_t k = 0; k < REQUEST_KINDS; k++) {
+		if (c->felt[k].alarm <= alarm_at)
+			continue;
+		c->felt[k].alarm = 0;
+		c->tightest = (enum request)k;
+		any = true;
+	}
+	return any;
+}
+
+/* What the kind allows that feels us most. */
+static double duty_of_model(struct controller *c, double batch)
+{
+	double least = 1;
+
+	for (size_t k = 0; k < REQUEST_KINDS; k++) {
+		double duty = felt_duty(&c->felt[k], c->loop, batch);
+		if (duty >= least)
+			continue;
+		least = duty;
+		if (duty < c->loop)
+			c->tightest = (enum request)k;
+	}
+	return least;
 }
 
 /* A step of the search: down by half at an alarm, up by a tenth, more carefully near what was too
@@ -183,8 +124,7 @@ static void search(struct controller *c, double batch, double others)
 		c->bad *= 1.1;
 		c->bad_aged = c->t;
 	}
-	if (c->alarm > alarm_at) {
-		c->alarm = 0;
+	if (alarmed(c)) {
 		if (since < hold)
 			return;
 		c->bad = c->loop;
@@ -193,13 +133,15 @@ static void search(struct controller *c, double batch, double others)
 	} else if (since >= hold && others >= 0.8 * c->loop) {
 		double up = c->loop + fmax(0.02, 0.1 * c->loop);
 		/* Memory serves where nothing is known of now. */
-		if (c->met.sum < enough_met && up >= 0.9 * c->bad)
+		if (c->felt[REQUEST_SQL].met.sum < probing[REQUEST_SQL].met && up >= 0.9 * c->bad)
 			up = (c->loop + c->bad) / 2;
 		c->loop = clamp(fmax(up, c->loop), least_duty, 1);
 		c->changed = c->t;
 	}
 	/* A share of the time without us stays, or there would be nothing to compare with. */
-	c->loop = clamp(fmin(c->loop, duty_of_model(c, batch)), least_duty, 0.95);
+	double model = duty_of_model(c, batch);
+	c->modelled = model < 1;
+	c->loop = clamp(fmin(c->loop, model), least_duty, 0.95);
 }
 
 /* -- signals ---------------------------------------------------------------------------------- */
@@ -350,6 +292,12 @@ void controller_start(struct controller *c)
 	memset(c, 0, sizeof(*c));
 	c->loop = c->loaded = 0.1;
 	c->bad = 2;
+	for (size_t k = 0; k < REQUEST_KINDS; k++) {
+		c->felt[k].enough_met = probing[k].met;
+		c->felt[k].enough_free = probing[k].free;
+		c->felt[k].half_met = probing[k].half_met;
+		c->felt[k].half_free = probing[k].half_free;
+	}
 	/* When the first look saw somebody: known to be idle after a second without anybody. */
 	c->busy = idle_level;
 	c->busy_since = 1 - idle_after;
@@ -365,7 +313,8 @@ static void take_profile(struct controller *c, enum profile wanted)
 		return;
 	c->profile = wanted;
 	c->bad = 2;
-	c->alarm = 0;
+	for (size_t k = 0; k < REQUEST_KINDS; k++)
+		c->felt[k].alarm = 0;
 }
 
 static double pass_time(struct controller *c, double now)
@@ -403,14 +352,15 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 		bound_by_signals(c, s, &b);
 	if (!c->idle && c->profile != PROFILE_FINALIZE) {
 		search(c, batch, fmin(b.duty, 1));
-		bool known = c->limit > 0 && c->bad < 2;
-		lower(&b, c->loop, known ? SLOW_LATENCY : SLOW_SEEKING, 0,
-		      c->met.sum > 0 ? quantile(&c->met, 1 - c->allowed) : 0, c->limit);
+		const struct felt *f = &c->felt[c->tightest];
+		bool known = f->limit > 0 && (c->bad < 2 || c->modelled);
+		lower(&b, c->loop, known ? SLOW_LATENCY : SLOW_SEEKING, 0, felt_seen(f), f->limit);
 	}
 	if (halted(c, s))
 		b = (struct bound){ 0, SLOW_HALT, c->halted_by, s->of[c->halted_by].value,
 				    table[c->halted_by].hard };
-	bool quick = c->limit <= 0 || c->seen < fast_requests;
+	const struct felt *sql = &c->felt[REQUEST_SQL];
+	bool quick = sql->limit <= 0 || sql->seen < fast_requests;
 	c->now = (struct decision){
 		.duty = b.reason == SLOW_HALT ? 0 : clamp(b.duty, least_duty, 1),
 		.target = c->idle ? idle_batch
@@ -420,6 +370,7 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 		.signal = b.signal,
 		.value = b.value,
 		.limit = b.limit,
+		.request = c->tightest,
 	};
 }
 
@@ -453,6 +404,7 @@ static const char *unseen_words(enum signal s)
 			"how far standbys are behind may not be seen (GRANT pg_monitor)",
 		[SIGNAL_REDIS] = "Redis does not answer",
 		[SIGNAL_STATUS] = "Pulp's status is not known yet",
+		[SIGNAL_CONTENT] = "whether Pulp serves content is not known yet",
 		[SIGNAL_QUERY] = "throttle.query has no answer",
 		[SIGNAL_URL] = "throttle.url does not answer",
 		[SIGNAL_COMMAND] = "throttle.command does not end in time",
@@ -460,6 +412,12 @@ static const char *unseen_words(enum signal s)
 
 	return hints[s] ? hints[s] : "PostgreSQL does not say how it fares";
 }
+
+static const char *const requests[] = {
+	[REQUEST_SQL] = "requests",
+	[REQUEST_STATUS] = "answers of Pulp's status",
+	[REQUEST_CONTENT] = "answers of Pulp's content",
+};
 
 void decision_in_words(const struct decision *d, char *out, size_t size)
 {
@@ -477,8 +435,8 @@ void decision_in_words(const struct decision *d, char *out, size_t size)
 		snprintf(out, size, "others are at work: it finds out how fast it may be");
 		return;
 	case SLOW_LATENCY:
-		snprintf(out, size, "requests would take longer than the %.1f ms that they may",
-			 d->limit * 1000);
+		snprintf(out, size, "%s would take longer than the %.1f ms that they may",
+			 requests[d->request], d->limit * 1000);
 		return;
 	case SLOW_UNKNOWN:
 		snprintf(out, size, "%s", unseen_words(d->signal));

@@ -10,6 +10,7 @@
 #pragma once
 #include "lib/core/err.h"
 #include "lib/core/strbuf.h"
+#include "lib/pace/felt.h"
 #include <stddef.h>
 
 enum signal {
@@ -34,9 +35,11 @@ struct signal_value {
 enum profile { PROFILE_GENTLE, PROFILE_DEFAULT, PROFILE_FAST, PROFILE_FINALIZE };
 extern const char *const profile_names[]; /* by enum; ends with NULL */
 
-/* One request of the kind that Pulp makes, timed by us. */
+/* One request, timed by us: of the kind that Pulp makes to its database; to Pulp itself. */
+enum request { REQUEST_SQL, REQUEST_STATUS, REQUEST_CONTENT, REQUEST_KINDS };
 struct latency {
 	double seconds;
+	enum request kind;
 	bool met; /* a batch of ours overlapped it, or had ended within 20 ms before it */
 };
 enum { MOST_PROBES = 64 };
@@ -67,11 +70,7 @@ struct decision {
 	enum slow reason;
 	enum signal signal;  /* of the last three reasons */
 	double value, limit; /* of the signal; of latency: the 99th percentile and what it may be */
-};
-
-enum { LATENCY_BUCKETS = 256 };
-struct latencies {
-	double weight[LATENCY_BUCKETS], sum, seconds; /* forgotten by and by */
+	enum request request; /* of latency: which feel it most */
 };
 
 struct controller {
@@ -84,10 +83,9 @@ struct controller {
 
 	double clock, t; /* the caller's time; ours, which neither jumps nor goes back */
 	bool begun;
-	struct latencies met, free;
-	double limit, seen,
-		allowed;	/* of latency, seconds; its 99th or 95th percentile; share beyond */
-	double alarm;		/* sum of what was beyond its share */
+	struct felt felt[REQUEST_KINDS];
+	enum request tightest;	/* the kind that slowed us last */
+	bool modelled;		/* what was felt bounds the duty */
 	double loop;		/* duty that latency allows */
 	double bad, bad_aged;	/* duty that was too much; when it was last relaxed */
 	double changed, loaded; /* when loop was; what it was when others last worked */

@@ -23,6 +23,7 @@ struct sense {
 	struct sense_slow *slow;
 	struct pg *prepared; /* the session on which the statements are prepared */
 	bool local;
+	int server; /* pid of our session's backend */
 	double looked, looked_at_host;
 	struct pressure pressure;
 	double checkpoints, counted_at; /* at the beginning of this minute */
@@ -139,7 +140,10 @@ static bool look_at_server(struct sense *s, struct pg *db, double now, struct si
 	    !pg_execute(db, "sense", (struct pg_param[]){ PG_P_TEXT(s->o.tables) }, 1, false, &r,
 			&err))
 		return false;
-	int64_t active = pg_int(r, 0, ACTIVE), at_work = pg_int(r, 0, AT_WORK);
+	/* Pulp's own work for our own requests is nobody's. */
+	bool asking;
+	int asked = sense_slow_requests(s->slow, now - between, &asking);
+	int64_t active = pg_int(r, 0, ACTIVE) - asking, at_work = pg_int(r, 0, AT_WORK) - asked;
 	out->busy = active >= VERY_BUSY ? BUSY_VERY : at_work > 0 ? BUSY_YES : BUSY_NO;
 	for (int i = 0; i < (int)ARRAY_LEN(by_server); i++) {
 		if (by_server[i] != SIGNAL_CHECKPOINT)
@@ -147,6 +151,7 @@ static bool look_at_server(struct sense *s, struct pg *db, double now, struct si
 	}
 	tell_checkpoints(s, strtod(pg_text(r, 0, CHECKPOINTS), NULL), now, out);
 	s->local = pg_bool(r, 0, LOCAL);
+	s->server = pg_backend_pid(db);
 	return true;
 }
 
@@ -177,6 +182,7 @@ static void share(struct signals *out, enum signal id, double before, double aft
 static void look_at_host(struct sense *s, double now, struct signals *out)
 {
 	struct pressure p = pressure_read(), *was = &s->pressure;
+	double full = pressure_disk(s->server);
 	double seconds = now - s->looked_at_host;
 
 	if (isfinite(seconds)) {
@@ -184,6 +190,8 @@ static void look_at_host(struct sense *s, double now, struct signals *out)
 		share(out, SIGNAL_IO, was->io_full, p.io_full, seconds, now);
 		share(out, SIGNAL_MEMORY, was->memory_full, p.memory_full, seconds, now);
 	}
+	if (full >= 0)
+		tell(out, SIGNAL_DISK, full, now);
 	s->pressure = p;
 	s->looked_at_host = now;
 }

@@ -14,6 +14,10 @@ struct sense_options {		    /* borrowed for the sense's life */
 	const char *probe;	    /* a SELECT such as Pulp's own; $1 is a random uuid */
 	struct redis_options redis; /* url NULL: none */
 	const char *status_url;	    /* of Pulp's status, or NULL */
+	const char *content_url;    /* something that Pulp serves, or NULL */
+	/* Whether a batch of ours was at work since then; called by any thread. */
+	bool (*met)(void *arg, double began);
+	void *met_arg;
 	const char *query;   /* one number or boolean: above 0, or true, work stops; or NULL */
 	const char *url;     /* anything but 200 stops work; or NULL */
 	const char *command; /* words apart by blanks; a status other than 0 stops work; or NULL */

@@ -13,17 +13,20 @@
 #include <time.h>
 
 static const double timeout = 2; /* seconds that one of them may take */
-enum { MOST_WORDS = 32, MOST_ANSWER = 65536 };
-static const enum signal mine[] = { SIGNAL_REDIS, SIGNAL_STATUS, SIGNAL_URL, SIGNAL_COMMAND };
+enum { MOST_WORDS = 32, MOST_ANSWER = 65536, PAUSE_SLICES = 100 };
+static const enum signal mine[] = { SIGNAL_REDIS, SIGNAL_STATUS, SIGNAL_CONTENT, SIGNAL_URL,
+				    SIGNAL_COMMAND };
 
 struct sense_slow {
 	struct sense_options o;
 	struct redis *redis;
+	unsigned asked[REQUEST_KINDS];
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
 	bool quit;
-	struct signals seen;
+	struct signals seen;	     /* its probes: those that nobody has taken yet */
+	double ended[REQUEST_KINDS]; /* when our last request of a kind did; INFINITY: not yet */
 };
 
 static void tell(struct sense_slow *s, enum signal id, double value)
@@ -80,11 +83,43 @@ static double ask_command(const char *command)
 	return status != 0;
 }
 
-static double failures(double before, long status)
+static void set_ended(struct sense_slow *s, enum request kind, double at)
 {
-	bool failed = status == 0 || status >= 500;
+	pthread_mutex_lock(&s->lock);
+	s->ended[kind] = at;
+	pthread_mutex_unlock(&s->lock);
+}
 
-	return failed ? (isnan(before) ? 0 : before) + 1 : 0;
+/* Every second request waits for a pause between batches, or there would be none to compare with
+ * where pauses are few. */
+static void wait_for_pause(const struct sense_slow *s)
+{
+	const struct timespec slice = { .tv_nsec = 5000000 };
+
+	for (int i = 0; i < PAUSE_SLICES && s->o.met(s->o.met_arg, clock_monotonic()); i++)
+		nanosleep(&slice, NULL);
+}
+
+/* A request as a user makes it: how often it has failed now, and what it took. */
+static double ask_pulp(struct sense_slow *s, enum request kind, const char *url, double failed)
+{
+	if (++s->asked[kind] % 2 == 0)
+		wait_for_pause(s);
+	double began = clock_monotonic();
+	bool met = s->o.met(s->o.met_arg, began);
+
+	set_ended(s, kind, INFINITY);
+	long status = ask_url(url);
+	double ended = clock_monotonic();
+	set_ended(s, kind, ended);
+	if (status == 0 || status >= 500)
+		return failed + 1;
+	met |= s->o.met(s->o.met_arg, began);
+	pthread_mutex_lock(&s->lock);
+	if (s->seen.probes < MOST_PROBES)
+		s->seen.probe[s->seen.probes++] = (struct latency){ ended - began, kind, met };
+	pthread_mutex_unlock(&s->lock);
+	return 0;
 }
 
 static bool stay(struct sense_slow *s)
@@ -104,14 +139,18 @@ static bool stay(struct sense_slow *s)
 static void *ask_all(void *arg)
 {
 	struct sense_slow *s = arg;
-	double failed = 0;
+	double status = 0, content = 0; /* failures in a row */
 
 	do {
 		if (s->o.redis.url)
 			tell(s, SIGNAL_REDIS, ask_redis(s));
 		if (s->o.status_url) {
-			failed = failures(failed, ask_url(s->o.status_url));
-			tell(s, SIGNAL_STATUS, failed);
+			status = ask_pulp(s, REQUEST_STATUS, s->o.status_url, status);
+			tell(s, SIGNAL_STATUS, status);
+		}
+		if (s->o.content_url) {
+			content = ask_pulp(s, REQUEST_CONTENT, s->o.content_url, content);
+			tell(s, SIGNAL_CONTENT, content);
 		}
 		if (s->o.url)
 			tell(s, SIGNAL_URL, ask_url(s->o.url) != 200);
@@ -123,14 +162,15 @@ static void *ask_all(void *arg)
 
 struct sense_slow *sense_slow_start(const struct sense_options *o)
 {
-	if (!o->redis.url && !o->status_url && !o->url && !o->command)
+	if (!o->redis.url && !o->status_url && !o->content_url && !o->url && !o->command)
 		return NULL;
 	struct sense_slow *s = xcalloc(1, sizeof(*s));
 	s->o = *o;
 	s->o.redis.timeout_ms = (int)(timeout * 1000);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	const char *const asked[] = { o->redis.url, o->status_url, o->url, o->command };
+	const char *const asked[] = { o->redis.url, o->status_url, o->content_url, o->url,
+				      o->command };
 	for (size_t i = 0; i < ARRAY_LEN(mine); i++) {
 		if (asked[i])
 			s->seen.of[mine[i]].state = SIGNAL_UNKNOWN;
@@ -167,5 +207,24 @@ void sense_slow_take(struct sense_slow *s, struct signals *out)
 		if (s->seen.of[mine[i]].state != SIGNAL_ABSENT)
 			out->of[mine[i]] = s->seen.of[mine[i]];
 	}
+	for (size_t i = 0; i < s->seen.probes && out->probes < MOST_PROBES; i++)
+		out->probe[out->probes++] = s->seen.probe[i];
+	s->seen.probes = 0;
 	pthread_mutex_unlock(&s->lock);
+}
+
+int sense_slow_requests(struct sense_slow *s, double since, bool *now)
+{
+	int n = 0;
+
+	*now = false;
+	if (!s)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	for (size_t k = 0; k < REQUEST_KINDS; k++) {
+		n += s->ended[k] >= since;
+		*now |= isinf(s->ended[k]);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return n;
 }

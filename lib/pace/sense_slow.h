@@ -7,3 +7,6 @@ struct sense_slow;
 struct sense_slow *sense_slow_start(const struct sense_options *o); /* NULL: nothing to ask */
 void sense_slow_stop(struct sense_slow *s); /* waits for an answer, two seconds at most for each */
 void sense_slow_take(struct sense_slow *s, struct signals *out);
+/* How many of our own requests to Pulp were under way since then, which Pulp answers from its
+ * database; *now: whether one is at this moment. */
+int sense_slow_requests(struct sense_slow *s, double since, bool *now);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One line for each step: "12.5 busy=2 batch=0.0051 lock_wait=40@12.4 redis=? p=0.0011 P=0.004 ->
- * ...". ? is unknown, what is left out is absent, p is a probe that met no batch of ours, P one
- * that did. Numbers have all their digits, so that what is read is what was.
- * profile and max are left out where they are the default and 1.
+ * ...". ? is unknown, what is left out is absent, p, s and c are probes (of the database, of Pulp's
+ * status, of its content) that met no batch of ours, P, S and C some that did. Numbers have all
+ * their digits, so that what is read is what was. profile and max are left out where they are the
+ * default and 1.
  */
 #include "lib/pace/controller.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char free_letter[] = "psc", met_letter[] = "PSC"; /* by enum request */
 
 /* As short as it can be and still be read as the same number. */
 static void add(struct strbuf *out, const char *before, double x)
@@ -42,8 +45,11 @@ void trace_write(struct strbuf *out, const struct signals *s, double now, const 
 		add(out, "", s->of[i].value);
 		add(out, "@", s->of[i].at);
 	}
-	for (size_t i = 0; i < s->probes; i++)
-		add(out, s->probe[i].met ? " P=" : " p=", s->probe[i].seconds);
+	for (size_t i = 0; i < s->probes; i++) {
+		const struct latency *p = &s->probe[i];
+		char before[] = { ' ', (p->met ? met_letter : free_letter)[p->kind], '=', '\0' };
+		add(out, before, p->seconds);
+	}
 	add(out, " -> duty=", d->duty);
 	add(out, " target=", d->target);
 	strbuf_addf(out, " reason=%d signal=%s\n", (int)d->reason,
@@ -110,10 +116,13 @@ static bool read_word(struct signals *s, const char *name, size_t len, const cha
 		s->profile = (enum profile)x;
 		return true;
 	}
-	if (len == 1 && (*name == 'p' || *name == 'P')) {
+	for (size_t k = 0; k < REQUEST_KINDS && len == 1; k++) {
+		if (*name != met_letter[k] && *name != free_letter[k])
+			continue;
 		if (s->probes == MOST_PROBES || !number(at, &x))
 			return false;
-		s->probe[s->probes++] = (struct latency){ x, *name == 'P' };
+		s->probe[s->probes++] =
+			(struct latency){ x, (enum request)k, *name == met_letter[k] };
 		return true;
 	}
 	enum signal id = find_signal(name, len);

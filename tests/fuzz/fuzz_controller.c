@@ -91,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			s.of[i] = (struct signal_value){ byte(&f) % 3, number(&f),
 							 byte(&f) % 4 ? now : number(&f) };
 		for (s.probes = 0; s.probes < byte(&f) % MOST_PROBES; s.probes++)
-			s.probe[s.probes] = (struct latency){ number(&f), byte(&f) & 1 };
+			s.probe[s.probes] = (struct latency){ number(&f), byte(&f) % REQUEST_KINDS,
+							      byte(&f) & 1 };
 		controller_step(&c, &s, now);
 		check(&c.now);
 	}

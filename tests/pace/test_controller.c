@@ -14,7 +14,9 @@ struct world {
 	struct signals s;
 	double t, free, met;
 	uint64_t seed;
-	double worked; /* duty times seconds */
+	double worked;	  /* duty times seconds */
+	enum request web; /* asked once a second, too; SQL: none is */
+	double web_free, web_met;
 };
 
 static double dice(struct world *w)
@@ -42,7 +44,13 @@ static void pass(struct world *w, double seconds)
 			double slow = (0.5 + dice(w)) * (dice(w) < 0.01 ? 3 : 1);
 			bool met = dice(w) < w->c.now.duty;
 			double us = floor(slow * (met ? w->met : w->free) * 1e6);
-			w->s.probe[i] = (struct latency){ us / 1e6, met };
+			w->s.probe[i] = (struct latency){ us / 1e6, REQUEST_SQL, met };
+		}
+		if (w->web != REQUEST_SQL && (int)(w->t / tick) % 4 == 0) {
+			bool met = dice(w) < w->c.now.duty;
+			double us = floor((0.8 + 0.4 * dice(w)) * (met ? w->web_met : w->web_free) *
+					  1e6);
+			w->s.probe[w->s.probes++] = (struct latency){ us / 1e6, w->web, met };
 		}
 		for (size_t i = 0; i < SIGNAL_COUNT; i++)
 			w->s.of[i].at = w->t;
@@ -185,6 +193,28 @@ TEST(what_is_felt_slows_down)
 	/* It passes, and what was learned is forgotten by and by. */
 	w.met = w.free;
 	CHECK(until_at_least(&w, 0.5, 3600) < 1800);
+}
+
+/* Pulp itself is asked once a second: few answers, and all the same they count. */
+TEST(answers_of_pulp_that_get_slower_slow_down)
+{
+	for (int kind = REQUEST_STATUS; kind <= REQUEST_CONTENT; kind++) {
+		struct world w;
+		begin(&w, PROFILE_DEFAULT);
+		w.s.busy = BUSY_YES;
+		w.web = (enum request)kind;
+		w.web_free = w.web_met = 0.050;
+		pass(&w, 600);
+		CHECK(w.c.now.duty >= 0.8);
+		w.web_met = 0.200;
+		pass(&w, 600);
+		CHECK(w.c.now.duty < 0.4 && w.c.now.reason == SLOW_LATENCY);
+		CHECK(strstr(words(&w), kind == REQUEST_STATUS
+						? "answers of Pulp's status would"
+						: "answers of Pulp's content would"));
+		w.web_met = 0.050;
+		CHECK(until_at_least(&w, 0.5, 3600) < 1800);
+	}
 }
 
 TEST(gentle_is_slower_than_fast)
@@ -418,6 +448,9 @@ static void record(void)
 		w.met = i > 160 ? 0.02 : 0.002;
 		bool lags = i > 240 && i < 260;
 		set(&w, SIGNAL_LAG_TIME, lags ? (i - 240) * 0.25 : i == 300 || i == 301 ? 40 : 0);
+		w.web = i % 2 ? REQUEST_STATUS : REQUEST_CONTENT;
+		w.web_free = 0.05;
+		w.web_met = i > 320 ? 0.09 : 0.05;
 		set(&w, SIGNAL_CPU, (i * 37 % 100) * 0.0035);
 		w.s.profile = i > 410 && i < 430 ? PROFILE_FAST : PROFILE_DEFAULT;
 		w.s.max_duty = i > 460 ? 0.7 : 1;
@@ -492,9 +525,10 @@ TAP_MAIN(row(alone_it_is_at_full_speed_from_the_first_look_on),
 	 row(somebody_at_the_first_look_makes_it_begin_with_care),
 	 row(who_comes_just_after_the_first_look_is_noticed), row(others_come_and_go),
 	 row(what_nobody_feels_speeds_up), row(what_is_felt_slows_down),
-	 row(gentle_is_slower_than_fast), row(soft_limits_slow_in_proportion),
-	 row(own_pressure_alone_is_no_reason), row(hard_limits_stop_until_it_is_calm),
-	 row(what_does_not_pass_is_left_alone_for_longer), row(unknown_is_not_good_news),
-	 row(clocks_that_jump_change_nothing), row(user_has_the_last_word),
-	 row(finalize_keeps_only_what_stops_it), row(batches_keep_to_their_time),
-	 row(recorded_trace_gives_the_same_decisions), row(lines_that_are_no_trace_are_refused))
+	 row(answers_of_pulp_that_get_slower_slow_down), row(gentle_is_slower_than_fast),
+	 row(soft_limits_slow_in_proportion), row(own_pressure_alone_is_no_reason),
+	 row(hard_limits_stop_until_it_is_calm), row(what_does_not_pass_is_left_alone_for_longer),
+	 row(unknown_is_not_good_news), row(clocks_that_jump_change_nothing),
+	 row(user_has_the_last_word), row(finalize_keeps_only_what_stops_it),
+	 row(batches_keep_to_their_time), row(recorded_trace_gives_the_same_decisions),
+	 row(lines_that_are_no_trace_are_refused))
