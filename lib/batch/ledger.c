@@ -44,8 +44,13 @@ bool ledger_has(struct pg *db, const char *table, bool *ret, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
-	if (!pg_query(db, "SELECT to_regclass('plmaint.' || $1) IS NOT NULL",
-		      (struct pg_param[]){ PG_P_TEXT(table) }, 1, &r, err))
+	/* Not to_regclass(): what a session has once found missing it may go on to find missing
+	 * after it has waited for whoever made it. */
+	if (!pg_query(
+		    db,
+		    "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+		    " WHERE n.nspname = 'plmaint' AND c.relname = $1::name)",
+		    (struct pg_param[]){ PG_P_TEXT(table) }, 1, &r, err))
 		return false;
 	*ret = pg_bool(r, 0, 0);
 	return true;

@@ -243,10 +243,10 @@ void throttle_tell(const struct throttle *t, const char *label)
 
 void throttle_felt(const struct throttle *t, double *seen, double *limit)
 {
-	if (!t || t->controller.idle || t->controller.limit <= 0)
+	if (!t || !t->online || t->controller.idle || felt_of(t)->limit <= 0)
 		return;
-	*seen = t->controller.seen;
-	*limit = t->controller.limit;
+	*seen = felt_seen(felt_of(t));
+	*limit = felt_of(t)->limit;
 }
 
 static void as_text(const struct telling *to, const char *reason, double seconds)

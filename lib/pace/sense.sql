@@ -42,7 +42,7 @@ SELECT
 	                 - ('x' || substr(segment, 17, 8))::bit(32)::bigint - 1) END FROM archiver),
 	-- archiver: 1 while it fails
 	(SELECT CASE WHEN NOT enabled THEN -1
-	        ELSE (last_failed_time > coalesce(last_archived_time, '-infinity'))::int END FROM archiver),
+	        ELSE coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)::int END FROM archiver),
 	-- checkpoints that were requested, since ever
 	(SELECT @checkpoints@),
 	-- autovacuum: 1 on a table of ours, 2 while it truncates

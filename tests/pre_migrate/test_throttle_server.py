@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The throttle on servers in trouble: a standby that lags or may not be seen, an archiver that fails,
+a disk that fills up; each is named, and when it has passed the work goes on.
+"""
+
+import contextlib
+import shutil
+import subprocess
+
+import pytest
+
+from harness import after, pg
+from harness.brake import Brake
+from harness.cli import Plmaint
+from harness.need import need
+from harness.process import wait_until
+from harness.pulpdata import Site
+
+FILL = "pulp-manifests-fill"
+KEEP = ("pre-migrate", "run", "--keep-links")
+BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%' AND xact_start IS NOT NULL"
+pytestmark = pytest.mark.slow
+
+
+class Online:
+    """A site with a worker online on a server, and work that does not end before its brake is let go."""
+
+    def __init__(self, server, tmp_path, stack, rows=400):
+        self.server, self.db = server, server.database("0043")
+        self.media = tmp_path / "media"
+        self.media.mkdir()
+        conn = stack.enter_context(contextlib.closing(self.db.connect()))
+        self.site = Site(conn, self.media, "0043")
+        self.site.bulk_images(rows, repos=1, own_config=False)
+        self.site.heartbeat("worker", age=-3600)
+        conn.commit()
+        self.brake = Brake(self.db, seconds=0.3)
+        self.stack, self.tmp_path, self.tools = stack, tmp_path, 0
+
+    def start(self, *args):
+        self.tools += 1
+        tool = Plmaint(
+            self.tmp_path / f"p{self.tools}",
+            self.db.conninfo(),
+            self.media,
+            settings={"pre-migrate.batch_rows": "2"},
+        )
+        self.stack.callback(tool.close)
+        return tool.start(*KEEP, *args)
+
+    def ends(self, *running):
+        self.brake.let_go()
+        for one in running:
+            ran = one.wait()
+            assert ran.code == 0, ran
+        assert after.pending(self.site) == 0
+
+
+def now(running, when, what, seconds=60):
+    """Waits for a line of progress that comes from now on."""
+    seen = len(running.events)
+
+    def found():
+        assert running.proc.poll() is None, f"it has ended\n{running.lines[-20:]}"
+        return next(
+            (e for e in running.events[seen:] if e.get("event") == "progress" and when(e)), None
+        )
+
+    return wait_until(found, seconds, lambda: f"{what}, but {running.lines[-3:]}")
+
+
+def slowed(running, words, **more):
+    return now(running, lambda e: words in (e.get("reason") or ""), words, **more)
+
+
+def at_full_speed(running):
+    return now(running, lambda e: e["duty"] == 1.0, "full speed")
+
+
+def write_wal(server, megabytes):
+    server.admin(
+        "SELECT count(pg_logical_emit_message(false, 'test', repeat('x', 1000000)))"
+        " FROM generate_series(1, %s)",
+        (megabytes,),
+    )
+
+
+def test_standby_that_lags_and_one_that_may_not_be_seen(tmp_path):
+    with contextlib.ExitStack() as stack:
+        primary = stack.enter_context(pg.Cluster())
+        online = Online(primary, tmp_path, stack)
+        standby = stack.enter_context(contextlib.closing(primary.standby()))
+        running = online.start()
+        assert slowed(running, "how far standbys are behind may not be seen (GRANT pg_monitor)")["duty"] <= 0.25
+        primary.admin("GRANT pg_monitor TO pulp")
+        at_full_speed(running)
+        standby.admin("SELECT pg_wal_replay_pause()")
+        write_wal(primary, 200)
+        assert slowed(running, " behind")["duty"] < 1
+        standby.admin("SELECT pg_wal_replay_resume()")
+        at_full_speed(running)
+        online.ends(running)
+
+
+def test_archiver_that_fails_stops_the_work(tmp_path):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(pg.Cluster(settings={"archive_mode": "on"}))
+        online = Online(server, tmp_path, stack)
+
+        def archive(command):
+            server.admin(f"ALTER SYSTEM SET archive_command = '{command}'")
+            server.admin("SELECT pg_reload_conf()")
+            server.admin("SELECT pg_logical_emit_message(false, 'test', 'x')")
+            server.admin("SELECT pg_switch_wal()")
+
+        archive("true")
+        running = online.start()
+        at_full_speed(running)
+        archive("false")
+        assert slowed(running, "the WAL archiver fails")["duty"] == 0
+        wait_until(lambda: not online.db.value(BUSY), 30, "what was at work is done")
+        left = after.pending(online.site)
+        now(running, lambda e: e["duty"] == 0, "still stopped")
+        assert after.pending(online.site) == left > 0
+        archive("true")
+        at_full_speed(running)
+        online.ends(running)
+
+
+def test_disk_that_is_nearly_full_stops_the_work(tmp_path):
+    need(root=True, programs=("mount",))
+    with contextlib.ExitStack() as stack:
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        # The server's socket must be reached through the directories above.
+        for parent in (disk, tmp_path, *list(tmp_path.parents)[:-1]):
+            parent.chmod(parent.stat().st_mode | 0o011)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", disk], capture_output=True
+        )
+        need(when=done.returncode == 0, why="needs to mount a file system")
+        stack.callback(subprocess.run, ["umount", "-l", disk], check=True)
+        base = disk / "pg"
+        base.mkdir()
+        server = stack.enter_context(pg.Cluster(base=base, settings={"max_wal_size": "64MB"}))
+        online = Online(server, tmp_path, stack)
+        running = online.start()
+        at_full_speed(running)
+        usage = shutil.disk_usage(disk)
+        ballast = disk / "ballast"
+        with open(ballast, "wb") as f:
+            f.write(bytes(usage.free - usage.total * 6 // 100))
+        assert slowed(running, "the database's disk is 9")["duty"] == 0
+        ballast.unlink()
+        at_full_speed(running)
+        online.ends(running)
+
+
+def test_two_throttles_on_one_database(tmp_path):
+    """They take neither each other's sessions for users nor more than their share for nobody."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(pg.Cluster())
+        online = Online(server, tmp_path, stack)
+        both = [online.start("--throttle-query", "SELECT count(*) > 0 FROM pg_class WHERE relname = 'halt'") for _ in range(2)]
+        for one in both:
+            at_full_speed(one)
+        online.db.query("CREATE TABLE halt ()")
+        for one in both:
+            assert slowed(one, "throttle.query says stop")["duty"] == 0
+        online.db.query("DROP TABLE halt")
+        for one in both:
+            at_full_speed(one)
+        online.ends(*both)
