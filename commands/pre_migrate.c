@@ -136,6 +136,8 @@ static const struct action actions[] = {
 		  "Works in small batches; can be killed at any time and run again; two programs on one database share the work. "
 		  "Every manifest is verified against its digest before anything is written. Rows that cannot be had are set aside "
 		  "with their reason, the rest goes on. With --window it waits while the window is closed and goes on by itself. "
+		  "For a --deadline that would be missed it takes its consideration for others back step by step, never the "
+		  "limits that stop it, and says early when it will be missed all the same. "
 		  "Exit 78: done, with quarantined or partial rows to look at; 75: stopped early (--deadline, --max-duration, "
 		  "rows that were locked), run it again.",
 	  .options = run_table,

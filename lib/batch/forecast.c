@@ -262,24 +262,6 @@ static void until_end(const struct calendar *windows, double wall, struct eta_ra
 	wall_in_words(wall + e->p50, wall, end, size);
 }
 
-/* Early, and once: who set the deadline may still choose another window or speed. */
-static void warn_of_deadline(struct run *r, double wall, const struct eta_range *e, const char *end)
-{
-	static const double settled = 3; /* seconds after which a pace is one */
-	char text[192], deadline[64];
-
-	if (r->warned_late || r->forecast.looked < settled ||
-	    !(wall + e->p90 > r->setup->schedule.deadline))
-		return;
-	r->warned_late = true;
-	wall_in_words(r->setup->schedule.deadline, wall, deadline, sizeof(deadline));
-	snprintf(text, sizeof(text),
-		 "the deadline (%s) will not be met: as it goes now the end is %s", deadline, end);
-	EMIT(r->setup->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", text),
-	     F_TEXT("hint",
-		    "It stops then with its state saved. A larger pre-migrate.duty or the profile fast may be in time."));
-}
-
 void forecast_tell(struct run *r, const struct counts *c)
 {
 	struct forecast *f = &r->forecast;
@@ -289,12 +271,14 @@ void forecast_tell(struct run *r, const struct counts *c)
 	double wall = clock_wall(), now = clock_monotonic();
 	double seen = NAN, limit = NAN;
 
+	f->eta.moods = r->throttle != NULL;
 	learn(r, c, now);
 	foretell(r);
 	unsigned state = (unsigned)r->phase_index + (d ? 16U * d->reason : 0);
 	struct eta_range e = eta_show(&f->eta, eta_left(&f->eta, f->eta.parts), now, state);
 	until_end(&r->setup->schedule.windows, wall, &e, end, sizeof(end));
-	warn_of_deadline(r, wall, &e, end);
+	if (isfinite(r->setup->schedule.deadline))
+		run_watch_deadline(r, &e, end);
 	throttle_lost(r->throttle, &lost);
 	throttle_felt(r->throttle, &seen, &limit);
 	if (d)

@@ -106,6 +106,8 @@ void run_take_knobs(struct run *r)
 	enum profile as_configured = o ? o->profile : PROFILE_DEFAULT;
 	enum profile profile = (enum profile)control_value(c, KNOB_profile, as_configured);
 
+	if (r->hurry.at_least > profile)
+		profile = r->hurry.at_least;
 	throttle_apply(r->throttle, profile, &duty, &rows);
 	atomic_store(&r->duty, duty);
 	atomic_store(&r->batch_rows, rows);

@@ -6,6 +6,7 @@
 #include "lib/batch/forecast.h"
 #include "lib/batch/readers.h"
 #include "lib/batch/throttle.h"
+#include "lib/pace/hurry.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ struct run {
 	struct throttle *throttle; /* NULL: the duty is fixed; its begin and end are the writers' */
 	struct forecast forecast;
 	bool held;		   /* quit, but only until run_hold() says otherwise */
-	bool warned_late;	   /* that the deadline will not be met */
+	struct hurry hurry;	   /* for the deadline */
 	bool yielded;		   /* the writers were told to let go */
 	double looked, look_again; /* wall clock: between them the schedule says what it said */
 
@@ -73,6 +74,8 @@ void run_watch_schedule(struct run *r);
 bool run_watch_operator(struct run *r);
 void run_watch_throttle(struct run *r);
 void run_take_knobs(struct run *r);
+/* deadline.c: hurries for it, and tells early when it will not be met; end: e in words. */
+void run_watch_deadline(struct run *r, const struct eta_range *e, const char *end);
 /* Workers leave after their batch, also those that rest. */
 void run_quit(struct run *r);
 /* What they are running is cancelled, and rolled back by the server. */

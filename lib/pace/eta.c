@@ -15,8 +15,9 @@ static const double guess_weight = 30; /* units: what a good guess weighs agains
 static const double steady_doubt = 0.15;
 /* Seconds over which each pace is a mean, and until when it is taken to hold. */
 static const double whiles[ETA_PACES] = { 4, 60, 900 };
-static const double holds[ETA_PACES] = { 15, 120, INFINITY };
-static const double guessed_for = 1;	/* seconds of pace that the first guess stands for */
+static const double holds[ETA_PACES] = { 5, 60, INFINITY };
+/* Seconds of pace that the first guess stands for. */
+static const double guessed_for[ETA_PACES] = { 1, 10, 30 };
 static const double early_share = 0.04; /* of a part: in it the surcharge falls to 1/e */
 static const double first_span = 0.5;
 /* Once a part is seen the others' guesses are only wrong in their ratio to it. */
@@ -24,7 +25,10 @@ static const double ratio_doubt = 0.5;
 static const double longest = 1e9;	/* seconds: thirty years are as good as any more */
 static const double least_doubt = 0.03; /* nothing is surer than that */
 static const double pace_doubt = 0.5;	/* until blocks tell */
-static const double tenth = 1.2816;	/* standard deviations to P10 and P90 */
+/* Others that come or go change the pace by so much, for so many seconds in the mean. */
+static const double mood_doubt = 0.5, mood_lasts = 120;
+static const double most_doubt = 1.2;
+static const double tenth = 1.2816; /* standard deviations to P10 and P90 */
 static const double worth_showing = 0.05;
 
 static double clamp(double x, double least, double most)
@@ -44,7 +48,7 @@ void eta_start(struct eta *e, double pace)
 	e->span = first_span;
 	e->state = (unsigned)-1;
 	for (int i = 0; i < ETA_PACES; i++) {
-		e->weight[i] = guessed_for / whiles[i];
+		e->weight[i] = guessed_for[i] / whiles[i];
 		e->pace[i] = fmax(some(pace), 1e-3);
 	}
 }
@@ -241,8 +245,9 @@ static double pace_variance(const struct eta *e, double seconds)
 		variance > 0 ? clamp((together / (n - 1) - mean * mean) / variance, 0, 0.9) : 0;
 	double relative = variance / (mean * mean) * (1 + alike) / (1 - alike);
 	double coming = fmax(1, seconds / e->span);
+	double moods = e->moods ? mood_doubt * mood_doubt / (1 + seconds / mood_lasts) : 0;
 	/* With few blocks seen nobody knows how much they differ. */
-	return relative * (1 / coming + 1 / n) + pace_doubt * pace_doubt / (n * n);
+	return relative * (1 / coming + 1 / n) + pace_doubt * pace_doubt / (n * n) + moods;
 }
 
 struct eta_range eta_left(const struct eta *e, int parts)
@@ -270,7 +275,7 @@ struct eta_range eta_left(const struct eta *e, int parts)
 	}
 	double worked = seconds / all;
 	variance += worked * worked * pace_variance(e, seconds) + least_doubt * least_doubt;
-	double spread = exp(tenth * sqrt(fmin(variance, 1)));
+	double spread = exp(tenth * sqrt(fmin(variance, most_doubt * most_doubt)));
 	return (struct eta_range){ all / spread, all, all * spread };
 }
 

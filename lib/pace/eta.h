@@ -51,6 +51,7 @@ struct eta {
 		double seconds, done;
 	} block[ETA_BLOCKS];
 	int blocks;
+	bool moods;  /* others may come at any time and slow it down, or go */
 	double span; /* seconds of a block */
 	struct eta_range shown;
 	unsigned state; /* in which it was shown */

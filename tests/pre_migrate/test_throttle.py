@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The throttle on a real server: when it is on, what it sees, what it says, and that it lets go."""
 
+import datetime
 import threading
 
 import pytest
@@ -224,3 +225,19 @@ def test_plain_role_sees_enough(online, pg_db, plmaint):
     running.terminate()
     ran = running.wait()
     assert ran.code == 143 and ran.err == "", ran
+
+
+@pytest.mark.slow
+def test_a_deadline_takes_consideration_back_but_no_hard_limit(online, pg_db, plmaint):
+    pg_db.query("UPDATE brake.rate SET seconds = 0.4", user="postgres")  # 80 s at full speed
+    plmaint.configure({"throttle.query": "SELECT 1 / 0"})  # unknown: a quarter of the speed at most
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=60)
+    running = plmaint.start(*KEEP, "--deadline", soon.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    slowed(running, "throttle.query has no answer")
+    for profile in ("fast", "finalize"):
+        said = running.wait_for("notice", lambda e: f"profile is {profile} now" in e["message"])
+        assert "after the deadline" in said["message"]
+    running.wait_for("progress", lambda e: e["duty"] == 1.0, label=FILL)
+    running.wait_for("notice", lambda e: "will not be met" in e["message"])
+    online.brake.let_go()
+    assert running.wait().code == 0
