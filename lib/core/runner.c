@@ -172,24 +172,40 @@ static bool ask_until_told(struct session *s, const struct step *step, const voi
 	return true;
 }
 
-/* The work of one step under its time limit. */
+/* Seconds; 0: none. */
+static double time_limit(const struct config *c)
+{
+	double seconds;
+	struct err err;
+
+	if (!config_get(c, "general.step_timeout"))
+		return 0;
+	if (config_seconds(c, "general.step_timeout", &seconds, &err))
+		return seconds;
+	log_warning("steps have no time limit: %s", err.text);
+	return 0;
+}
+
+/* The work of one step under its time limit: then it is asked to stop as by a signal, and what it
+ * had not done by then is a failure, of a check unknown. */
 static void work(struct session *s, const struct step *step, const void *params, struct outcome *o)
 {
 	struct err err = { 0 };
+	double limit = time_limit(s->config);
 	char words[32];
 
-	if (step->timeout > 0)
-		stop_arm(step->timeout);
+	if (limit > 0)
+		stop_arm(limit);
 
 	bool ok = ask_until_told(s, step, params, o, &err);
 	bool late = stop_signal() == SIGALRM;
 
-	if (step->timeout > 0)
+	if (limit > 0)
 		stop_disarm();
 	if (!ok)
 		outcome_of_err(step, &err, o);
 	if (late && o->result >= RESULT_WARNING) {
-		clock_in_words(step->timeout, words, sizeof(words));
+		clock_in_words(limit, words, sizeof(words));
 		outcome_set(o, step->check ? RESULT_UNKNOWN : RESULT_FAILED,
 			    "it did not end within %s", words);
 		o->exit = 0;

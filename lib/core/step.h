@@ -107,11 +107,6 @@ struct step {
 	bool (*when)(const void *options, const char **why);
 	const char *why; /* one phrase for `plan`: why the step is in the scenario */
 	unsigned flags;
-	/* Seconds from the step's start, 0 for no limit; what it waits for counts too.  Then it is
-	 * asked to stop as by a signal, and what it had not done by then is a failure (of a check:
-	 * unknown).
-	 */
-	double timeout;
 };
 #define STEPS_END                                \
 	{                                        \

@@ -344,9 +344,11 @@ TEST(a_step_whose_session_was_lost_begins_again)
 TEST(a_time_limit_fails_the_step)
 {
 	AUTO_SITE struct site s;
-	const struct step steps[] = { { .procedure = &wait, .timeout = 0.02 }, STEPS_END };
+	const struct step steps[] = { { .procedure = &wait }, STEPS_END };
+	struct err err;
 
 	site_init(&s);
+	CHECK(config_set(s.config, "general.step_timeout", "20ms", "test", &err));
 	s.reporter.emit = keep_message;
 	stop_install();
 	CHECK_INT(run(&s, steps, NULL), EXIT_FAILED);

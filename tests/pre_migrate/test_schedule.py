@@ -176,3 +176,27 @@ def test_waiting_survives_a_server_that_restarts(site, cluster, plmaint):
     cluster.restart()
     ran = running.wait()
     assert ran.code == 0, ran
+
+
+@pytest.mark.slow
+def test_a_step_has_a_time_limit_that_waiting_does_not_use_up(site, pg_db, plmaint):
+    site.bulk_images(400, repos=1, own_config=False)
+    plmaint.configure({**SMALL, "general.step_timeout": "4s", "pre-migrate.grace": "0s"})
+    brake = Brake(pg_db, seconds=0.1)
+    zone = zone_in_which_it_is("21:59:52")
+    running = plmaint.start("pre-migrate", "run", "--window", NIGHT, env=zone)
+    running.wait_for("wait", label=FILL)
+    ran = running.wait()
+    assert ran.code == 1, ran
+    end = ran.one("step.end", label=FILL)
+    assert end["result"] == "failed" and "did not end within 4.0 s" in end["message"]
+    assert 0 < after.pending(site) < 400, "it worked when the window had opened, and its state is saved"
+    brake.let_go()
+    plmaint.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0
+
+
+def test_a_time_limit_that_is_none(site, plmaint):
+    plmaint.configure({"general.step_timeout": "long"})
+    ran = plmaint.run("pre-migrate", "run", code=2)
+    assert "general.step_timeout" in ran.err and "not a duration" in ran.err
