@@ -37,6 +37,11 @@ static bool in_background(const void *options)
 	return ((const struct run_options *)options)->background;
 }
 
+/* Of each action that works in batches. */
+#define TAKES_RUN_OPTIONS                                                                          \
+	.options = run_table, .options_size = sizeof(struct run_options), .validate = check_times, \
+	.background = in_background
+
 static void bind_common(const void *options, void *params)
 {
 	*(struct manifest_params *)params = ((const struct run_options *)options)->common;
@@ -140,10 +145,7 @@ static const struct action actions[] = {
 		  "limits that stop it, and says early when it will be missed all the same. "
 		  "Exit 78: done, with quarantined or partial rows to look at; 75: stopped early (--deadline, --max-duration, "
 		  "rows that were locked), run it again.",
-	  .options = run_table,
-	  .options_size = sizeof(struct run_options),
-	  .validate = check_times,
-	  .background = in_background,
+	  TAKES_RUN_OPTIONS,
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES | ACTION_LONG,
 	  .scenario = run_steps },
@@ -214,10 +216,7 @@ static const struct action actions[] = {
 	  .example = "plmaint pre-migrate detach",
 	  .explain =
 		  "Ends what `run --keep-links` left, or what a run could not detach because Redis, a standby or a task was in the way.",
-	  .options = run_table,
-	  .options_size = sizeof(struct run_options),
-	  .validate = check_times,
-	  .background = in_background,
+	  TAKES_RUN_OPTIONS,
 	  .needs = NEED_DB | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES | ACTION_LONG,
 	  .scenario = detach_steps },
@@ -233,10 +232,7 @@ static const struct action actions[] = {
 	  .explain =
 		  "Finds artifacts by the manifest's digest. Run it before an orphan cleanup does its work, and before a worker of "
 		  "pulpcore 3.91 or later starts for the first time.",
-	  .options = run_table,
-	  .options_size = sizeof(struct run_options),
-	  .validate = check_times,
-	  .background = in_background,
+	  TAKES_RUN_OPTIONS,
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES | ACTION_LONG,
 	  .scenario = recover_steps },

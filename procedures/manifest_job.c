@@ -11,6 +11,7 @@
 #include "procedures/cache_debt.h"
 #include "procedures/manifest_forecast.h"
 #include "procedures/manifest_throttle.h"
+#include "procedures/verdict_revisit.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -443,7 +444,7 @@ bool manifest_links_pending(const struct probe *p, const struct manifest_params 
 	return pending_links_known(p, params && params->assume_schema, &o, schema, any, ret, err);
 }
 
-bool manifest_run_open(const struct probe *p, const char *label, bool *open, struct err *err)
+static bool run_open(const struct probe *p, const char *label, bool *open, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 	bool ledger;
@@ -459,4 +460,39 @@ bool manifest_run_open(const struct probe *p, const char *label, bool *open, str
 		return false;
 	*open = pg_bool(r, 0, 0);
 	return true;
+}
+
+bool manifest_left_over(const struct probe *p, const struct pulp_schema *schema,
+			const struct manifest_params *params, enum pending_kind kind,
+			const char *label, bool *changed, bool *any, struct err *err)
+{
+	bool open;
+
+	if (!revisit_needed(p, schema, params, kind, changed, err) ||
+	    !run_open(p, label, &open, err))
+		return false;
+	*any = *changed || open;
+	return true;
+}
+
+bool manifest_job_images_then_lists(struct manifest_job *j, const char *label,
+				    enum pending_kind images, enum pending_kind lists,
+				    struct batch_result *ret, struct err *err)
+{
+	struct manifest_phase bound[2];
+	struct batch_phase phases[2];
+	struct batch_ahead ahead[MANIFEST_AHEAD];
+
+	manifest_phase_bind(j, &bound[0], images, &phases[0]);
+	manifest_phase_bind(j, &bound[1], lists, &phases[1]);
+	const struct batch_job job = { .label = label,
+				       .options = j->options,
+				       .phases = phases,
+				       .n_phases = 2,
+				       .ahead = ahead,
+				       .n_ahead = manifest_forecast_ahead(j, lists, ahead) };
+	bool ok = manifest_job_run(j, &job, ret, err);
+	manifest_phase_release(&bound[0], &phases[0]);
+	manifest_phase_release(&bound[1], &phases[1]);
+	return ok;
 }

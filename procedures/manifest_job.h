@@ -148,6 +148,11 @@ struct manifest_phase {
 void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum pending_kind kind,
 			 struct batch_phase *ret);
 void manifest_phase_release(struct manifest_phase *m, struct batch_phase *phase);
+/* A job of two phases, from their binding to their release: first images, then the lists of them.
+ */
+bool manifest_job_images_then_lists(struct manifest_job *j, const char *label,
+				    enum pending_kind images, enum pending_kind lists,
+				    struct batch_result *ret, struct err *err) MUST_CHECK;
 
 /* batch_run; ERR_STOPPED when Pulp's schema changes meanwhile. */
 bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struct batch_result *ret,
@@ -166,7 +171,11 @@ bool manifest_pending(const struct probe *p, const struct manifest_params *param
 bool manifest_links_pending(const struct probe *p, const struct manifest_params *params,
 			    struct pulp_schema *schema, bool *any, int64_t *ret,
 			    struct err *err) MUST_CHECK;
-/* Also for needed(): a run whose last row was settled just before a kill has nothing pending, and
- * still has to be ended. */
-bool manifest_run_open(const struct probe *p, const char *label, bool *open,
-		       struct err *err) MUST_CHECK;
+/*
+ * Also for needed(): what there is to do although nothing is pending.  *changed: rows that were set
+ * aside have changed; *any: that, or a run has still to be ended, whose last row was settled just
+ * before a kill.
+ */
+bool manifest_left_over(const struct probe *p, const struct pulp_schema *schema,
+			const struct manifest_params *params, enum pending_kind kind,
+			const char *label, bool *changed, bool *any, struct err *err) MUST_CHECK;

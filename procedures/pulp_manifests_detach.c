@@ -24,14 +24,14 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		   struct err *err)
 {
 	struct pulp_schema schema;
-	bool any, changed, open;
+	bool any, changed, left;
 	int64_t n;
 
 	if (!manifest_links_pending(p, params, &schema, &any, &n, err) ||
-	    !revisit_needed(p, &schema, params, PENDING_DETACH, &changed, err) ||
-	    !manifest_run_open(p, procedure_pulp_manifests_detach.label, &open, err))
+	    !manifest_left_over(p, &schema, params, PENDING_DETACH,
+				procedure_pulp_manifests_detach.label, &changed, &left, err))
 		return false;
-	*ret = any || changed || open;
+	*ret = any || left;
 	if (n < 0)
 		outcome_set(why, RESULT_OK,
 			    "manifests have their data and still have their artifact link");

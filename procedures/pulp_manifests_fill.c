@@ -7,7 +7,6 @@
 #include "lib/core/mem.h"
 #include "lib/pulp/live.h"
 #include "procedures/cache_debt.h"
-#include "procedures/manifest_forecast.h"
 #include "procedures/procedures.h"
 #include "procedures/verdict_revisit.h"
 
@@ -16,13 +15,13 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 {
 	struct pulp_schema schema;
 	struct pending_counts c;
-	bool changed, open;
+	bool changed, left;
 
 	if (!manifest_pending(p, params, &schema, &c, err) ||
-	    !revisit_needed(p, &schema, params, PENDING_IMAGES, &changed, err) ||
-	    !manifest_run_open(p, procedure_pulp_manifests_fill.label, &open, err))
+	    !manifest_left_over(p, &schema, params, PENDING_IMAGES,
+				procedure_pulp_manifests_fill.label, &changed, &left, err))
 		return false;
-	*ret = c.images + c.lists > 0 || changed || open;
+	*ret = c.images + c.lists > 0 || left;
 	outcome_set(
 		why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
 		"%lld images and %lld lists of %lld manifests are pending%s%s", (long long)c.images,
@@ -36,26 +35,13 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 
 static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 {
-	struct manifest_phase bound[2];
-	struct batch_phase phases[2];
-	struct batch_ahead ahead[MANIFEST_AHEAD];
 	struct batch_result res;
 	struct err debt = { 0 };
 	size_t flushed;
 
 	j->pending.without_lost = j->setup.dry_run;
-	manifest_phase_bind(j, &bound[0], PENDING_IMAGES, &phases[0]);
-	manifest_phase_bind(j, &bound[1], PENDING_LISTS, &phases[1]);
-	const struct batch_job job = { .label = procedure_pulp_manifests_fill.label,
-				       .options = j->options,
-				       .phases = phases,
-				       .n_phases = 2,
-				       .ahead = ahead,
-				       .n_ahead =
-					       manifest_forecast_ahead(j, PENDING_LISTS, ahead) };
-	bool ok = manifest_job_run(j, &job, &res, err);
-	manifest_phase_release(&bound[0], &phases[0]);
-	manifest_phase_release(&bound[1], &phases[1]);
+	bool ok = manifest_job_images_then_lists(j, procedure_pulp_manifests_fill.label,
+						 PENDING_IMAGES, PENDING_LISTS, &res, err);
 	/* When the run ends here, what was changed until now may stay cached for long; else detach
 	 * or the last step pays. */
 	if (!j->setup.dry_run && (!ok || res.stopped) && pg_alive(j->setup.control) &&

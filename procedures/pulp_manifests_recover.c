@@ -7,7 +7,6 @@
  */
 #include "lib/core/mem.h"
 #include "procedures/cache_debt.h"
-#include "procedures/manifest_forecast.h"
 #include "procedures/procedures.h"
 #include "procedures/verdict_revisit.h"
 
@@ -16,13 +15,13 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 {
 	struct pulp_schema schema;
 	struct pending_counts c;
-	bool changed, open;
+	bool changed, left;
 
 	if (!manifest_pending(p, params, &schema, &c, err) ||
-	    !revisit_needed(p, &schema, params, PENDING_LOST, &changed, err) ||
-	    !manifest_run_open(p, procedure_pulp_manifests_recover.label, &open, err))
+	    !manifest_left_over(p, &schema, params, PENDING_LOST,
+				procedure_pulp_manifests_recover.label, &changed, &left, err))
 		return false;
-	*ret = c.lost > 0 || changed || open;
+	*ret = c.lost > 0 || left;
 	outcome_set(
 		why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
 		"%lld manifests have neither data nor a linked artifact, but their artifact is still there",
@@ -61,26 +60,14 @@ static bool list_gone(struct manifest_job *j, struct outcome *out, struct err *e
 
 static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 {
-	struct manifest_phase bound[2];
-	struct batch_phase phases[2];
-	struct batch_ahead ahead[MANIFEST_AHEAD];
 	struct batch_result res;
 	bool followed;
 
 	if (!manifest_job_follow(j, procedure_pulp_manifests_recover.label, &followed, err))
 		return false;
-	manifest_phase_bind(j, &bound[0], PENDING_LOST_IMAGES, &phases[0]);
-	manifest_phase_bind(j, &bound[1], PENDING_LOST_LISTS, &phases[1]);
-	const struct batch_job job = { .label = procedure_pulp_manifests_recover.label,
-				       .options = j->options,
-				       .phases = phases,
-				       .n_phases = 2,
-				       .ahead = ahead,
-				       .n_ahead = manifest_forecast_ahead(j, PENDING_LOST_LISTS,
-									  ahead) };
-	bool ok = manifest_job_run(j, &job, &res, err);
-	manifest_phase_release(&bound[0], &phases[0]);
-	manifest_phase_release(&bound[1], &phases[1]);
+	bool ok =
+		manifest_job_images_then_lists(j, procedure_pulp_manifests_recover.label,
+					       PENDING_LOST_IMAGES, PENDING_LOST_LISTS, &res, err);
 	if (!ok)
 		return false;
 	manifest_job_report(&res, j->setup.dry_run ? "would be recovered" : "recovered", true, out);
