@@ -153,7 +153,7 @@ static void steer(struct world *w)
 	for (size_t i = 0; i < w->s.probes; i++) {
 		bool met = dice(w) < w->c.now.duty;
 		double x = 0.003 * (0.5 + dice(w)) * (dice(w) < 0.01 ? 3 : 1) * (met ? 1.5 : 1);
-		w->s.probe[i] = (struct latency){ floor(x * 1e6) / 1e6, met };
+		w->s.probe[i] = (struct latency){ .seconds = floor(x * 1e6) / 1e6, .met = met };
 	}
 	controller_step(&w->c, &w->s, w->open);
 }
