@@ -202,14 +202,12 @@ $(BUILD)/plmaint.8: $(BUILD)/plmaint
 $(BUILD)/plmaint.bash: $(BUILD)/plmaint
 	$(BUILD)/plmaint --dump=completion > $@
 
-# -- a real Pulp to play with; PULP names the release
+# -- a real Pulp to play with, until Ctrl-C; PULP names the release, ROWS how much is to migrate
 
-.PHONY: lab lab-down
+.PHONY: lab
 lab: all
 	packaging/install-deps.sh test
-	$(PYTHON) tests/realpulp/lab.py up --pulp $(or $(PULP),2.22)
-lab-down:
-	$(PYTHON) tests/realpulp/lab.py down
+	@exec $(PYTHON) tests/realpulp/lab.py --pulp $(or $(PULP),2.22) --rows $(or $(ROWS),5000)
 
 # -- to other machines
 
@@ -249,7 +247,7 @@ help:
 	@echo "make bench         figures and their peers; ONLY=NAME for one"
 	@echo "make golden        write the expected help texts and plans anew"
 	@echo "make docs          man page, completion, tables of README.md; make tour: its tour"
-	@echo "make lab, lab-down a real Pulp to play with; PULP=2.22"
+	@echo "make lab           a real Pulp to play with, until Ctrl-C; PULP=2.22 ROWS=5000"
 	@echo "make install       below DESTDIR and PREFIX; make dist: a tarball"
 	@echo "make clean         forget what was built"
 

@@ -75,12 +75,11 @@ class Session(psycopg2.extensions.connection):
 class Postgres(pg.Cluster):
     """The harness's cluster with what a real Pulp needs on top: more connections, dump, restore."""
 
-    def __init__(self, base):
+    def __init__(self, base, fsync=False, settings=None):
         pulpenv.need("initdb", "postgres", "pg_dump", "pg_restore")
         Path(base).mkdir(parents=True)
-        super().__init__(base=base, settings={"max_connections": "200",
-                                              "autovacuum_naptime": "1h",
-                                              "max_wal_size": "256MB"})
+        super().__init__(fsync, {"max_connections": "200", "autovacuum_naptime": "1h",
+                                 "max_wal_size": "256MB", **(settings or {})}, base)
         self.start()
 
     def session(self, db, user="pulp"):
