@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge of the throttle's bench: noise is never called a pass."""
+
+import random
+
+import pytest
+
+from bench import verdict
+
+
+def blocks(rng, middle, n=12, requests=1500, swing=0.0):
+    """Histograms of blocks whose requests take about so many seconds; swing: how far blocks differ."""
+    out = []
+    for _ in range(n):
+        scale = middle * (1 + swing * (rng.random() - 0.5))
+        out.append(verdict.histogram(scale * rng.lognormvariate(0, 0.2) for _ in range(requests)))
+    return out
+
+
+def pairs(rng, middle, **how):
+    return list(zip(blocks(rng, middle, **how), blocks(rng, middle, **how)))
+
+
+@pytest.mark.parametrize(
+    "middle, times, swing, word",
+    [
+        (0.001, 1.0, 0.0, "PASS"),
+        (0.001, 1.3, 0.0, "PASS"),  # a third more, and below 2 ms
+        (0.001, 4.0, 0.0, "FAIL"),
+        (0.100, 1.0, 0.0, "PASS"),
+        (0.100, 1.5, 0.0, "FAIL"),
+        (0.100, 1.0, 1.9, "INCONCLUSIVE"),  # the pair without us differs as much
+        (0.100, 1.5, 1.9, "INCONCLUSIVE"),
+    ],
+)
+def test_word(middle, times, swing, word):
+    rng = random.Random(5)
+    off = pairs(rng, middle, swing=swing, n=12 if not swing else 6)
+    on = blocks(rng, middle * times, swing=swing, n=len(off))
+    got, low, high = verdict.verdict(off, on)
+    assert low <= high
+    assert got == word, (low, high, verdict.noise(off))
+
+
+def test_quantiles_are_exact_to_a_bucket():
+    h = verdict.histogram(i / 1000 for i in range(1, 1001))
+    assert verdict.quantile([h], 0.99) == pytest.approx(0.99, rel=0.021)
+    assert verdict.quantile([h], 0.5) == pytest.approx(0.5, rel=0.021)
+    assert verdict.quantile([], 0.5) is None

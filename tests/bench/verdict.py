@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether requests take longer than they may: p99 with us <= max(1.10 x, + 2 ms) of that without us.
+
+Blocks of arms are interleaved in rounds and drawn again by whole rounds, so that what disturbed a
+round disturbed all its arms. Two arms without us are measured as if one were with us: when these two
+do not pass, the machine is too noisy to say anything.
+"""
+import bisect
+import collections
+import random
+
+STEP = 1.02  # width of a bucket: quantiles are exact to 2 %
+EDGES = [20e-6]
+while EDGES[-1] < 120:
+    EDGES.append(EDGES[-1] * STEP)
+DRAWS = 1000
+
+
+def histogram(seconds):
+    return collections.Counter(bisect.bisect_left(EDGES, s) for s in seconds)
+
+
+def quantile(histograms, share):
+    """Seconds; None without any."""
+    merged = collections.Counter()
+    for h in histograms:
+        merged.update(h)
+    left = share * sum(merged.values())
+    for bucket in sorted(merged):
+        left -= merged[bucket]
+        if left <= 0:
+            return EDGES[min(bucket, len(EDGES) - 1)]
+    return None
+
+
+def may_be(off):
+    return max(1.10 * off, off + 0.002)
+
+
+def excess(off, on, rounds):
+    """Seconds by which the p99 of these rounds is beyond what it may be; below 0 is good."""
+    without = quantile([h for r in rounds for h in off[r]], 0.99)
+    return quantile([on[r] for r in rounds], 0.99) - may_be(without)
+
+
+def interval(off, on, seed=1):
+    """Lower and upper 95 % bound of the excess (each one-sided).
+
+    off: for each round the histograms without us; on: for each round the one with us.
+    """
+    rng, n = random.Random(seed), len(on)
+    drawn = sorted(excess(off, on, [rng.randrange(n) for _ in range(n)]) for _ in range(DRAWS))
+    return drawn[int(0.05 * DRAWS)], drawn[int(0.95 * DRAWS)]
+
+
+def noise(off):
+    """The A/A pair: the interval of its second arm against its first."""
+    return interval([[pair[0]] for pair in off], [pair[1] for pair in off])
+
+
+def verdict(off, on):
+    """PASS, FAIL or INCONCLUSIVE, with the bounds of the excess in seconds."""
+    low, high = interval(off, on)
+    without = quantile([h for pair in off for h in pair], 0.99)
+    margin = may_be(without) - without
+    if noise(off)[1] > 0:
+        word = "INCONCLUSIVE"
+    elif high <= 0:
+        word = "PASS"
+    elif low > 0:
+        word = "FAIL"
+    else:
+        word = "INCONCLUSIVE" if high - low > margin else "FAIL"
+    return word, low, high
