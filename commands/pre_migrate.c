@@ -134,6 +134,20 @@ static const struct step verify_steps[] = {
 };
 
 static const struct action actions[] = {
+	{ .name = "estimate",
+	  .summary = "how long it would take and what it would cost, before anything is changed",
+	  .example = "plmaint pre-migrate estimate",
+	  .explain =
+		  "Counts what is pending, and does a few hundred rows as a run would: it reads them, writes them in transactions "
+		  "of some milliseconds, and rolls these back. Nothing stays but dead row versions, which the next vacuum takes. "
+		  "With --no-write, without the right to write, and on a standby it only reads, and the interval is wider. Earlier "
+		  "runs of this host make the next estimate better. Exit 78: more than upgrade.max_downtime, so pre-migrate before "
+		  "the upgrade; 0: small, or nothing to do.",
+	  .options = estimate_options,
+	  .options_size = sizeof(struct estimate_options),
+	  .validate = pre_migrate_estimate_check,
+	  .needs = NEED_DB,
+	  .answer = pre_migrate_estimate },
 	{ .name = "run",
 	  .summary = "migrate what is pending, in the background of a running Pulp",
 	  .example = "plmaint pre-migrate run",

@@ -9,6 +9,7 @@
 #include "lib/drivers/json.h"
 #include "lib/pace/wall.h"
 #include "procedures/cache_debt.h"
+#include "procedures/foretold.h"
 #include "procedures/manifest_forecast.h"
 #include "procedures/manifest_throttle.h"
 #include "procedures/verdict_revisit.h"
@@ -281,6 +282,44 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	return true;
 }
 
+static bool connect_looker(void *arg, const char *name, struct pg **ret, struct err *err)
+{
+	const struct manifest_job *j = arg;
+	struct pg *db;
+
+	if (!actor_connect(j->actor, name, &db, err))
+		return false;
+	/* What the state directory remembers is read through a setting of the session. */
+	const char *except;
+	if (verdicts_source(db, state_dir(j), &except, err)) {
+		*ret = db;
+		return true;
+	}
+	pg_close(db);
+	return false;
+}
+
+bool manifest_job_look(struct manifest_job *j, struct actor *a, struct err *err)
+{
+	struct batch_setup *s = &j->setup;
+
+	*j = (struct manifest_job){ .actor = a };
+	if (!read_config(j, a->look->config, err) ||
+	    !connect_looker(j, "estimate", &j->control, err))
+		return false;
+	if (!pulp_schema_probe(j->control, false, false, &j->schema, err) ||
+	    !verdicts_source(j->control, state_dir(j), &j->pending.except, err)) {
+		manifest_job_close(j);
+		return false;
+	}
+	s->control = j->control;
+	s->connect_arg = j;
+	s->connect = connect_looker;
+	s->reporter = a->reporter;
+	s->run_id = a->run_id;
+	return true;
+}
+
 /* The step's status when it must end: by an operator's wish, or early. */
 static int exit_of_stop(void)
 {
@@ -315,8 +354,10 @@ bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struc
 	struct err ignored;
 	bool keep = !j->ledger.shared && !j->setup.dry_run;
 
-	if (batch_run(&j->setup, job, ret, err))
+	if (batch_run(&j->setup, job, ret, err)) {
+		foretold_compare(j, job, ret);
 		return !keep || save(j, j->control, err);
+	}
 	if (keep && pg_alive(j->control))
 		(void)!save(j, j->control, &ignored);
 	for (size_t i = 0; i < ARRAY_LEN(misfits); i++) {

@@ -130,6 +130,11 @@ bool manifest_params_check(const struct manifest_params *p, double now, struct e
  * perhaps, an empty ledger made. */
 bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct manifest_params *p,
 		       bool storage, struct err *err) MUST_CHECK;
+/*
+ * For who only looks, or rolls back what it writes: no ledger is made or opened, so there is
+ * nothing to steer and nothing to run.  Its sessions know what has a verdict.
+ */
+bool manifest_job_look(struct manifest_job *j, struct actor *a, struct err *err) MUST_CHECK;
 void manifest_job_close(struct manifest_job *j);
 /* Waits for an open window and for the end of a pause.  False: it must not begin, and the outcome
  * says why. */

@@ -163,6 +163,8 @@ bool batch_commit(struct worker *w, const struct lease *lease, struct batch_row 
 	r->sum.examined += t.examined;
 	r->sum.skipped += t.skipped;
 	r->sum.bytes += t.bytes;
+	r->sum.cost[r->phase_index].rows += t.done;
+	r->sum.cost[r->phase_index].bytes += t.bytes;
 	pthread_mutex_unlock(&r->lock);
 	if (w->borrowed && r->setup->settled &&
 	    !r->setup->settled(r->setup->connect_arg, w->db, t.partial > 0, err))

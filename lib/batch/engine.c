@@ -450,6 +450,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	r.sum.run = r.id;
 	r.sum.held = setup.steer->held - held;
 	r.sum.seconds = clock_monotonic() - started - r.sum.held;
+	r.sum.rested /= setup.ledger.shared ? setup.writers : 1;
 	r.sum.stopped = ok && !over;
 	*ret = r.sum;
 	control_tell(setup.steer, setup.control, "between", "");

@@ -179,16 +179,25 @@ struct batch_setup {
 	const char *trace_file; /* gets what each batch took; NULL: none */
 };
 
+enum { BATCH_PHASES = 2 };
+/* What one phase took, by this program. */
+struct phase_cost {
+	int64_t rows, bytes;
+	double busy; /* seconds of all writers at work on windows and batches */
+};
+
 struct batch_result {
 	int64_t total, rows, changed, partial, quarantined, examined, skipped,
 		bytes; /* by this program, except total */
 	int64_t run;
 	double seconds; /* of work; what was waited is not among them */
 	double held;	/* seconds waited: paused, or for a window */
-	bool joined;	/* somebody else had opened the run */
-	bool stopped;	/* asked to stop, max_rows reached, or the schedule's end: not finished */
-	char why[256];	/* of stopped, when the schedule ended it; else "" */
-	bool nothing;	/* nothing was pending */
+	double rested;	/* of seconds: rests that the duty asked for, in the mean of the writers */
+	struct phase_cost cost[BATCH_PHASES];
+	bool joined;   /* somebody else had opened the run */
+	bool stopped;  /* asked to stop, max_rows reached, or the schedule's end: not finished */
+	char why[256]; /* of stopped, when the schedule ended it; else "" */
+	bool nothing;  /* nothing was pending */
 };
 
 /*

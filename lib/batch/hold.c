@@ -192,13 +192,17 @@ void run_rest(struct run *r, double started)
 	double now = clock_monotonic(), left;
 
 	pthread_mutex_lock(&r->lock);
+	r->sum.cost[r->phase_index].busy += now - started;
 	pace_worked(&r->pace, atomic_load(&r->duty), now - started, r->workers_alive, now);
 	pthread_mutex_unlock(&r->lock);
 	for (;;) {
 		pthread_mutex_lock(&r->lock);
 		left = pace_left(&r->pace, atomic_load(&r->duty), clock_monotonic());
+		bool over = left <= 0 || atomic_load(&r->quit);
+		if (over)
+			r->sum.rested += clock_monotonic() - now;
 		pthread_mutex_unlock(&r->lock);
-		if (left <= 0 || atomic_load(&r->quit))
+		if (over)
 			return;
 		run_doze(r, fmin(left, rest_again));
 	}

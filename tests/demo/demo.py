@@ -129,6 +129,13 @@ class Demo:
             " WHERE schemaname = 'public'"
         )
 
+    def contents(self):
+        """What the tables that a run writes hold."""
+        return [
+            self.value(f"SELECT md5(string_agg(md5(t::text), '' ORDER BY t::text)) FROM {table} t")
+            for table in ("container_manifest", "core_content", "core_contentartifact", "core_artifact")
+        ]
+
     def state(self):
         has = "SELECT count(*) FROM container_manifest WHERE data IS"
         self.screen.table(
@@ -228,6 +235,12 @@ class Demo:
         client.hset("/index/static", "/index/static:GET", "{}")
         client.set("pulp:resource_lock:task", "worker")
 
+    def estimated(self):
+        before = self.contents()
+        self.run("pre-migrate", "estimate")
+        self.claim(self.contents() == before, "the estimate changed something")
+        self.screen.say("no row is another than before")
+
     def killed(self):
         total = self.value("SELECT count(*) FROM container_manifest")
         args = ("pre-migrate", "run")
@@ -295,6 +308,8 @@ class Demo:
     def tell(self):
         screen = self.screen
         self.make()
+        screen.heading("How long would it take? A sample is written and rolled back")
+        self.estimated()
         screen.heading("What plmaint would do, and what it sees")
         self.run("plan", "pre-migrate", "run", tour=False)
         self.run("pre-migrate", "status")

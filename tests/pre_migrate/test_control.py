@@ -370,12 +370,13 @@ def test_a_ledger_of_the_older_format_is_brought_up(site, pg_db, plmaint):
     site.bulk_images(40, repos=1)
     plmaint.run("pre-migrate", "run", "--max-rows", "20", code=75)
     pg_db.query("DROP TABLE plmaint.knob, plmaint.event, plmaint.program, plmaint.calibration")
+    pg_db.query("ALTER TABLE plmaint.range DROP COLUMN size")
     pg_db.query("UPDATE plmaint.meta SET format = 1")
     assert plmaint.run("pre-migrate", "status", code=0).of("ledger.run")
     assert plmaint.run("pre-migrate", "tune", code=0).of("knob")
     ran = plmaint.run("pre-migrate", "run", code=0)
     assert ran.of("join"), "the open run is gone on with"
-    assert pg_db.value("SELECT format FROM plmaint.meta") == 3
+    assert pg_db.value("SELECT format FROM plmaint.meta") == 4
     owners = pg_db.query(
         "SELECT DISTINCT relowner FROM pg_class WHERE relnamespace = 'plmaint'::regnamespace"
     )

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The passes over the blocks: read, one block to warm up each session, first time, second time. */
+#include "lib/batch/sample.h"
+#include "lib/batch/readers.h"
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_WRITERS = 16, COMMITS = 5 };
+/* A block that somebody's lock holds up is passed over. */
+static const char session_sql[] = "SET statement_timeout TO '5s'; SET lock_timeout TO '200ms'";
+static const double first_share = 0.6; /* of the time: then the second pass must begin */
+
+enum pass { PASS_READ, PASS_WARM, PASS_ONE, PASS_FIRST, PASS_AGAIN };
+
+struct work {
+	struct sample_block seen;
+	const struct sample_part *part;
+	unsigned char after[16], hi[16]; /* its keys: after < key <= hi */
+	bool from_first;		 /* after counts for nothing */
+	struct batch_window window;	 /* of fill, loaded */
+	enum row_fate *fate;		 /* of its rows when they had been loaded */
+	bool lost;			 /* could not be written: somebody's lock, a bad row */
+	double one_read, one_fill, one_detach;
+};
+
+struct hand {
+	struct sampling *of;
+	struct pg *db;
+	size_t number;
+	const void *ready; /* what its statements are for */
+	double warm;	   /* seconds of its first block, the first time of all */
+	struct err err;
+	bool failed;
+};
+
+struct sampling {
+	const struct batch_setup *setup;
+	struct work *work;
+	size_t n;
+	struct hand hand[MOST_WRITERS];
+	size_t hands;
+	struct readers *readers;
+	enum pass pass;
+	size_t most; /* rows of a block: what takes longer does not fit into the time */
+	double until;
+};
+
+static void window_release(struct batch_window *w)
+{
+	if (w->release)
+		w->release(w->backing);
+	free(w->rows);
+	*w = (struct batch_window){ 0 };
+}
+
+static void before_key(unsigned char key[16])
+{
+	for (int i = 15; i >= 0 && key[i]-- == 0; i--)
+		;
+}
+
+static void plan_blocks(struct sampling *s, const struct sample_part *parts, size_t n)
+{
+	for (size_t p = 0; p < n; p++) {
+		for (size_t b = 0; b < parts[p].blocks; b++) {
+			struct work *w = &s->work[s->n++];
+			*w = (struct work){ .part = &parts[p],
+					    .from_first = !parts[p].starts,
+					    .one_read = NAN,
+					    .one_fill = NAN,
+					    .one_detach = NAN,
+					    .seen = { .part = (int)p,
+						      .fetch = NAN,
+						      .load = NAN,
+						      .fill = NAN,
+						      .fill_first = NAN,
+						      .detach = NAN,
+						      .detach_first = NAN } };
+			memset(w->hi, 0xff, sizeof(w->hi));
+			if (parts[p].starts) {
+				memcpy(w->after, parts[p].starts[b], 16);
+				before_key(w->after);
+			}
+			if (parts[p].starts && b + 1 < parts[p].blocks) {
+				memcpy(w->hi, parts[p].starts[b + 1], 16);
+				before_key(w->hi);
+			}
+		}
+	}
+}
+
+/* A lock of somebody's, or a row that the database refuses, costs the block and not the estimate.
+ */
+static bool may_pass_over(const struct pg *db, const struct err *err)
+{
+	return pg_alive(db) && (err->code == ERR_RETRY || err->code == ERR_DATA);
+}
+
+static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct err *err)
+{
+	const struct batch_phase *phase = w->part->fill;
+	struct loading loading;
+	double began = clock_monotonic();
+
+	if (!phase->fetch(phase->ctx, db, w->from_first ? NULL : w->after, w->hi,
+			  w->part->block_rows, s->setup->memory / (3 * s->n), &w->window, err)) {
+		w->lost = true;
+		return may_pass_over(db, err);
+	}
+	double fetched = clock_monotonic();
+	w->seen.fetch = fetched - began;
+	readers_submit(s->readers, &loading, phase, &w->window);
+	readers_wait(s->readers, &loading);
+	w->seen.load = clock_monotonic() - fetched;
+	w->seen.rows = w->window.n;
+	w->seen.bytes = w->window.bytes;
+	w->fate = xcalloc(w->window.n + 1, sizeof(*w->fate));
+	for (size_t i = 0; i < w->window.n; i++)
+		w->fate[i] = w->window.rows[i]->fate;
+	for (size_t i = 0; i < w->window.n; i++)
+		w->seen.bad += w->fate[i] == FATE_QUARANTINED;
+	return true;
+}
+
+/* One row, first so that the statement is known, then timed. */
+static bool read_one(struct sampling *s, struct pg *db, struct work *w, struct err *err)
+{
+	const struct batch_phase *phase = w->part->fill;
+
+	for (int i = 0; i < 2; i++) {
+		struct batch_window window = { 0 };
+		struct loading loading;
+		double began = clock_monotonic();
+		if (!phase->fetch(phase->ctx, db, w->from_first ? NULL : w->after, w->hi, 1,
+				  SIZE_MAX, &window, err))
+			return may_pass_over(db, err);
+		readers_submit(s->readers, &loading, phase, &window);
+		readers_wait(s->readers, &loading);
+		w->one_read = clock_monotonic() - began;
+		window_release(&window);
+	}
+	return true;
+}
+
+/* The first rows of it, at most so many. */
+static bool fill_block(struct pg *db, struct work *w, size_t most, double *seconds, struct err *err)
+{
+	const struct batch_phase *phase = w->part->fill;
+	size_t n = w->window.n < most ? w->window.n : most;
+	double began = clock_monotonic();
+	int debt = 0;
+
+	if (!phase || n == 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		w->window.rows[i]->fate = w->fate[i];
+	bool ok = phase->apply(phase->ctx, db, w->window.rows, n, &debt, err);
+	*seconds = clock_monotonic() - began;
+	return ok;
+}
+
+static bool detach_block(struct pg *db, struct work *w, size_t most, double *seconds,
+			 struct err *err)
+{
+	const struct batch_phase *phase = w->part->detach;
+	const struct batch_window *filled = &w->window;
+	struct batch_window links = { 0 };
+	unsigned char after[16];
+	size_t n = w->part->fill ? filled->n : (size_t)w->part->block_rows;
+	int debt = 0;
+
+	n = n < most ? n : most;
+	if (!phase || n == 0)
+		return true;
+	memcpy(after, filled->n > 0 ? filled->rows[0]->key : w->after, 16);
+	if (filled->n > 0)
+		before_key(after);
+	bool from_first = filled->n == 0 && w->from_first;
+	double began = clock_monotonic();
+	bool ok = phase->fetch(phase->ctx, db, from_first ? NULL : after,
+			       filled->n > 0 ? filled->rows[n - 1]->key : w->hi, (int)n, SIZE_MAX,
+			       &links, err) &&
+		  phase->apply(phase->ctx, db, links.rows, links.n, &debt, err);
+	*seconds = clock_monotonic() - began;
+	if (links.n == 0)
+		*seconds = NAN;
+	if (!w->part->fill && links.n > w->seen.rows)
+		w->seen.rows = links.n;
+	window_release(&links);
+	return ok;
+}
+
+static bool write_block(struct pg *db, struct work *w, size_t most, double *fill, double *detach,
+			struct err *err)
+{
+	struct err undo;
+	bool ok = pg_exec(db, "BEGIN", err) && fill_block(db, w, most, fill, err) &&
+		  detach_block(db, w, most, detach, err);
+
+	if (pg_alive(db) && !pg_exec(db, "ROLLBACK", &undo)) {
+		*err = undo;
+		return false;
+	}
+	if (ok)
+		return true;
+	w->lost = true;
+	return may_pass_over(db, err);
+}
+
+static bool do_block(struct hand *h, struct work *w, struct err *err)
+{
+	struct sample_block *b = &w->seen;
+	double fill = NAN, detach = NAN, began = clock_monotonic();
+	enum pass pass = h->of->pass;
+
+	if (pass == PASS_READ)
+		return !w->part->fill ||
+		       (read_one(h->of, h->db, w, err) && read_block(h->of, h->db, w, err));
+	if (w->lost)
+		return true;
+	if (pass == PASS_WARM) {
+		bool ok = write_block(h->db, w, 1, &fill, &detach, err);
+		h->warm = clock_monotonic() - began;
+		return ok;
+	}
+	if (pass == PASS_ONE)
+		return write_block(h->db, w, 1, &w->one_fill, &w->one_detach, err);
+	if (pass == PASS_FIRST)
+		return write_block(h->db, w, h->of->most, &b->fill_first, &b->detach_first, err);
+	return (isnan(b->fill_first) && isnan(b->detach_first)) ||
+	       write_block(h->db, w, h->of->most, &b->fill, &b->detach, err);
+}
+
+/*
+ * The statements of a block's part.  Those of reading differ by part; those of writing by kind, and
+ * are kept as long as may be, since a statement's first use is slow.
+ */
+static bool prepare(struct hand *h, const struct sample_part *part, enum pass pass, struct err *err)
+{
+	const struct batch_phase *fill = part->fill, *detach = part->detach;
+	const struct batch_phase *strict = fill ? fill : detach;
+	const void *wanted = pass == PASS_READ ? (const void *)part : strict->name;
+
+	if (h->ready == wanted)
+		return true;
+	h->ready = NULL;
+	if (!pg_exec(h->db, "DEALLOCATE ALL", err) ||
+	    (strict->session_sql && !pg_exec(h->db, strict->session_sql, err)) ||
+	    !pg_exec(h->db, session_sql, err) || (fill && !fill->prepare(fill->ctx, h->db, err)))
+		return false;
+	/* Both have a statement of this name; that of fill has been used by now. */
+	if (pass != PASS_READ && detach &&
+	    ((fill && !pg_exec(h->db, "DEALLOCATE \"window\"", err)) ||
+	     !detach->prepare(detach->ctx, h->db, err)))
+		return false;
+	h->ready = wanted;
+	return true;
+}
+
+static void *hand_main(void *arg)
+{
+	struct hand *h = arg;
+	struct sampling *s = h->of;
+	double left = s->until - clock_monotonic();
+	double until = s->until - (s->pass == PASS_AGAIN ? 0 : (1 - first_share) * left);
+
+	for (size_t i = h->number; i < s->n && !h->failed; i += s->hands) {
+		struct work *w = &s->work[i];
+		bool first = i < s->hands;
+		if (stop_requested() || (!first && clock_monotonic() > until))
+			break;
+		h->failed = !prepare(h, w->part, s->pass, &h->err) || !do_block(h, w, &h->err);
+		if (s->pass == PASS_WARM)
+			break;
+	}
+	return NULL;
+}
+
+/* All hands at once. */
+static bool run_pass(struct sampling *s, enum pass pass, struct err *err)
+{
+	pthread_t thread[MOST_WRITERS];
+	size_t started = 0;
+
+	s->pass = pass;
+	while (started < s->hands &&
+	       pthread_create(&thread[started], NULL, hand_main, &s->hand[started]) == 0)
+		started++;
+	for (size_t i = 0; i < started; i++)
+		pthread_join(thread[i], NULL);
+	if (started < s->hands)
+		return err_set(err, ERR_BUG, "no thread could be started");
+	if (stop_requested())
+		return err_set(err, ERR_STOPPED, "stopped before there was an estimate"),
+		       err_hint(err, "Nothing was changed.");
+	for (size_t i = 0; i < s->hands; i++) {
+		if (s->hand[i].failed) {
+			*err = s->hand[i].err;
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool wal_position(struct pg *db, double *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(db, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::text", NULL,
+		      0, &r, err))
+		return false;
+	*ret = strtod(pg_text(r, 0, 0), NULL);
+	return true;
+}
+
+static int by_value(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* The median of some commits of a record that means nothing. */
+static bool time_commits(struct pg *db, bool flush, double *ret, struct err *err)
+{
+	double seconds[COMMITS];
+
+	for (int i = 0; i < COMMITS; i++) {
+		double began = clock_monotonic();
+		if (!pg_exec(db,
+			     flush ? "BEGIN; SET LOCAL synchronous_commit TO on"
+				   : "BEGIN; SET LOCAL synchronous_commit TO off",
+			     err) ||
+		    !pg_exec(db, "SELECT pg_logical_emit_message(true, 'plmaint', 'probe')", err) ||
+		    !pg_exec(db, "COMMIT", err))
+			return false;
+		seconds[i] = clock_monotonic() - began;
+	}
+	qsort(seconds, COMMITS, sizeof(seconds[0]), by_value);
+	*ret = seconds[COMMITS / 2];
+	return true;
+}
+
+static double rows_done(const struct sampling *s, bool again)
+{
+	double n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct sample_block *b = &s->work[i].seen;
+		double fill = again ? b->fill : b->fill_first,
+		       detach = again ? b->detach : b->detach_first;
+		n += isnan(fill) && isnan(detach) ? 0 : (double)b->rows;
+	}
+	return n;
+}
+
+static double median(double *v, size_t n)
+{
+	if (n == 0)
+		return 0;
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
+}
+
+static void find_ones(const struct sampling *s, struct sample *ret)
+{
+	double *read = xcalloc(3 * s->n + 1, sizeof(*read)), *fill = read + s->n,
+	       *detach = fill + s->n;
+	size_t n[3] = { 0 };
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct work *w = &s->work[i];
+		if (!isnan(w->one_read))
+			read[n[0]++] = w->one_read;
+		if (!isnan(w->one_fill))
+			fill[n[1]++] = w->one_fill;
+		if (!isnan(w->one_detach))
+			detach[n[2]++] = w->one_detach;
+	}
+	ret->one_read = median(read, n[0]);
+	ret->one_fill = median(fill, n[1]);
+	ret->one_detach = median(detach, n[2]);
+	free(read);
+}
+
+/* So that two passes over all blocks fit into half of the time that is left. */
+static void fit_blocks(struct sampling *s, double one)
+{
+	double left = fmax(0, s->until - clock_monotonic()) / 2;
+	double blocks = ceil((double)s->n / (double)s->hands);
+	double rows = one > 0 ? left / (2 * blocks * one) : INFINITY;
+
+	s->most = rows < 1000000 ? (size_t)fmax(1, rows) : SIZE_MAX;
+	for (size_t i = 0; i < s->n; i++) {
+		struct sample_block *b = &s->work[i].seen;
+		if (s->most < b->rows) {
+			b->fetch *= (double)s->most / (double)b->rows;
+			b->load *= (double)s->most / (double)b->rows;
+			b->bytes = b->bytes / b->rows * s->most;
+			b->rows = s->most;
+		}
+	}
+}
+
+static bool write_passes(struct sampling *s, struct sample *ret, struct err *err)
+{
+	struct pg *db = s->setup->control;
+	double at[3] = { 0 };
+
+	if (!run_pass(s, PASS_WARM, err) || !run_pass(s, PASS_ONE, err))
+		return false;
+	find_ones(s, ret);
+	fit_blocks(s, ret->one_fill + ret->one_detach);
+	if (!wal_position(db, &at[0], err) || !run_pass(s, PASS_FIRST, err) ||
+	    !wal_position(db, &at[1], err) || !run_pass(s, PASS_AGAIN, err) ||
+	    !wal_position(db, &at[2], err) || !time_commits(db, false, &ret->commit, err) ||
+	    !time_commits(db, true, &ret->commit_flushed, err))
+		return false;
+	if (rows_done(s, false) > 0)
+		ret->wal_first = (at[1] - at[0]) / rows_done(s, false);
+	if (rows_done(s, true) > 0)
+		ret->wal = (at[2] - at[1]) / rows_done(s, true);
+	ret->wrote = true;
+	return true;
+}
+
+static void hand_over(struct sampling *s, struct sample *ret)
+{
+	ret->block = xcalloc(s->n + 1, sizeof(*ret->block));
+	for (size_t i = 0; i < s->n; i++) {
+		struct sample_block *b = &s->work[i].seen;
+		ret->rows += b->rows;
+		if (b->rows > 0)
+			ret->block[ret->n++] = *b;
+	}
+	if (!ret->wrote)
+		find_ones(s, ret);
+	for (size_t i = 0; ret->wrote && i < s->hands; i++)
+		ret->session += fmax(0, s->hand[i].warm - ret->one_fill - ret->one_detach) /
+				(double)s->hands;
+}
+
+static bool open_hands(struct sampling *s, struct err *err)
+{
+	const struct batch_setup *setup = s->setup;
+	char name[16];
+
+	for (; s->hands < MOST_WRITERS && s->hands < (size_t)setup->writers && s->hands < s->n;
+	     s->hands++) {
+		struct hand *h = &s->hand[s->hands];
+		*h = (struct hand){ .of = s, .number = s->hands };
+		snprintf(name, sizeof(name), "sample%zu", s->hands);
+		if (!setup->connect(setup->connect_arg, name, &h->db, err))
+			return false;
+	}
+	return true;
+}
+
+static void sampling_release(struct sampling *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct work *w = &s->work[i];
+		window_release(&w->window);
+		free(w->fate);
+	}
+	for (size_t i = 0; i < s->hands; i++)
+		pg_close(s->hand[i].db);
+	readers_stop(s->readers);
+	free(s->work);
+}
+
+bool sample_take(const struct batch_setup *setup, const struct sample_part *parts, size_t n,
+		 bool write, double seconds, struct sample *ret, struct err *err)
+{
+	struct sampling s = { .setup = setup,
+			      .most = SIZE_MAX,
+			      .until = clock_monotonic() + seconds };
+	size_t blocks = 0;
+
+	for (size_t p = 0; p < n; p++)
+		blocks += parts[p].blocks;
+	*ret = (struct sample){
+		.commit = NAN, .commit_flushed = NAN, .wal_first = NAN, .wal = NAN
+	};
+	s.work = xcalloc(blocks + 1, sizeof(*s.work));
+	s.readers = readers_start(setup->readers, setup->nice);
+	plan_blocks(&s, parts, n);
+	bool ok = open_hands(&s, err) && run_pass(&s, PASS_READ, err) &&
+		  (!write || write_passes(&s, ret, err));
+	if (ok)
+		hand_over(&s, ret);
+	sampling_release(&s);
+	return ok;
+}
+
+void sample_release(struct sample *s)
+{
+	free(s->block);
+	*s = (struct sample){ 0 };
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What was counted and sampled as strata, blocks and parts of lib/pace/estimate.  What no sample
+ * can show is measured once and for all (PostgreSQL 15, 40,000 ordinary images) and put right by
+ * the history of this host.
+ */
+#include "lib/core/mem.h"
+#include "procedures/manifest_estimate.h"
+#include "procedures/procedures.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { AROUND, FILL, DETACH, VACUUM, PARTS };
+/* Seconds of one writer for a row, and how well that is known of a host nobody has seen. */
+static const double fill_row = 80e-6, list_row = 160e-6, detach_row = 50e-6, prior_spread = 0.7;
+static const double known_spread = 0.3; /* the same when earlier runs say it */
+static const double begin = 0.1;	/* seconds: settings, sessions, schema */
+static const double begin_step = 0.05;	/* the same for a step with workers */
+static const double counts = 2.5;	/* so often all is counted beside the plans */
+static const double plan = 1.3;		/* a plan takes so many counts */
+static const double vacuum = 0.14;	/* of what filling and detaching take */
+/* Bytes that a row leaves beside its data: a new version of it and of its artifact's row, and
+ * entries of their indexes.  Of the data so much is left where it is compressed. */
+static const double disk_row = 900, disk_share = 0.6, wal_row = 2300;
+
+struct model {
+	struct estimate_stratum strata[2 * ESTIMATE_GROUPS + 1];
+	struct estimate_part parts[PARTS];
+	struct estimate_block *blocks;
+	size_t n_strata, n_blocks;
+};
+
+/* Reading is what the sample has shown in any case. */
+static double read_row(const struct sample *s, int part)
+{
+	double rows = 0, seconds = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct sample_block *b = &s->block[i];
+		if (b->part != part || isnan(b->fetch))
+			continue;
+		rows += (double)b->rows;
+		seconds += b->fetch + b->load;
+	}
+	return rows > 0 ? seconds / rows : 0;
+}
+
+static void add_stratum(struct model *m, int part, double rows, double page_rows, double prior,
+			const struct history *h, double read, double workers)
+{
+	bool known = !isnan(h->row);
+
+	m->strata[m->n_strata++] = (struct estimate_stratum){
+		.part = part,
+		.rows = rows,
+		.firsts = rows / fmax(1, page_rows),
+		.prior = fmax(known ? h->row * workers : prior, read),
+		.prior_spread = known ? known_spread : prior_spread,
+	};
+}
+
+static void add_block(struct model *m, size_t stratum, double rows, double seconds, double first)
+{
+	if (isnan(seconds))
+		return;
+	m->blocks[m->n_blocks++] = (struct estimate_block){
+		.stratum = (int)stratum, .rows = rows, .seconds = seconds, .first = first
+	};
+}
+
+static double either(double again, double first)
+{
+	return isnan(again) ? first : again;
+}
+
+/*
+ * What these rows would take as a part of a batch of the run's own size.  A block is smaller, and
+ * every batch takes something beside its rows: what one row alone takes tells.  It also ends with a
+ * commit, and touches the lease and the checkpoint.
+ */
+static double of_batch(double seconds, double one, double commit, double batch_rows, double rows)
+{
+	double row = rows > 1 ? (seconds - one) / (rows - 1) : seconds;
+
+	row = fmax(row, seconds / rows / 4);
+	return rows * (row + fmax(0, one - row) / batch_rows +
+		       (isnan(commit) ? 0 : 2 * commit / batch_rows));
+}
+
+static void add_group(struct model *m, const struct manifest_estimate *e,
+		      const struct estimate_group *g, int index, const struct estimate_facts *f)
+{
+	const struct sample *s = &e->sample;
+	double workers = e->writers;
+	bool fills = g->kind != PENDING_DETACH;
+	size_t fill = m->n_strata, detach = fill + fills;
+
+	if (fills)
+		add_stratum(m, FILL, g->rows, f->page_rows,
+			    g->kind == PENDING_LISTS ? list_row : fill_row, &f->fill,
+			    read_row(s, index), workers);
+	add_stratum(m, DETACH, g->rows, f->page_rows, detach_row, &f->detach, 0, workers);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct sample_block *b = &s->block[i];
+		double rows = (double)b->rows;
+		if (b->part != index)
+			continue;
+		if (fills)
+			add_block(m, fill, rows,
+				  of_batch(b->fetch + b->load + either(b->fill, b->fill_first),
+					   s->one_read + s->one_fill, s->commit, f->batch_rows,
+					   rows),
+				  b->fill_first - b->fill);
+		add_block(m, detach, rows,
+			  of_batch(either(b->detach, b->detach_first), s->one_detach,
+				   s->commit_flushed, f->detach_rows, rows),
+			  b->detach_first - b->detach);
+	}
+}
+
+/* Rows that are recovered first cost what images cost, and have no link to drop. */
+static void add_lost(struct model *m, const struct manifest_estimate *e,
+		     const struct estimate_facts *f)
+{
+	if (e->lost > 0)
+		add_stratum(m, FILL, (double)e->lost, f->page_rows, 2 * fill_row, &f->fill, 0,
+			    e->writers);
+}
+
+static void add_parts(struct model *m, const struct manifest_estimate *e,
+		      const struct estimate_facts *f)
+{
+	bool fills = e->fill + e->lost > 0, detaches = e->fill + e->filled > 0;
+	double step = begin_step + plan * f->count;
+
+	m->parts[AROUND] = (struct estimate_part){ .fixed = begin + counts * f->count };
+	m->parts[FILL] = (struct estimate_part){
+		.fixed = fills ? step + e->sample.session : 0,
+		.workers = e->writers,
+		.mu = f->fill.mu,
+		.sigma = f->fill.sigma,
+	};
+	m->parts[DETACH] = (struct estimate_part){
+		.fixed = detaches ? step + e->sample.session : 0,
+		.workers = e->writers,
+		.mu = f->detach.mu,
+		.sigma = f->detach.sigma,
+	};
+	m->parts[VACUUM] =
+		(struct estimate_part){ .share = f->vacuum ? vacuum : 0, .sigma = known_spread };
+}
+
+static void estimate_bytes(struct manifest_estimate *e, const struct estimate_facts *f)
+{
+	double stored = 0, rows = (double)(e->fill + e->lost + e->filled);
+
+	for (size_t i = 0; i < e->strata.n; i++) {
+		const struct stratum *s = &e->strata.item[i];
+		e->bytes += s->state == STRATUM_DETACH ? 0 : s->bytes;
+		stored += s->state == STRATUM_DETACH ? 0 : (double)s->stored;
+	}
+	e->disk_bytes = disk_row * rows + disk_share * stored;
+	double row = e->sample.wal, first = e->sample.wal_first;
+	if (isnan(row))
+		e->wal_bytes = wal_row * rows + disk_share * stored;
+	else
+		e->wal_bytes = row * rows + fmax(0, first - row) * rows / fmax(1, f->page_rows);
+}
+
+void estimate_model(const struct estimate_group *g, size_t n, const struct estimate_facts *f,
+		    struct manifest_estimate *e)
+{
+	struct model m = { .blocks = xcalloc(2 * e->sample.n + 1, sizeof(*m.blocks)) };
+
+	for (size_t i = 0; i < n; i++)
+		add_group(&m, e, &g[i], (int)i, f);
+	add_lost(&m, e, f);
+	add_parts(&m, e, f);
+	const struct estimate_input in = { .strata = m.strata,
+					   .blocks = m.blocks,
+					   .parts = m.parts,
+					   .n_strata = m.n_strata,
+					   .n_blocks = m.n_blocks,
+					   .n_parts = PARTS,
+					   .duty = e->duty,
+					   .waits = e->grace };
+	estimate_make(&in, 1, &e->time);
+	estimate_bytes(e, f);
+	e->runs = f->fill.runs > f->detach.runs ? f->fill.runs : f->detach.runs;
+	free(m.blocks);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the journal to the ledger, and back as a regime; foretold.h says why. */
+#include "procedures/foretold.h"
+#include "lib/batch/calibration.h"
+#include "lib/core/journal.h"
+#include "lib/core/log.h"
+#include "lib/core/mem.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNS = 20 };		      /* that are looked at */
+static const double alike = 2;	      /* rows of an estimate and its run differ by less */
+static const double throttled = 0.98; /* a duty below it was the throttle's doing */
+static const char event[] = "estimate";
+
+/* A copy of the database has another oid, a restored one another cluster. */
+static char *database(struct pg *db, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    db,
+		    "SELECT format('%s-%s', (SELECT system_identifier FROM pg_control_system()), oid)"
+		    " FROM pg_database WHERE datname = current_database()",
+		    NULL, 0, &r, err))
+		return NULL;
+	return xstrdup(pg_text(r, 0, 0));
+}
+
+static const char *state_dir(const struct manifest_job *j)
+{
+	return config_get(j->actor->look->config, "general.state_dir");
+}
+
+struct number {
+	char s[32];
+};
+
+static const char *text_of(double v, struct number *n)
+{
+	snprintf(n->s, sizeof(n->s), "%.9g", v);
+	return n->s;
+}
+
+static bool keep(const struct manifest_job *j, const struct foretold *f, size_t n, struct err *err)
+{
+	AUTO_FREE char *about = database(j->control, err);
+	struct journal *journal;
+	bool ok = true;
+
+	if (!about || !journal_open(state_dir(j), j->actor->run_id, &journal, err))
+		return false;
+	for (size_t i = 0; ok && i < n; i++) {
+		struct number t[4];
+		const struct field fields[] = { F_TEXT("database", about),
+						F_TEXT("job", f[i].job),
+						F_INT("rows", f[i].rows),
+						F_TEXT("raw", text_of(f[i].raw, &t[0])),
+						F_TEXT("p10", text_of(f[i].seconds.p10, &t[1])),
+						F_TEXT("p50", text_of(f[i].seconds.p50, &t[2])),
+						F_TEXT("p90", text_of(f[i].seconds.p90, &t[3])),
+						F_END };
+		ok = journal_add(journal, event, fields, err);
+	}
+	journal_close(journal);
+	return ok;
+}
+
+void foretold_keep(const struct manifest_job *j, const struct foretold *f, size_t n)
+{
+	struct err why;
+
+	if (!keep(j, f, n, &why))
+		log_verbose("no run will be held against this estimate: %s", why.text);
+}
+
+struct search {
+	const char *database, *job;
+	struct foretold found;
+	bool any;
+};
+
+static double number(const struct journal_line *l, const char *key)
+{
+	const char *text = journal_value(l, key);
+	double v = text ? strtod(text, NULL) : NAN;
+
+	return isfinite(v) && v >= 0 ? v : NAN;
+}
+
+static void look(void *arg, const struct journal_line *l)
+{
+	struct search *s = arg;
+	const char *about = journal_value(l, "database"), *job = journal_value(l, "job");
+	double rows = number(l, "rows");
+
+	if (strcmp(l->event, event) != 0 || !about || !job || strcmp(about, s->database) != 0 ||
+	    strcmp(job, s->job) != 0 || !(rows > 0) || !(number(l, "raw") > 0))
+		return;
+	s->any = true;
+	s->found = (struct foretold){ .rows = (int64_t)rows,
+				      .seconds = { number(l, "p10"), number(l, "p50"),
+						   number(l, "p90") },
+				      .raw = number(l, "raw") };
+}
+
+/* The last estimate becomes an entry, for as many rows as the run had. */
+static bool last_estimate(const struct manifest_job *j, const char *label, int64_t rows,
+			  struct calibration *c, bool *any, struct err *err)
+{
+	AUTO_FREE char *about = database(j->control, err);
+	struct search s = { .database = about, .job = label };
+	size_t damaged;
+
+	if (!about || !journal_read(state_dir(j), look, &s, &damaged, err))
+		return false;
+	double more = s.any ? (double)rows / (double)s.found.rows : 0;
+	*any = more > 1 / alike && more < alike;
+	if (!*any)
+		return true;
+	*c = calibration_about(label, "estimate");
+	c->p10 = s.found.seconds.p10 * more;
+	c->p50 = s.found.seconds.p50 * more;
+	c->p90 = s.found.seconds.p90 * more;
+	c->seconds = s.found.raw * more;
+	c->rows = rows;
+	return true;
+}
+
+static bool compare(const struct manifest_job *j, const struct batch_job *job,
+		    const struct batch_result *res, struct err *err)
+{
+	struct calibration c[BATCH_PHASES + 2];
+	double work = fmax(0, res->seconds - res->rested);
+	bool any;
+	size_t n = 0;
+
+	c[n] = calibration_about(job->label, "run");
+	c[n].rows = res->rows;
+	c[n].bytes = res->bytes;
+	c[n].actual = work;
+	c[n].duty = res->seconds > 0 ? work / res->seconds : 1;
+	for (int i = 0; i < job->n_phases && i < BATCH_PHASES; i++) {
+		const struct phase_cost *cost = &res->cost[i];
+		c[0].seconds = (i > 0 ? c[0].seconds : 0) + cost->busy;
+		if (cost->rows == 0)
+			continue;
+		c[++n] = calibration_about(job->label, "cost");
+		c[n].phase = job->phases[i].name;
+		c[n].rows = cost->rows;
+		c[n].bytes = cost->bytes;
+		c[n].seconds = cost->busy;
+	}
+	if (!last_estimate(j, job->label, res->rows, &c[n + 1], &any, err))
+		return false;
+	if (any) {
+		n++;
+		c[n].actual = work;
+		c[n].duty = c[0].duty;
+	}
+	for (size_t i = 0; i <= n; i++)
+		c[i].run = res->run;
+	return calibration_write(&j->ledger, j->control, c, n + 1, err);
+}
+
+void foretold_compare(const struct manifest_job *j, const struct batch_job *job,
+		      const struct batch_result *res)
+{
+	struct err why;
+
+	if (!j->ledger.shared || j->setup.dry_run || j->setup.max_rows > 0 || res->joined ||
+	    res->stopped || res->nothing || res->rows == 0)
+		return;
+	if (!compare(j, job, res, &why))
+		log_verbose("what this took is not kept: %s", why.text);
+}
+
+static int ascending(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+static double median(double *v, size_t n)
+{
+	if (n == 0)
+		return NAN;
+	qsort(v, n, sizeof(*v), ascending);
+	return v[n / 2];
+}
+
+bool foretold_history(struct pg *db, const char *job, struct history *ret, struct err *err)
+{
+	AUTO_CALIBRATIONS struct calibrations estimates = { 0 }, runs = { 0 };
+	double ratio[RUNS], row[RUNS], duty[RUNS];
+	size_t ratios = 0, rows = 0, duties = 0;
+
+	if (!calibration_read(db, job, "estimate", RUNS, &estimates, err) ||
+	    !calibration_read(db, job, "run", RUNS, &runs, err))
+		return false;
+	for (size_t i = 0; i < estimates.n; i++) {
+		const struct calibration *c = &estimates.item[i];
+		if (c->actual > 0 && c->seconds > 0)
+			ratio[ratios++] = log(c->actual / c->seconds);
+	}
+	for (size_t i = 0; i < runs.n; i++) {
+		const struct calibration *c = &runs.item[i];
+		if (c->actual > 0 && c->rows > 0)
+			row[rows++] = c->actual / (double)c->rows;
+		if (c->duty > 0 && c->duty < throttled)
+			duty[duties++] = c->duty;
+	}
+	*ret = (struct history){ .runs = runs.n, .row = median(row, rows) };
+	estimate_regime(ratio, ratios, &ret->mu, &ret->sigma);
+	ret->duty = estimate_quantiles(duty, duties);
+	return true;
+}

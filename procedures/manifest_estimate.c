@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Counts, samples, and asks the host and its history; estimate_model.c makes times of it. */
+#include "procedures/manifest_estimate.h"
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/pulp/cache_keys.h"
+#include "lib/pulp/live.h"
+#include "procedures/manifest_throttle.h"
+#include "procedures/procedures.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+
+/* An estimate takes five seconds, or a hundredth of the work where that is more. */
+static const double least_time = 5, share_of_work = 0.01, rough_row = 100e-6;
+/* What a throttle leaves where none has been at work on this host. */
+static const struct quantiles assumed_duty = { 0.3, 0.7, 0.95 };
+
+static void sum_up(struct manifest_estimate *e)
+{
+	for (size_t i = 0; i < e->strata.n; i++) {
+		const struct stratum *s = &e->strata.item[i];
+		int64_t *of = s->state == STRATUM_LOST	 ? &e->lost
+			      : s->state == STRATUM_FILL ? &e->fill
+							 : &e->filled;
+		*of += s->rows;
+	}
+}
+
+static bool ask_server(struct manifest_job *j, struct estimate_facts *f,
+		       struct manifest_estimate *e, const char **standby, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    j->control,
+		    "SELECT pg_is_in_recovery(), to_regnamespace('plmaint') IS NOT NULL"
+		    " OR has_database_privilege(current_database(), 'CREATE'),"
+		    " pg_relation_size('container_manifest')::float8 / current_setting('block_size')::float8,"
+		    " (SELECT setting FROM pg_settings WHERE name = 'data_directory'"
+		    " AND (inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr()))",
+		    NULL, 0, &r, err))
+		return false;
+	if (pg_bool(r, 0, 0))
+		*standby = "the server is a standby, which takes no writes";
+	else if (!pg_bool(r, 0, 1))
+		j->setup.writers = 1; /* a run without a shared ledger has one */
+	f->page_rows = strtod(pg_text(r, 0, 2), NULL);
+	struct statvfs fs;
+	if (!pg_is_null(r, 0, 3) && statvfs(pg_text(r, 0, 3), &fs) == 0)
+		e->free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
+	e->writers = j->setup.writers;
+	return true;
+}
+
+static bool read_sizes(const struct config *c, struct estimate_facts *f, struct err *err)
+{
+	long batch, detach;
+
+	if (!config_long(c, "pre-migrate.batch_rows", 1, 100000, &batch, err) ||
+	    !config_long(c, "pre-migrate.detach_rows", 1, 100000, &detach, err))
+		return false;
+	f->batch_rows = (double)batch;
+	f->detach_rows = (double)detach;
+	return true;
+}
+
+/* All that is pending, timed once as a run counts it and once by strata. */
+static bool count_all(struct manifest_job *j, struct estimate_facts *f, struct manifest_estimate *e,
+		      struct err *err)
+{
+	const struct place *place = &j->actor->look->place;
+	struct pending_counts c;
+	double began = clock_monotonic();
+
+	if (!pending_count(j->control, &j->schema, &j->pending, &c, err))
+		return false;
+	f->count = clock_monotonic() - began;
+	f->page_rows = (double)c.manifests / fmax(1, f->page_rows);
+	int64_t rows = c.lost + c.images + c.lists + c.detach;
+	f->vacuum = (double)rows > 50 + 0.2 * (double)c.manifests;
+	if (rows == 0)
+		return true;
+	double most = fmax(least_time, share_of_work * rough_row * (double)rows);
+	if (!strata_count(j->control, &j->schema, &j->pending,
+			  place->storage_class ? place->storage_class : "file system", rows,
+			  most / 2, &e->strata, err))
+		return false;
+	sum_up(e);
+	return true;
+}
+
+static void bind(struct manifest_job *j, struct estimate_group *g, struct manifest_phase *bound,
+		 struct batch_phase *phase)
+{
+	char *all;
+
+	manifest_phase_bind(j, bound, g->kind, phase);
+	if (!g->where)
+		return;
+	all = xasprintf("(%s) AND %s", bound->rows.pending, g->where);
+	free(bound->rows.pending);
+	bound->rows.pending = all;
+}
+
+struct binding {
+	struct manifest_phase fill_bound[ESTIMATE_GROUPS], detach_bound;
+	struct batch_phase fill[ESTIMATE_GROUPS], detach;
+	struct sample_part parts[ESTIMATE_GROUPS];
+};
+
+static void bind_groups(struct manifest_job *j, const struct estimate_wish *wish,
+			struct estimate_group *g, size_t n, struct binding *b)
+{
+	j->pending.without_lost = true; /* a run recovers them before */
+	manifest_phase_bind(j, &b->detach_bound, PENDING_DETACH, &b->detach);
+	for (size_t i = 0; i < n; i++) {
+		bool fills = g[i].kind != PENDING_DETACH;
+		if (fills)
+			bind(j, &g[i], &b->fill_bound[i], &b->fill[i]);
+		b->parts[i] = g[i].part;
+		b->parts[i].fill = fills ? &b->fill[i] : NULL;
+		b->parts[i].detach = j->schema.has_data ? &b->detach : NULL;
+		if (fills ? wish->no_media != NULL : wish->no_write != NULL)
+			b->parts[i].blocks = 0;
+	}
+}
+
+static void release_groups(struct binding *b, size_t n)
+{
+	manifest_phase_release(&b->detach_bound, &b->detach);
+	for (size_t i = 0; i < n; i++) {
+		if (b->parts[i].fill)
+			manifest_phase_release(&b->fill_bound[i], &b->fill[i]);
+	}
+}
+
+/* A right that is missing leaves the writing out; it is named. */
+static bool take_sample(struct manifest_job *j, const struct estimate_wish *wish,
+			struct estimate_group *g, size_t n, double seconds,
+			struct manifest_estimate *e, struct err *err)
+{
+	struct estimate_wish now = *wish;
+	bool ok;
+
+	for (;;) {
+		struct binding b = { 0 };
+		bind_groups(j, &now, g, n, &b);
+		ok = sample_take(&j->setup, b.parts, n, !now.no_write, seconds, &e->sample, err);
+		release_groups(&b, n);
+		if (ok || now.no_write || err->code != ERR_DENIED)
+			break;
+		snprintf(e->not_written, sizeof(e->not_written), "a right is missing: %.280s",
+			 err->text);
+		now.no_write = e->not_written;
+	}
+	if (now.no_write && now.no_write != e->not_written)
+		snprintf(e->not_written, sizeof(e->not_written), "%s", now.no_write);
+	return ok;
+}
+
+static bool find_duty(struct manifest_job *j, const struct estimate_facts *f,
+		      struct manifest_estimate *e, struct err *err)
+{
+	const struct config *c = j->actor->look->config;
+	struct pulp_services online;
+	double grace;
+
+	if (!config_seconds(c, "pre-migrate.grace", &grace, err) ||
+	    !pulp_services_online(j->control, &j->schema, &j->actor->look->place, &online, err))
+		return false;
+	e->grace = e->fill + e->filled > 0 ? grace : 0;
+	if (strcmp(config_source(c, "pre-migrate.duty"), "default") != 0) {
+		e->duty_from = DUTY_SET;
+		e->duty = (struct quantiles){ j->setup.duty, j->setup.duty, j->setup.duty };
+	} else if (!isnan(f->fill.duty.p50) || !isnan(f->detach.duty.p50)) {
+		e->duty_from = DUTY_SEEN;
+		e->duty = isnan(f->fill.duty.p50) ? f->detach.duty : f->fill.duty;
+	} else {
+		e->duty_from = DUTY_ASSUMED;
+		e->duty = assumed_duty;
+	}
+	return true;
+}
+
+static bool find_cache_keys(struct manifest_job *j, struct manifest_estimate *e, struct err *err)
+{
+	const struct place *place = &j->actor->look->place;
+	struct cache_keys keys = { .keys = NULL };
+	char *pending[3];
+
+	e->cache_keys = -1;
+	if (!place->cache_enabled || !place->redis_url)
+		return true;
+	pending[0] = pending_select(&j->schema, PENDING_IMAGES, &j->pending);
+	pending[1] = pending_select(&j->schema, PENDING_LISTS, &j->pending);
+	pending[2] = pending_select(&j->schema, PENDING_DETACH, &j->pending);
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT DISTINCT rc.repository_id FROM core_repositorycontent rc JOIN (%s UNION ALL %s UNION ALL %s) p"
+		" ON p.key = rc.content_id WHERE rc.version_removed_id IS NULL",
+		pending[0], pending[1], pending[2]);
+	for (int i = 0; i < 3; i++)
+		free(pending[i]);
+	if (!cache_keys_find(j->control, place, sql, &keys, err))
+		return false;
+	e->cache_keys = (int64_t)keys.n;
+	cache_keys_release(&keys);
+	return true;
+}
+
+/* What a run will be held against. */
+static void keep(const struct manifest_job *j, const struct manifest_estimate *e)
+{
+	const struct foretold all[] = {
+		{ procedure_pulp_manifests_fill.label, e->fill, e->time.part[1], e->time.raw[1] },
+		{ procedure_pulp_manifests_detach.label, e->fill + e->filled, e->time.part[2],
+		  e->time.raw[2] },
+	};
+	size_t from = e->fill == 0, n = from + (e->fill > 0) + (e->fill + e->filled > 0);
+
+	foretold_keep(j, all + from, n - from);
+}
+
+/* Without its artifacts an estimate still has its counts. */
+static void open_storage(struct manifest_job *j, struct estimate_wish *wish, struct err *why)
+{
+	const struct probe *look = j->actor->look;
+
+	if (wish->no_media || storage_open(look->config, &look->place, &j->storage, why))
+		return;
+	wish->no_media = why->text;
+	EMIT(j->actor->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", why->text),
+	     F_TEXT("hint", *why->hint ? why->hint : NULL));
+}
+
+static bool work(struct manifest_job *j, const struct estimate_wish *asked,
+		 struct manifest_estimate *e, struct err *err)
+{
+	struct estimate_group groups[ESTIMATE_GROUPS];
+	struct estimate_facts f = { 0 };
+	struct estimate_wish wish = *asked;
+	struct err no_media = { 0 };
+	double began = clock_monotonic();
+	uint64_t seed = 0;
+
+	(void)!getrandom(&seed, sizeof(seed), 0);
+	if (!ask_server(j, &f, e, &wish.no_write, err) ||
+	    !read_sizes(j->actor->look->config, &f, err) || !count_all(j, &f, e, err))
+		return false;
+	if (e->fill + e->lost + e->filled == 0)
+		return true;
+	if (e->fill > 0)
+		open_storage(j, &wish, &no_media);
+	double all = fmax(least_time, share_of_work * rough_row * (double)(e->fill + e->filled));
+	size_t n = estimate_groups(&e->strata, wish.sample, seed, groups);
+	bool ok = take_sample(j, &wish, groups, n, fmax(all / 4, all - (clock_monotonic() - began)),
+			      e, err) &&
+		  foretold_history(j->control, procedure_pulp_manifests_fill.label, &f.fill, err) &&
+		  foretold_history(j->control, procedure_pulp_manifests_detach.label, &f.detach,
+				   err) &&
+		  find_duty(j, &f, e, err) && find_cache_keys(j, e, err);
+	if (ok) {
+		for (size_t i = 0; i < e->sample.n; i++)
+			e->unreadable += e->sample.block[i].bad;
+		estimate_model(groups, n, &f, e);
+		keep(j, e);
+	}
+	estimate_groups_release(groups, n);
+	return ok;
+}
+
+bool manifest_estimate(struct actor *a, const struct estimate_wish *wish,
+		       struct manifest_estimate *ret, struct err *err)
+{
+	struct manifest_job j;
+
+	*ret = (struct manifest_estimate){ .free_bytes = NAN, .cache_keys = -1 };
+	if (!manifest_job_look(&j, a, err))
+		return false;
+	bool ok = work(&j, wish, ret, err);
+	manifest_job_close(&j);
+	if (!ok)
+		manifest_estimate_release(ret);
+	return ok;
+}
+
+void manifest_estimate_release(struct manifest_estimate *e)
+{
+	strata_release(&e->strata);
+	sample_release(&e->sample);
+}
