@@ -5,6 +5,7 @@ it is interrupted.
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,11 @@ def start(tmp_path):
     )
 
 
+def typed(recording):
+    """What the operator entered."""
+    return re.findall(r"^ *[\d.]+  \$ (.*)$", recording, re.M)
+
+
 def test_a_run_in_the_background_is_recorded(tmp_path):
     """The recording checks itself: what it shows is so."""
     file = tmp_path / "recording.md"
@@ -49,6 +55,9 @@ def test_a_run_in_the_background_is_recorded(tmp_path):
     for word in ("--background", "attach", "tune duty", "pause", "held", "resume", "wait", "history"):
         assert word in text
     assert "\x1b" not in text and str(tmp_path) not in text
+    readme = (DEMO.parents[2] / "README.md").read_text()
+    shown = readme.partition("<!-- generated:recording -->")[2].partition("<!-- /generated")[0]
+    assert typed(shown) == typed(text), "README shows this story: `make tour` renews it"
     assert list(tmp_path.iterdir()) == [file]
 
 

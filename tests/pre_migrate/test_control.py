@@ -239,6 +239,18 @@ def test_tune_reaches_the_run(slow, plmaint):
     slow.finish()
 
 
+def test_operators_who_come_at_once_are_told_apart(slow, plmaint):
+    """Each change is an event that knows the one before it, and the last one holds."""
+    wanted = {"0.5", "0.6", "0.7", "0.8"}
+    for running in [plmaint.start("pre-migrate", "tune", f"duty={value}") for value in wanted]:
+        assert running.wait().code == 0
+    changes = [(old, new) for _, _, old, new in events(slow.db)]
+    assert {new for _, new in changes} == wanted
+    assert [old for old, _ in changes] == ["", *(new for _, new in changes[:-1])]
+    assert slow.db.value("SELECT value FROM plmaint.knob WHERE name = 'duty'") == changes[-1][1]
+    slow.finish()
+
+
 def test_a_knob_goes_back_by_itself(slow, plmaint):
     plmaint.run("pre-migrate", "tune", "duty=0.5", "ttl=1500ms", code=0)
     slow.running.wait_for("progress", duty=0.5)
