@@ -147,12 +147,12 @@ def test_files_of_the_system_in_order(system):
     assert shown(system("config", "show", code=0), key)["source"] == "default"
     (system.etc / "plmaint.conf").write_text("[pre-migrate]\nbatch_rows = 1\nwriters = 3\n")
     (system.etc / "conf.d" / "20-b.conf").write_text("[pre-migrate]\nbatch_rows = 20\n")
-    (system.etc / "conf.d" / "10-a.conf").write_text("[pre-migrate]\nbatch_rows = 10\nreaders = 4\n")
+    (system.etc / "conf.d" / "10-a.conf").write_text("[pre-migrate]\nbatch_rows = 10\nreaders = 6\n")
     (system.etc / "conf.d" / "30-c.conf.bak").write_text("nonsense\n")
     (system.etc / "conf.d" / ".40-d.conf").write_text("nonsense\n")
     done = system("config", "show", code=0)
     assert shown(done, key) == {**shown(done, key), "value": "20", "source": "/etc/plmaint/conf.d/20-b.conf:2"}
-    assert shown(done, "pre-migrate.readers")["value"] == "4" and shown(done, "pre-migrate.writers")["value"] == "3"
+    assert shown(done, "pre-migrate.readers")["value"] == "6" and shown(done, "pre-migrate.writers")["value"] == "3"
 
 
 def test_config_option_reads_that_file_alone(system, tool):
