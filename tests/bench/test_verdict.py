@@ -42,6 +42,15 @@ def test_word(middle, times, swing, word):
     assert got == word, (low, high, verdict.noise(off))
 
 
+def test_rounds_without_a_request_say_nothing():
+    rng = random.Random(5)
+    off = pairs(rng, 0.01, n=4)
+    off[1] = (verdict.histogram([]), verdict.histogram([]))
+    assert verdict.verdict(off, blocks(rng, 0.01, n=4))[0] in ("PASS", "INCONCLUSIVE")
+    none = [(verdict.histogram([]),) * 2] * 4
+    assert verdict.verdict(none, blocks(rng, 0.01, n=4))[0] == "INCONCLUSIVE"
+
+
 def test_quantiles_are_exact_to_a_bucket():
     h = verdict.histogram(i / 1000 for i in range(1, 1001))
     assert verdict.quantile([h], 0.99) == pytest.approx(0.99, rel=0.021)

@@ -2,7 +2,7 @@
 """Whether nobody feels it: requests at a fixed rate with the throttle, without it, at fixed duties,
 and without plmaint, in short blocks that take turns; once on PostgreSQL alone, once on a real Pulp.
 
-BLOCKS (per arm and load, 4), SECONDS (of a block, 4) and ROWS scale it; PLACE=alone or PLACE=registry
+BLOCKS (per arm and load, 4), SECONDS (of a block, 3) and ROWS scale it; PLACE=alone or PLACE=registry
 does one half. What is measured is the fill,
 where most of the work is. Each arm is a program of its own that its brake file holds between its blocks.
 """
@@ -19,9 +19,9 @@ from harness import cli
 from . import places, verdict
 
 BLOCKS = int(os.environ.get("BLOCKS", "4"))
-SECONDS = int(os.environ.get("SECONDS", "4"))  # pgbench knows whole ones
+SECONDS = int(os.environ.get("SECONDS", "3"))  # pgbench knows whole ones
 SETTLE = 1  # seconds of a block that do not count
-WARM, WARM_STEP = 40, 5  # seconds in which the throttle finds its speed, before its first block
+WARM, WARM_STEP = 30, 5  # seconds in which the throttle finds its speed, before its first block
 LOADS = {"medium": 0.3, "near saturation": 0.65}  # shares of what the server can do without us
 OFF = ("off", "off again")
 OURS = {
@@ -108,6 +108,9 @@ def report(arms, rate, out):
     off = list(zip(*(arms[name].histograms for name in OFF)))
     quiet = [h for pair in off for h in pair]
     base = verdict.quantile(quiet, 0.99)
+    if any(verdict.quantile(arm.histograms, 0.99) is None for arm in arms.values()):
+        out(f"\n{rate:.1f} requests a second are too few for blocks of {SECONDS} s: INCONCLUSIVE.")
+        return
     noise = verdict.noise(off)
     out(f"\n{rate:.0f} requests a second; p99 without us {1000 * base:.2f} ms, so it may be {1000 * verdict.may_be(base):.2f} ms."
         f" A/A: the second arm without us is {1000 * noise[0]:+.2f} to {1000 * noise[1]:+.2f} ms from what it may be.\n")

@@ -7,6 +7,7 @@ do not pass, the machine is too noisy to say anything.
 """
 import bisect
 import collections
+import math
 import random
 
 STEP = 1.02  # width of a bucket: quantiles are exact to 2 %
@@ -38,9 +39,12 @@ def may_be(off):
 
 
 def excess(off, on, rounds):
-    """Seconds by which the p99 of these rounds is beyond what it may be; below 0 is good."""
+    """Seconds by which the p99 of these rounds is beyond what it may be; below 0 is good. None without
+    any requests.
+    """
     without = quantile([h for r in rounds for h in off[r]], 0.99)
-    return quantile([on[r] for r in rounds], 0.99) - may_be(without)
+    with_us = quantile([on[r] for r in rounds], 0.99)
+    return None if without is None or with_us is None else with_us - may_be(without)
 
 
 def interval(off, on, seed=1):
@@ -49,7 +53,10 @@ def interval(off, on, seed=1):
     off: for each round the histograms without us; on: for each round the one with us.
     """
     rng, n = random.Random(seed), len(on)
-    drawn = sorted(excess(off, on, [rng.randrange(n) for _ in range(n)]) for _ in range(DRAWS))
+    drawn = [excess(off, on, [rng.randrange(n) for _ in range(n)]) for _ in range(DRAWS)]
+    if None in drawn:
+        return -math.inf, math.inf
+    drawn.sort()
     return drawn[int(0.05 * DRAWS)], drawn[int(0.95 * DRAWS)]
 
 
@@ -61,11 +68,11 @@ def noise(off):
 def verdict(off, on):
     """PASS, FAIL or INCONCLUSIVE, with the bounds of the excess in seconds."""
     low, high = interval(off, on)
+    if math.isinf(high) or noise(off)[1] > 0:
+        return "INCONCLUSIVE", low, high
     without = quantile([h for pair in off for h in pair], 0.99)
     margin = may_be(without) - without
-    if noise(off)[1] > 0:
-        word = "INCONCLUSIVE"
-    elif high <= 0:
+    if high <= 0:
         word = "PASS"
     elif low > 0:
         word = "FAIL"
