@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OWN = 1, AT_ONCE = 2 };
+enum { OWN = 1, AT_ONCE = 2, MILD = 4 };
 enum unit { MS, SECONDS, BYTES, COUNT, SHARE };
 static const struct {
 	const char *name;
@@ -183,7 +183,8 @@ static void bound_by_signals(const struct controller *c, const struct signals *s
 		}
 		double x = s->of[i].value;
 		double u = clamp((x - table[i].soft) / (table[i].hard - table[i].soft), 0, 1);
-		lower(b, 1 - u, SLOW_SIGNAL, id, x, table[i].soft);
+		double least = table[i].flags & MILD ? unseen_duty : 0;
+		lower(b, 1 - u * (1 - least), SLOW_SIGNAL, id, x, table[i].soft);
 	}
 }
 
@@ -193,7 +194,8 @@ static enum signal too_much(struct controller *c, const struct signals *s)
 	enum signal worst = SIGNAL_COUNT;
 
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-		if (ignored(c, s, i) || !seen(c, s, i) || s->of[i].value < table[i].hard) {
+		if (ignored(c, s, i) || !seen(c, s, i) || (table[i].flags & MILD) ||
+		    s->of[i].value < table[i].hard) {
 			c->over[i] = 0;
 			continue;
 		}
@@ -211,7 +213,7 @@ static bool all_calm(const struct controller *c, const struct signals *s, bool *
 {
 	*blind = !ignored(c, s, c->halted_by) && !seen(c, s, c->halted_by);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-		if (!ignored(c, s, i) && seen(c, s, i) &&
+		if (!ignored(c, s, i) && seen(c, s, i) && !(table[i].flags & MILD) &&
 		    s->of[i].value > fmax(0.7 * table[i].hard, table[i].soft))
 			return false;
 	}
