@@ -171,7 +171,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 # ONLY names some of the figures.
-bench: all $(BUILD)/tests/bench/bench_classify.t
+bench: all $(BUILD)/tests/bench/bench_classify.t $(BUILD)/tests/bench/simulate.t
 	ONLY=$(ONLY) $(PYTHON) tests/bench/run.py
 
 # The kill tests of check with more rows and at every write of every case, then on builds that break
