@@ -188,6 +188,15 @@ static const struct action actions[] = {
 		  "on the open run.",
 	  .needs = NEED_DB,
 	  .answer = pre_migrate_wait },
+	{ .name = "calibration",
+	  .summary = "how well earlier runs were foretold",
+	  .example = "plmaint pre-migrate calibration",
+	  .explain =
+		  "For each host and procedure, before the run and at 10, 25, 50 and 75 % of its way: by how much the time that was "
+		  "foretold was off in the mean, to which side, and how often the bounds held; eight of ten times is what they "
+		  "promise.",
+	  .needs = NEED_DB,
+	  .answer = pre_migrate_calibration },
 	{ .name = "pause",
 	  .summary = "let all programs at work wait, on every host",
 	  .example = "plmaint pre-migrate pause",

@@ -31,6 +31,8 @@ bool pre_migrate_status(struct session *s, const void *options, int *exit_status
 bool pre_migrate_estimate_check(const void *options, struct err *err);
 bool pre_migrate_estimate(struct session *s, const void *options, int *exit_status,
 			  struct err *err);
+bool pre_migrate_calibration(struct session *s, const void *options, int *exit_status,
+			     struct err *err);
 bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, struct err *err);
 bool pre_migrate_reset(struct session *s, const void *options, int *exit_status, struct err *err);
 bool pre_migrate_attach(struct session *s, const void *options, int *exit_status, struct err *err);

@@ -18,8 +18,7 @@
 
 /* Of a row's cost so much grows with its bytes. */
 static const double bytes_share = 0.3;
-static const double least_rows = 500; /* below, what they took is no measure */
-static const double rate_while = 4;   /* seconds over which the rate is a mean */
+static const double rate_while = 4; /* seconds over which the rate is a mean */
 
 static double units_of(const struct batch_phase *p, double rows, double bytes)
 {
@@ -65,36 +64,17 @@ static size_t record_told(const struct run *r, struct calibration *c)
 	return (size_t)f->n_told;
 }
 
-static size_t record_costs(const struct run *r, struct calibration *c)
-{
-	const struct forecast *f = &r->forecast;
-	size_t n = 0;
-
-	for (int i = 0; i < r->job->n_phases && i < FORECAST_PHASES; i++) {
-		if (f->eta.part[i].ever < least_rows || f->looked <= 0)
-			continue;
-		c[n] = calibration_about(r->job->label, "cost");
-		c[n].run = r->id;
-		c[n].phase = r->job->phases[i].name;
-		c[n].rows = (int64_t)f->eta.part[i].ever;
-		c[n].seconds = f->eta.part[i].spent;
-		c[n++].duty = fmin(1, f->busy / f->looked / r->setup->writers);
-	}
-	return n;
-}
-
 void forecast_close(struct run *r, bool over)
 {
-	struct calibration c[FORECAST_TOLD + FORECAST_PHASES];
+	struct calibration c[FORECAST_TOLD];
 	struct err ignored;
 
 	if (r->trace)
 		fclose(r->trace);
 	r->trace = NULL;
-	if (r->setup->dry_run || !pg_alive(r->setup->control))
+	if (!over || r->setup->dry_run || !pg_alive(r->setup->control))
 		return;
-	size_t n = over ? record_told(r, c) : 0;
-	n += record_costs(r, c + n);
+	size_t n = record_told(r, c);
 	if (n > 0 && !calibration_write(&r->setup->ledger, r->setup->control, c, n, &ignored))
 		log_warning("%s", ignored.text);
 }
@@ -171,6 +151,7 @@ void forecast_batch(struct run *r, size_t rows, size_t bytes, double started)
 	       units = units_of(r->phase, (double)rows, (double)bytes);
 
 	pthread_mutex_lock(&r->lock);
+	r->sum.cost[r->phase_index].busy += busy;
 	r->worked.rows += (int64_t)rows;
 	r->worked.units += units;
 	r->worked.busy += busy;
@@ -225,7 +206,6 @@ static void learn(struct run *r, const struct counts *c, double now)
 						      .batches = own.batches });
 		learn_rate(f, now - f->at, (double)rows);
 		f->looked += now - f->at;
-		f->busy += own.busy;
 	}
 	if (rows > 0 || f->at <= 0)
 		f->moved = now;

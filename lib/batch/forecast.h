@@ -43,14 +43,13 @@ struct forecast {
 		struct eta_range left;
 	} told[FORECAST_TOLD];
 	int n_told;
-	double busy;  /* seconds, of our writers */
 	double moved; /* when a batch was committed last */
 };
 
 struct run;
 /* What is thought before anything is seen. */
 void forecast_open(struct run *r);
-/* Records what was foretold and, when the run is over, what came; and what rows cost. */
+/* When the run is over, records what was foretold and what came. */
 void forecast_close(struct run *r, bool over);
 /* Asks the ledger. */
 bool forecast_count(struct run *r, struct counts *c, struct err *err) MUST_CHECK;

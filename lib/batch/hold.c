@@ -192,7 +192,6 @@ void run_rest(struct run *r, double started)
 	double now = clock_monotonic(), left;
 
 	pthread_mutex_lock(&r->lock);
-	r->sum.cost[r->phase_index].busy += now - started;
 	pace_worked(&r->pace, atomic_load(&r->duty), now - started, r->workers_alive, now);
 	pthread_mutex_unlock(&r->lock);
 	for (;;) {
