@@ -28,9 +28,9 @@ static void tell(struct session *s, const struct pg_rows *r, size_t i, struct st
 	     F_TEXT("label", pg_text(r, i, 1)), F_REAL("share", (double)way / 100),
 	     F_INT("runs", pg_int(r, i, 3)), F_REAL("error", error), F_REAL("bias", bias),
 	     F_REAL("held", held));
-	strbuf_addf(out, "%-24s %-24s %-15s %4lld  %5.1f %%  %+6.1f %%  %3.0f %%\n", pg_text(r, i, 0),
-		    pg_text(r, i, 1), moment, (long long)pg_int(r, i, 3), 100 * error, 100 * bias,
-		    100 * held);
+	strbuf_addf(out, "%-24s %-24s %-15s %4lld  %5.1f %%  %+6.1f %%  %3.0f %%\n",
+		    pg_text(r, i, 0), pg_text(r, i, 1), moment, (long long)pg_int(r, i, 3),
+		    100 * error, 100 * bias, 100 * held);
 }
 
 bool pre_migrate_calibration(struct session *s, const void *options, int *exit_status,

@@ -128,12 +128,12 @@ static void tell_program(struct session *s, const struct program *p, struct strb
 		return;
 	if (s->json)
 		emit(s->reporter, "progress", w.fields);
-	const char *lost = text_field(w.fields, "lost"), *slow = text_field(w.fields, "reason");
+	const char *lost = text_field(w.fields, "lost");
 	strbuf_adds(out, "            ");
 	add_progress(out, w.fields);
+	if (p->state == PROGRAM_WORKING)
+		add_reason(out, w.fields);
 	strbuf_adds(out, "\n");
-	if (slow && p->state == PROGRAM_WORKING)
-		strbuf_addf(out, "            slowed: %s\n", slow);
 	if (lost)
 		strbuf_addf(out, "            lost until now: %s\n", lost);
 	wire_release(&w);

@@ -168,6 +168,7 @@ static bool read_config(struct manifest_job *j, const struct config *c, struct e
 	    !config_long(c, "pre-migrate.nice", 0, 19, &nice, err) ||
 	    !parse_size(config_get(c, "pre-migrate.memory"), &memory, err) ||
 	    !config_seconds(c, "pre-migrate.lease", &s->lease, err) ||
+	    !config_seconds(c, "pre-migrate.stall_after", &s->stall_after, err) ||
 	    !config_real(c, "pre-migrate.duty", 0.01, 1.0, &s->duty, err))
 		return false;
 	s->writers = (int)writers;

@@ -175,6 +175,7 @@ struct batch_setup {
 	int64_t max_rows; /* 0 = all */
 	bool dry_run;	  /* everything is done and rolled back; needs a single-worker ledger */
 	bool fail_on_bad_row;
+	double stall_after;	/* seconds without a commit that are worth a word */
 	double retry_for;	/* seconds a lost server is waited for */
 	const char *trace_file; /* gets what each batch took; NULL: none */
 };

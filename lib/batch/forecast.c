@@ -246,7 +246,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 {
 	struct forecast *f = &r->forecast;
 	const struct decision *d = throttle_decision(r->throttle);
-	char reason[200] = "", end[64] = "";
+	char reason[256] = "", end[64] = "";
 	AUTO_STRBUF struct strbuf lost = { 0 };
 	double wall = clock_wall(), now = clock_monotonic();
 	double seen = NAN, limit = NAN;
@@ -263,6 +263,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 	throttle_felt(r->throttle, &seen, &limit);
 	if (d)
 		decision_in_words(d, reason, sizeof(reason));
+	bool stalled = run_stalled(r, reason, sizeof(reason));
 	const struct field fields[] = {
 		F_TEXT("label", r->job->label),
 		F_TEXT("phase", r->phase->name),
@@ -277,6 +278,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 		F_REAL("felt_limit", limit),
 		F_TEXT("lost", lost.data),
 		*reason ? (struct field)F_TEXT("reason", reason) : (struct field)F_NULL("reason"),
+		F_BOOL("stalled", stalled),
 		F_TEXT("end", end),
 		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { e.p10, e.p50, e.p90 } },
 		F_END

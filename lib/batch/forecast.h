@@ -43,7 +43,8 @@ struct forecast {
 		struct eta_range left;
 	} told[FORECAST_TOLD];
 	int n_told;
-	double moved; /* when a batch was committed last */
+	char stalled[160]; /* what the writers wait for; "" while batches are committed */
+	double moved;	   /* when a batch was committed last */
 };
 
 struct run;

@@ -74,6 +74,8 @@ void run_watch_schedule(struct run *r);
 bool run_watch_operator(struct run *r);
 void run_watch_throttle(struct run *r);
 void run_take_knobs(struct run *r);
+/* stall.c: whether nothing goes on, and why; size: 256 hold it. */
+bool run_stalled(struct run *r, char *why, size_t size);
 /* deadline.c: hurries for it, and tells early when it will not be met; end: e in words. */
 void run_watch_deadline(struct run *r, const struct eta_range *e, const char *end);
 /* Workers leave after their batch, also those that rest. */

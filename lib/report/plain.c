@@ -13,7 +13,6 @@ static void put_progress(struct report *r, const struct field *fields)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
 	double now = clock_monotonic();
-	const char *reason = text_field(fields, "reason");
 
 	if (r->options.quiet || (r->drawn > 0 && now - r->drawn < SECONDS_BETWEEN))
 		return;
@@ -22,10 +21,7 @@ static void put_progress(struct report *r, const struct field *fields)
 	text_escape(&line, text_or(fields, "label", ""));
 	strbuf_adds(&line, ": ");
 	add_progress(&line, fields);
-	if (reason) {
-		strbuf_adds(&line, number_field(fields, "duty") > 0 ? "; slowed: " : "; waits: ");
-		text_escape(&line, reason);
-	}
+	add_reason(&line, fields);
 	put_line(r, &line);
 }
 

@@ -132,6 +132,19 @@ void add_progress(struct strbuf *out, const struct field *fields)
 			    number_field(fields, "felt_limit") * 1000);
 }
 
+void add_reason(struct strbuf *out, const struct field *fields)
+{
+	const struct field *stalled = find_field(fields, "stalled");
+	const char *reason = text_field(fields, "reason");
+
+	if (!reason)
+		return;
+	strbuf_adds(out, stalled && stalled->v.b	    ? "; stalled: "
+			 : number_field(fields, "duty") > 0 ? "; slowed: "
+							    : "; waits: ");
+	text_escape(out, reason);
+}
+
 static void put_rule(struct report *r, char c)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };

@@ -22,6 +22,8 @@ const char *text_or(const struct field *fields, const char *key, const char *oth
 double number_field(const struct field *fields, const char *key); /* NaN when absent */
 
 /* "45 % 45,000 of 100,000 rows, 9,800 rows/s, 120 MB, ETA 5 s (4 s to 7 s)"; data is escaped. */
+/* "; slowed: ..." where it is. */
+void add_reason(struct strbuf *out, const struct field *fields);
 void add_progress(struct strbuf *out, const struct field *fields);
 /* "LABEL waits: REASON, 30 s at most"; data is escaped. */
 void add_wait(struct strbuf *out, const struct field *fields);

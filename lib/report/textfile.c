@@ -105,7 +105,7 @@ static void add_eta(struct strbuf *out, const double eta[3])
 	if (!isfinite(eta[0]) || !isfinite(eta[1]) || !isfinite(eta[2]))
 		return;
 	add_head(out, "progress_eta_seconds", "gauge",
-		 "Seconds to the end of the step that works: likely bounds.");
+		 "Seconds to the end of the run: likely bounds.");
 	for (int i = 0; i < 3; i++)
 		strbuf_addf(out, "plmaint_progress_eta_seconds{bound=\"%s\"} %.15g\n", bounds[i],
 			    eta[i]);

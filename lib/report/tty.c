@@ -61,7 +61,7 @@ static void draw_progress(struct report *r, const struct field *fields)
 	AUTO_STRBUF struct strbuf below = { 0 };
 	double now = clock_monotonic(), done = number_field(fields, "done");
 	double total = number_field(fields, "total");
-	const char *reason = text_field(fields, "reason"), *phase = text_field(fields, "phase");
+	const char *phase = text_field(fields, "phase");
 
 	if (r->options.quiet ||
 	    (r->drawn > 0 && now - r->drawn < least_seconds_between && !(done >= total)))
@@ -77,10 +77,7 @@ static void draw_progress(struct report *r, const struct field *fields)
 		strbuf_adds(&below, ", ");
 		text_escape(&below, phase);
 	}
-	if (reason) {
-		strbuf_adds(&below, number_field(fields, "duty") > 0 ? "; slowed: " : "; waits: ");
-		text_escape(&below, reason);
-	}
+	add_reason(&below, fields);
 	put_status(r, &below);
 	(void)fflush(r->options.out);
 }
