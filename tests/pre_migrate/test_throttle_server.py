@@ -4,8 +4,10 @@ a disk that fills up; each is named, and when it has passed the work goes on.
 """
 
 import contextlib
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -52,7 +54,7 @@ class Online:
         self.brake.let_go()
         for one in running:
             ran = one.wait()
-            assert ran.code == 0, ran
+            assert ran.code == 0, str(ran)
         assert after.pending(self.site) == 0
 
 
@@ -130,11 +132,10 @@ def test_archiver_that_fails_stops_the_work(tmp_path):
 def test_disk_that_is_nearly_full_stops_the_work(tmp_path):
     need(root=True, programs=("mount",))
     with contextlib.ExitStack() as stack:
-        disk = tmp_path / "disk"
-        disk.mkdir()
-        # The server's socket must be reached through the directories above.
-        for parent in (disk, tmp_path, *list(tmp_path.parents)[:-1]):
-            parent.chmod(parent.stat().st_mode | 0o011)
+        # Not below pytest's directory, which is closed to the server's user.
+        disk = pathlib.Path(tempfile.mkdtemp(prefix="plpg"))
+        disk.chmod(0o755)
+        stack.callback(disk.rmdir)
         done = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", disk], capture_output=True
         )
