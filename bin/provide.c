@@ -35,10 +35,6 @@ static void look_for_pulp(struct provision *p)
 	if (p->looked)
 		return;
 	p->looked = true;
-	p->probe.config = p->session.config;
-	p->probe.memo = &p->memo;
-	p->probe.columns = &p->columns;
-	p->session.probe = &p->probe;
 	if (pulp_settings_find(p->session.config, &p->probe.place, &err))
 		return;
 	/* Where Pulp is belongs to the configuration, also when its file is missing or closed to
@@ -142,6 +138,10 @@ void provide(struct session *s, unsigned needs, bool writes)
 	struct err why;
 
 	s->unmet_why = p->unmet_why;
+	s->probe = &p->probe;
+	p->probe.config = s->config;
+	p->probe.memo = &p->memo;
+	p->probe.columns = &p->columns;
 	if (needs & NEED_DB && p->probe.db && !pg_exec(p->probe.db, "SELECT 1", &why) &&
 	    !renew_db(p, &why))
 		unmet(p, NEED_DB | NEED_LEDGER, &why);
@@ -164,11 +164,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 					   .begun_arg = p->begun_arg,
 					   .began = clock_wall(),
 					   .began_monotonic = clock_monotonic() };
-		p->probe.config = s->config;
-		p->probe.memo = &p->memo;
-		p->probe.columns = &p->columns;
 		s->actor = &p->actor;
-		s->probe = &p->probe;
 	}
 }
 

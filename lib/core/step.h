@@ -118,8 +118,8 @@ struct session {
 	const struct catalogue *catalogue;
 	const struct config *config;
 	const struct reporter *reporter;
-	struct probe *probe; /* provided when the action's needs ask for anything; else NULL */
-	struct actor *actor; /* likewise, when the action writes (ACTION_WRITES) */
+	struct probe *probe;	     /* set by provide; what was asked for is in it */
+	struct actor *actor;	     /* set by provide when the action writes (ACTION_WRITES) */
 	const char *const *operands; /* NULL-terminated words after the options */
 	int json, assume_yes, force, verbose, quiet;
 	const char *whitelist; /* comma separated labels or NULL */

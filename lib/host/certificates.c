@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Web servers differ in where their configuration is and agree in one word before the file's name.
+ * What is included from elsewhere is not followed: distributions and Pulp's installers put sites
+ * into these directories.
+ */
+#include "lib/host/certificates.h"
+
+#include "lib/core/mem.h"
+#include "lib/core/strbuf.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_TEXT = 1 << 20 };
+
+static const char *const directories[] = {
+	"/etc/nginx",	   "/etc/nginx/conf.d", "/etc/nginx/sites-enabled",
+	"/etc/nginx/pulp", "/etc/httpd/conf.d", "/etc/apache2/sites-enabled"
+};
+static const char *const words[] = { "ssl_certificate", "SSLCertificateFile" };
+/* Of Katello and of smart proxies, where they exist: of the services behind the web server. */
+static const char *const files[] = { "/etc/pki/katello/certs/pulp-client.crt",
+				     "/etc/pki/katello/certs/katello-default-ca.crt",
+				     "/etc/pki/katello/certs/katello-server-ca.crt",
+				     "/etc/foreman/client_cert.pem",
+				     "/etc/foreman-proxy/ssl_cert.pem",
+				     "/etc/foreman-proxy/foreman_ssl_cert.pem" };
+
+static void auto_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+void certificates_named(const char *text, void (*fn)(void *arg, const char *path), void *arg)
+{
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *at = line + strspn(line, " \t");
+
+		for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+			size_t len = strlen(words[i]);
+
+			if (strncmp(at, words[i], len) != 0 || !strchr(" \t", at[len]))
+				continue;
+			at += len;
+			at += strspn(at, " \t\"'");
+
+			AUTO_FREE char *path = xstrndup(at, strcspn(at, " \t\n;\"'"));
+
+			/* Others are relative, or made of variables when a client comes. */
+			if (path[0] == '/' && !strchr(path, '$'))
+				fn(arg, path);
+			break;
+		}
+	}
+}
+
+static void read_text(const char *path, struct strbuf *out)
+{
+	AUTO_FILE FILE *f = fopen(path, "re");
+	char buf[4096];
+	size_t n;
+
+	while (f && out->len < MOST_TEXT && (n = fread(buf, 1, sizeof(buf), f)) > 0)
+		strbuf_add(out, buf, n);
+}
+
+/* Each path once. */
+struct once {
+	void (*fn)(void *arg, const char *path);
+	void *arg;
+	struct strbuf seen; /* "\n/a\n/b\n" */
+};
+
+static void tell_once(void *arg, const char *path)
+{
+	struct once *o = arg;
+	AUTO_FREE char *line = xasprintf("\n%s\n", path);
+
+	if (o->seen.len && strstr(o->seen.data, line))
+		return;
+	strbuf_adds(&o->seen, line);
+	o->fn(o->arg, path);
+}
+
+void certificates_find(void (*fn)(void *arg, const char *path), void *arg)
+{
+	struct once once = { .fn = fn, .arg = arg };
+	struct dirent *entry;
+
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
+		DIR *dir __attribute__((cleanup(auto_closedir))) = opendir(directories[i]);
+
+		while (dir && (entry = readdir(dir))) {
+			AUTO_FREE char *path = xasprintf("%s/%s", directories[i], entry->d_name);
+			AUTO_STRBUF struct strbuf text = { 0 };
+
+			if (entry->d_name[0] == '.')
+				continue;
+			read_text(path, &text);
+			if (text.len)
+				certificates_named(text.data, tell_once, &once);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (access(files[i], F_OK) == 0)
+			tell_once(&once, files[i]);
+	strbuf_release(&once.seen);
+}
