@@ -107,11 +107,12 @@ static bool finish(struct worker *w, const struct lease *lease, const struct tal
 	return true;
 }
 
+/* A session that ends now takes its transaction and its lease with it: nothing is asked of it. */
 static void rollback(struct worker *w)
 {
 	struct err ignored;
 
-	if (pg_alive(w->db))
+	if (pg_alive(w->db) && (w->borrowed || !atomic_load(&w->run->quit)))
 		(void)!pg_exec(w->db, "ROLLBACK", &ignored);
 }
 

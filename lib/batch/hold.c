@@ -22,8 +22,33 @@ void run_quit(struct run *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* One question for all writers, where a cancel request of libpq is a connection for each, without
+ * TLS, and past a pooler. */
+static bool cancel_all(struct run *r, const char *pids)
+{
+	struct err ignored;
+
+	return r->setup->ledger.shared && pg_alive(r->setup->control) &&
+	       pg_query(r->setup->control,
+			"SELECT pg_cancel_backend(pid) FROM unnest($1::int[]) AS pid",
+			(struct pg_param[]){ PG_P_TEXT(pids) }, 1, NULL, &ignored);
+}
+
 void run_cancel(struct run *r)
 {
+	AUTO_STRBUF struct strbuf pids = { 0 };
+
+	pthread_mutex_lock(&r->lock);
+	for (int i = 0; i < r->n_workers; i++)
+		if (r->workers[i].db && !r->workers[i].borrowed)
+			strbuf_addf(&pids, "%s%d", pids.len ? "," : "{",
+				    pg_backend_pid(r->workers[i].db));
+	pthread_mutex_unlock(&r->lock);
+	if (!pids.len)
+		return;
+	strbuf_adds(&pids, "}");
+	if (cancel_all(r, pids.data))
+		return;
 	pthread_mutex_lock(&r->lock);
 	for (int i = 0; i < r->n_workers; i++)
 		if (r->workers[i].db && !r->workers[i].borrowed)

@@ -375,7 +375,7 @@ static bool work(struct worker *w, struct err *err)
 		leave_range(r);
 		if (!walked) {
 			struct err ignored;
-			if (pg_alive(w->db))
+			if (pg_alive(w->db) && (w->borrowed || !atomic_load(&r->quit)))
 				(void)!lease_release(&r->setup->ledger, w->db, &lease, &ignored);
 			return false;
 		}
