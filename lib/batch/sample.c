@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_WRITERS = 16, COMMITS = 5 };
+enum { MOST_WRITERS = 16, COMMITS = 5, LEAST_ROWS = 12 };
 /* A block that somebody's lock holds up is passed over. */
 static const char session_sql[] = "SET statement_timeout TO '5s'; SET lock_timeout TO '200ms'";
 static const double first_share = 0.6; /* of the time: then the second pass must begin */
@@ -388,14 +388,15 @@ static void find_ones(const struct sampling *s, struct sample *ret)
 	free(read);
 }
 
-/* So that two passes over all blocks fit into half of the time that is left. */
+/* So that two passes over all blocks fit into half of the time that is left, but not so few that a
+ * row's cost is lost in a batch's: whoever is late leaves out blocks. */
 static void fit_blocks(struct sampling *s, double one)
 {
 	double left = fmax(0, s->until - clock_monotonic()) / 2;
 	double blocks = ceil((double)s->n / (double)s->hands);
 	double rows = one > 0 ? left / (2 * blocks * one) : INFINITY;
 
-	s->most = rows < 1000000 ? (size_t)fmax(1, rows) : SIZE_MAX;
+	s->most = rows < 1000000 ? (size_t)fmax(LEAST_ROWS, rows) : SIZE_MAX;
 	for (size_t i = 0; i < s->n; i++) {
 		struct sample_block *b = &s->work[i].seen;
 		if (s->most < b->rows) {
