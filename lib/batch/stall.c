@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double slow_batches = 10; /* so many times the slowest batch of late is no batch any more */
+static const double slow_batches =
+	10; /* so many times the slowest batch of late is no batch any more */
 
 /* Of our writers the one that waits for somebody, else the one that has been at it longest. */
 static const char waits_sql[] =

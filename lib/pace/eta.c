@@ -19,10 +19,10 @@ static const double holds[ETA_PACES] = { 5, 60, INFINITY };
 /* Seconds of pace that the first guess stands for. */
 static const double guessed_for[ETA_PACES] = { 1, 10, 30 };
 static const double early_share = 0.04; /* of a part: in it the surcharge falls to 1/e */
+static const double longest = 1e9;	/* seconds: thirty years are as good as any more */
 static const double first_span = 0.5;
 /* Once a part is seen the others' guesses are only wrong in their ratio to it. */
 static const double ratio_doubt = 0.5;
-static const double longest = 1e9;	/* seconds: thirty years are as good as any more */
 static const double least_doubt = 0.03; /* nothing is surer than that */
 static const double pace_doubt = 0.5;	/* until blocks tell */
 /* Others that come or go change the pace by so much, for so many seconds in the mean. */
@@ -127,16 +127,16 @@ double eta_cost(const struct eta *e, int part)
 	const struct eta_part *p = &e->part[part];
 	double weight = weight_of(p);
 
-	return (p->t + weight * guess_of(e, p)) / (p->n + weight);
+	return clamp((p->t + weight * guess_of(e, p)) / (p->n + weight), 0, longest);
 }
 
 static double seconds_of(const struct eta *e, int part)
 {
 	const struct eta_part *p = &e->part[part];
 
-	if (p->aside)
-		return p->left * guess_of(e, p);
-	return p->left * eta_cost(e, part) * surcharge(p, share_done(p), 1);
+	double each =
+		p->aside ? guess_of(e, p) : eta_cost(e, part) * surcharge(p, share_done(p), 1);
+	return clamp(p->left * clamp(each, 0, longest), 0, longest);
 }
 
 static void learn_cost(struct eta_part *p, const struct eta_step *s)
