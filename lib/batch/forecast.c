@@ -141,8 +141,10 @@ void forecast_begin(struct run *r, const struct counts *c)
 
 	f->phase = r->phase_index;
 	f->done = c->phase[f->phase].done;
+	/* Before its beginning, and in a pause, nobody stood still. */
+	f->moved = clock_monotonic();
 	if (f->at <= 0)
-		f->at = clock_monotonic();
+		f->at = f->moved;
 }
 
 void forecast_batch(struct run *r, size_t rows, size_t bytes, double started)
@@ -207,7 +209,7 @@ static void learn(struct run *r, const struct counts *c, double now)
 		learn_rate(f, now - f->at, (double)rows);
 		f->looked += now - f->at;
 	}
-	if (rows > 0 || f->at <= 0)
+	if (rows > 0)
 		f->moved = now;
 	f->at = now;
 	f->phase = p;

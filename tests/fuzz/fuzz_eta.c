@@ -54,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		int part = byte(&f) % e.parts;
 		uint8_t how = byte(&f);
 		if (how % 16 == 0)
-			eta_add(&e, number(&f), (struct eta_guess){ number(&f), number(&f) }, number(&f));
+			eta_add(&e, number(&f), (struct eta_guess){ number(&f), number(&f) },
+				number(&f));
 		if (how % 16 == 1)
 			eta_add_aside(&e, number(&f), number(&f));
 		if (how % 2)

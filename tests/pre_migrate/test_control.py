@@ -84,6 +84,7 @@ def test_pause_and_resume(slow, plmaint):
     ran = slow.finish()
     assert after.pending(slow.site) == 0
     assert ran.of("progress", label=FILL)[-1]["held"] > 0
+    assert not any(e["stalled"] for e in ran.of("progress")), "from the first word on"
     assert [e[0] for e in events(slow.db)] == ["pause", "resume"]
 
 
