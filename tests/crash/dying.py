@@ -154,8 +154,9 @@ class Yard:
 
     def _wal_writer(self):
         for pid in process.children(self.cluster.proc.pid):
-            if b"walwriter" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                return pid
+            with contextlib.suppress(FileNotFoundError):  # a session that has just ended
+                if b"walwriter" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
         raise AssertionError("there is no WAL writer")
 
     def _stop(self, how):
