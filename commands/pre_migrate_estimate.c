@@ -321,12 +321,10 @@ static void find_limits(struct session *s, const struct estimate_options *o,
 		wish->no_write = "--no-write";
 	else if (strcmp(config_get(s->config, "general.mode"), "enabled") != 0)
 		wish->no_write = "general.mode";
-	if (s->unmet & NEED_MEDIA) {
-		const struct err *why = NULL;
-		for (unsigned bit = 0; bit < NEED_COUNT; bit++) {
-			if (NEED_MEDIA == 1U << bit)
-				why = &s->unmet_why[bit];
-		}
+	for (unsigned bit = 0; bit < NEED_COUNT; bit++) {
+		const struct err *why = &s->unmet_why[bit];
+		if (!(s->unmet & NEED_MEDIA & 1U << bit))
+			continue;
 		wish->no_media = why->text;
 		EMIT(s->reporter, "notice", F_TEXT("level", "warning"),
 		     F_TEXT("message", why->text), F_TEXT("hint", *why->hint ? why->hint : NULL));

@@ -101,6 +101,19 @@ static void place_blocks(const struct strata_keys *keys, size_t blocks, uint64_t
 	g->part.starts = (const unsigned char(*)[16])g->starts;
 }
 
+/* Of those that have no blocks yet, of which there is one at least. */
+static struct estimate_group *largest_open(struct estimate_group *g, size_t n)
+{
+	struct estimate_group *ret = g;
+
+	for (size_t i = 1; i < n; i++) {
+		if (ret->part.block_rows > 0 ||
+		    (g[i].part.block_rows == 0 && work_of(&g[i]) > work_of(ret)))
+			ret = &g[i];
+	}
+	return ret;
+}
+
 /* The sample's rows by each group's share of the work; the largest comes first when there is not
  * one for each. */
 static void share_out(const struct strata *s, long sample, uint64_t random,
@@ -108,18 +121,15 @@ static void share_out(const struct strata *s, long sample, uint64_t random,
 {
 	int block = (int)fmax(1, fmin(BLOCK_ROWS, (double)sample / LEAST_BLOCKS));
 	double all = 0;
-	long left = sample / block;
+	const long blocks = sample / block;
+	long left = blocks;
 
 	for (size_t i = 0; i < n; i++)
 		all += work_of(&g[i]);
 	for (size_t done = 0; done < n; done++) {
-		struct estimate_group *next = NULL;
-		for (size_t i = 0; i < n; i++) {
-			if (g[i].part.block_rows == 0 && (!next || work_of(&g[i]) > work_of(next)))
-				next = &g[i];
-		}
+		struct estimate_group *next = largest_open(g, n);
 		long others = (long)(n - done - 1);
-		double want = round(work_of(next) / all * (double)(sample / block));
+		double want = round(work_of(next) / all * (double)blocks);
 		want = fmin(fmax(1, want), fmax(1, (double)(left - others)));
 		want = fmin(fmin(want, (double)left), ceil(next->rows / block));
 		next->part.block_rows = block;

@@ -26,7 +26,7 @@ static const double plan = 1.3;	   /* a plan takes so many counts */
 static const double vacuum = 0.14; /* of what filling and detaching take */
 /* Bytes that a row leaves beside its data: a new version of it and of its artifact's row, and
  * entries of their indexes.  Of the data so much is left where it is compressed. */
-static const double disk_row = 900, disk_share = 0.6, wal_row = 2300;
+static const double disk_row = 1300, disk_share = 0.6, wal_row = 2300;
 
 struct model {
 	struct estimate_stratum strata[2 * ESTIMATE_GROUPS + 1];
@@ -169,7 +169,8 @@ static void estimate_bytes(struct manifest_estimate *e, const struct estimate_fa
 	if (isnan(row))
 		e->wal_bytes = wal_row * rows + disk_share * stored;
 	else
-		e->wal_bytes = row * rows + fmax(0, first - row) * rows / fmax(1, f->page_rows);
+		e->wal_bytes = with_room * row * rows +
+			       fmax(0, first - row) * rows / fmax(1, f->page_rows);
 }
 
 void estimate_model(const struct estimate_group *g, size_t n, const struct estimate_facts *f,

@@ -55,16 +55,18 @@ void estimate_regime(const double *ratios, size_t n, double *mu, double *sigma)
 {
 	double weight = 0, sum = 0, square = 0, w = 1;
 
-	for (size_t i = 0; i < n; i++, w *= forgetting) {
+	for (size_t i = 0; i < n; i++) {
 		double r = fmax(-ratio_most, fmin(ratio_most, ratios[i]));
 		weight += w;
 		sum += w * r;
+		w *= forgetting;
 	}
 	*mu = sum / (weight + doubt);
 	w = 1;
-	for (size_t i = 0; i < n; i++, w *= forgetting) {
+	for (size_t i = 0; i < n; i++) {
 		double r = fmax(-ratio_most, fmin(ratio_most, ratios[i])) - *mu;
 		square += w * r * r;
+		w *= forgetting;
 	}
 	*sigma = sqrt((doubt * unsure * unsure + square) / (weight + doubt));
 }
