@@ -106,24 +106,19 @@ class Bench:
         settings, argv, env = {"pre-migrate.grace": "2s"}, ["pre-migrate", "run"], {}
         if mix == "duty":
             settings["pre-migrate.duty"] = "0.5"
-        if mix == "window":
-            now = datetime.datetime.now(datetime.timezone.utc)
-            closes = now + datetime.timedelta(minutes=1 if now.second < 56 else 2)
-            opens = closes + datetime.timedelta(minutes=1)
-            argv += ["--window", f"{opens:%H:%M}-{closes:%H:%M}"]
-            env["TZ"] = "UTC"
-            # It closes in the middle of the work.
-            time.sleep(max(0.0, 60 * (closes.minute != now.minute) - now.second - 3))
         if mix == "burst":
             with contextlib.closing(db.connect()) as conn:
                 Site(conn, media, LEVEL).heartbeat("worker", age=-3600)
                 conn.commit()
+        tool = cli.Plmaint(self.directory / f"tool{self.runs}", db.conninfo(), media, settings=settings)
+        estimate = self.estimate(tool)
         self.cluster.admin("CHECKPOINT")
         if mix == "cold":
             self.cluster.restart()
             self.forget(media)
-        tool = cli.Plmaint(self.directory / f"tool{self.runs}", db.conninfo(), media, settings=settings)
-        estimate = self.estimate(tool)
+        if mix == "window":
+            argv += ["--window", closes_soon()]
+            env["TZ"] = "UTC"
         result, pauses = self.watched(tool, argv, env, mix, db)
         assert result.code == 0, result
         db.drop()
@@ -168,6 +163,13 @@ class Bench:
         for thread in threads:
             thread.join()
         return result, pauses
+
+
+def closes_soon(before=3):
+    """A window that closes for a minute, so many seconds from now: in the middle of the work."""
+    time.sleep(60 - (time.time() + before) % 60)
+    closes = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=before + 1)
+    return f"{closes + datetime.timedelta(minutes=1):%H:%M}-{closes:%H:%M}"
 
 
 def load(db, until):
