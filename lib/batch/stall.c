@@ -44,10 +44,13 @@ bool run_stalled(struct run *r, char *why, size_t size)
 	struct forecast *f = &r->forecast;
 	double now = clock_monotonic();
 
+	/* What a throttle halted does not stand still. */
+	if (atomic_load(&r->duty) <= 0)
+		f->moved = now;
 	pthread_mutex_lock(&r->lock);
 	double longest = fmax(r->setup->stall_after, slow_batches * r->worked.slowest);
 	pthread_mutex_unlock(&r->lock);
-	if (!r->setup->ledger.shared || atomic_load(&r->duty) <= 0 || now - f->moved < longest) {
+	if (!r->setup->ledger.shared || now - f->moved < longest) {
 		f->stalled[0] = '\0';
 		return false;
 	}
