@@ -39,6 +39,7 @@ class Arm:
 
     def __init__(self):
         self.histograms, self.rates = [], []
+        self.short = False  # its rows do not last for a block
 
 
 def orders(names, rounds):
@@ -89,7 +90,7 @@ def one_block(place, name, rate):
         if taken is not None:
             return taken, rows
         place.forget(name)
-    raise SystemExit(f"{name}: the rows do not last for a block of {SECONDS:g} s; more ROWS")
+    return None, None
 
 
 def cell(place, rate, out):
@@ -97,14 +98,23 @@ def cell(place, rate, out):
     arms = {name: Arm() for name in (*OFF, *OURS)}
     for order in orders(arms, BLOCKS):
         for name in order:
+            if arms[name].short:
+                continue
             taken, rows = one_block(place, name, rate)
+            arms[name].short = taken is None
+            if taken is None:
+                continue
             arms[name].histograms.append(verdict.histogram(taken))
             arms[name].rates.append(rows)
-    report(arms, rate, out)
-    out(f"\nWhat slowed the throttle, as it says, since it began or its rows were last made anew: {place.arms['throttle'].lost()}.")
+    report(arms, rate, place.rows, out)
+    if "throttle" in place.arms:
+        out(f"\nWhat slowed the throttle, as it says, since it began or its rows were last made anew: {place.arms['throttle'].lost()}.")
 
 
-def report(arms, rate, out):
+def report(arms, rate, all_rows, out):
+    for name in [name for name, arm in arms.items() if arm.short]:
+        out(f"\n{name}: {all_rows} rows do not last for a block of {SECONDS + SETTLE} s; more ROWS show it.")
+        del arms[name]
     off = list(zip(*(arms[name].histograms for name in OFF)))
     quiet = [h for pair in off for h in pair]
     base = verdict.quantile(quiet, 0.99)
@@ -128,10 +138,10 @@ def report(arms, rate, out):
             good[name] = rows
         out(f"| {name} | {p50:.2f} | {p95:.2f} | {p99:.2f} | {p99 / (1000 * base):.2f} | {1000 * low:+.2f} to {1000 * high:+.2f} ms"
             f" | {word} | {rows:.0f} |")
-    ours = statistics.mean(arms["throttle"].rates)
-    if not good:
+    if not good or "throttle" not in arms:
         out("\nNo fixed duty of the grid keeps to the goal, so there is none to compare the speed with.")
         return
+    ours = statistics.mean(arms["throttle"].rates)
     best = max(good, key=good.get)
     out(f"\nSpeed of the throttle: {ours / good[best]:.2f} of the best fixed duty that keeps to the goal ({best}); goal 0.85.")
 
@@ -197,5 +207,5 @@ def run(rows, _rounds, out):
     if "alone" in wanted:
         alone(rows, out)
     if "registry" in wanted:
-        registry(rows // 2, out)
+        registry(rows, out)
     out(f"\nIt took {(time.monotonic() - began) / 60:.1f} minutes.")
