@@ -20,7 +20,7 @@ static const struct {
 		[PENDING_LOST_LISTS] = { "recover lists", 160e-6, 1500, 0.5 },
 		[PENDING_IMAGES] = { "images", 80e-6, 4500, 0.5 },
 		[PENDING_LISTS] = { "lists", 160e-6, 1500, 0.2 },
-		[PENDING_DETACH] = { "detach", 65e-6, 0, 3 } };
+		[PENDING_DETACH] = { "detach", 47e-6, 0, 10 } };
 static const double guess_doubt = 0.6;
 /* Of what was measured on this host, or of a guess made larger by how slow it was at others. */
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
