@@ -24,8 +24,9 @@ static const struct {
 static const double guess_doubt = 0.6;
 /* Of what was measured on this host, or of a guess made larger by how slow it was at others. */
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
-static const double vacuum_each = 8e-6, vacuum_doubt = 0.5; /* seconds of a row */
-enum { LOOK_BACK = 64 };				    /* entries of the record */
+/* Seconds of the vacuum of any table, and of a row. */
+static const double vacuum_least = 0.4, vacuum_each = 5e-6, vacuum_doubt = 0.5;
+enum { LOOK_BACK = 64 }; /* entries of the record */
 
 void manifest_forecast_recall(struct manifest_job *j)
 {
@@ -163,7 +164,7 @@ int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last
 	}
 	if (j->follows & FOLLOWS_VACUUM)
 		ret[n++] = (struct batch_ahead){
-			.seconds = vacuum_each * fmax(j->slower, 1) * manifests(j),
+			.seconds = fmax(j->slower, 1) * (vacuum_least + vacuum_each * manifests(j)),
 			.guess = { 0, vacuum_doubt },
 		};
 	return n;
