@@ -180,7 +180,7 @@ def test_debt_that_grows_during_the_flush_is_not_forgotten(
         wait_until(
             lambda: pg_db.value(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint%'"
-                " AND state = 'idle' AND query LIKE '%core_distribution%'"
+                " AND state = 'idle' AND query LIKE '%FROM core_distribution d%'"
             ),
             30,
             "the keys are known, and Redis is asked",
