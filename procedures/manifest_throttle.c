@@ -4,14 +4,21 @@
 #include "lib/pulp/cache_flush.h"
 #include <string.h>
 
+/* What the operator named as a brake is obeyed whoever is online. */
+static bool brake_named(const struct throttle_options *o)
+{
+	return o->sense.query || o->sense.url || o->sense.command;
+}
+
 /* A site may come online, or go, while a step is at work. */
-static bool anybody_online(void *arg, struct pg *db)
+static bool anybody_to_spare(void *arg, struct pg *db)
 {
 	const struct manifest_job *j = arg;
 	struct pulp_services online;
 	struct err ignored;
 
-	return !pulp_services_online(db, &j->schema, &j->actor->look->place, &online, &ignored) ||
+	return brake_named(&j->throttle) ||
+	       !pulp_services_online(db, &j->schema, &j->actor->look->place, &online, &ignored) ||
 	       online.api + online.content + online.workers > 0;
 }
 
@@ -41,7 +48,7 @@ bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, 
 	struct throttle_options *o = &j->throttle;
 
 	*o = (struct throttle_options){
-		.online = anybody_online,
+		.online = anybody_to_spare,
 		.sense = { .tables = "{container_manifest,core_contentartifact,core_artifact}",
 			   .probe =
 				   "SELECT m.digest, m.media_type, m.schema_version FROM container_manifest m"
@@ -57,6 +64,6 @@ bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, 
 		return false;
 	cache_options(c, &j->actor->look->place, &o->sense.redis);
 	bool fixed = strcmp(config_source(c, "pre-migrate.duty"), "default") != 0;
-	j->setup.throttle = fixed ? NULL : o;
+	j->setup.throttle = fixed && !brake_named(o) ? NULL : o;
 	return true;
 }

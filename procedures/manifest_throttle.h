@@ -5,7 +5,8 @@
 
 /*
  * Sets the job's throttle, or none where pre-migrate.duty was set by somebody: it is a fixed share
- * then.  While none of Pulp's services is online the throttle sleeps, since nobody can feel us.
+ * then.  While none of Pulp's services is online the throttle sleeps, since nobody can feel us.  In
+ * either case a brake that the operator named keeps it awake.
  */
 bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p,
 		       struct err *err) MUST_CHECK;

@@ -90,12 +90,12 @@ def test_site_that_comes_online_in_the_middle(site, pg_db, plmaint):
     site.conn.commit()
     plmaint.configure({"pre-migrate.batch_rows": "2"})
     brake = Brake(pg_db)
-    running = plmaint.start(*KEEP, "--throttle-query", "SELECT true")
+    running = plmaint.start(*KEEP, "--set", "throttle.status_url=http://127.0.0.1:1/")
     told = running.wait_for("progress", lambda e: e["done"] > 2, label=FILL)
     assert told["duty"] == 1.0, "nobody to be slow for"
     site.heartbeat("worker", age=-3600)
     site.conn.commit()
-    assert slowed(running, "throttle.query says stop")["duty"] == 0
+    assert slowed(running, "Pulp's status has failed")["duty"] < 1
     site.sql("UPDATE core_worker SET last_heartbeat = now() - interval '1 day'")
     site.conn.commit()
     brake.let_go()
@@ -241,3 +241,15 @@ def test_a_deadline_takes_consideration_back_but_no_hard_limit(online, pg_db, pl
     running.wait_for("notice", lambda e: "will not be met" in e["message"])
     online.brake.let_go()
     assert running.wait().code == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--set", "pre-migrate.duty=1.0")])
+def test_a_named_brake_is_obeyed_also_where_nobody_is_online(site, plmaint, tmp_path, more):
+    site.bulk_images(60, repos=1, own_config=False)
+    go = tmp_path / "go"
+    running = plmaint.start(*KEEP, *more, "--throttle-cmd", f"/usr/bin/test -e {go}")
+    assert slowed(running, "throttle.command says stop")["duty"] == 0
+    assert after.pending(site) == 60
+    go.touch()
+    assert running.wait().code == 0
+    assert after.pending(site) == 0
