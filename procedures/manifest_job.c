@@ -365,8 +365,9 @@ bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struc
 		if (strcmp(err->native, misfits[i]) == 0)
 			return schema_changed(err);
 	}
-	/* The engine has waited for the server, or its ledger has gone with the session. */
-	if (err_session_lost(err)) {
+	/* The engine has waited for the server, or its ledger has gone with the session.  Lost
+	 * before there was a run, the step begins again. */
+	if (err_session_lost(err) && (ret->run != 0 || !j->ledger.shared)) {
 		err->code = ERR_STOPPED;
 		err_hint(err, "Nothing is lost: the same command goes on from here.");
 	}

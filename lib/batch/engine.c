@@ -414,6 +414,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	double started = clock_monotonic(), held = setup.steer->held;
 	bool ok, over = false, joined = false;
 
+	*ret = (struct batch_result){ 0 };
 	if (!open_or_join(&setup, job, &s, &joined, err))
 		return false;
 	if (s.id == 0) {

@@ -189,8 +189,8 @@ struct phase_cost {
 
 struct batch_result {
 	int64_t total, rows, changed, partial, quarantined, examined, skipped,
-		bytes; /* by this program, except total */
-	int64_t run;
+		bytes;	/* by this program, except total */
+	int64_t run;	/* the ledger's; 0: none was opened */
 	double seconds; /* of work; what was waited is not among them */
 	double held;	/* seconds waited: paused, or for a window */
 	double rested;	/* of seconds: rests that the duty asked for, in the mean of the writers */

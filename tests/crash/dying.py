@@ -168,6 +168,19 @@ class Yard:
         self.cluster.proc.wait(30)
         self.cluster.proc = None
 
+    @staticmethod
+    def _reach(tool, label):
+        """A run that has come to this step. One that ends before it has passed over a row that the
+        cleanup held at the time: the same command goes on.
+        """
+        while True:
+            running = tool.start("pre-migrate", "run")
+            with contextlib.suppress(AssertionError):
+                running.wait_for("step.start", label=label)
+                return running
+            ended = running.wait()
+            assert ended.code == 75, ended
+
     def round(self, number):
         """One run, one crash. Returns what was lost (nothing, one hopes) and a line about it."""
         rng = self.rng
@@ -189,9 +202,8 @@ class Yard:
         cleanup = Cleanup(db, media)
         cleanup.start()
         try:
-            running = tool.start("pre-migrate", "run")
             label = "pulp-manifests-detach" if late else "pulp-manifests-fill"
-            running.wait_for("step.start", label=label)
+            running = self._reach(tool, label)
             cleanup.over.wait(pause)  # a random moment, not a synchronisation
             self._stop(how)
             at = _place(running.events)
