@@ -149,8 +149,19 @@ static void run_yield(struct run *r)
 	r->yielded = blocks;
 }
 
+/* The share of time in which it may not work is none of the step's. */
+static void spare_the_limit(struct run *r)
+{
+	double now = clock_monotonic();
+
+	if (r->limited > 0)
+		stop_timer_extend((now - r->limited) * (1 - atomic_load(&r->duty)));
+	r->limited = now;
+}
+
 void run_watch_throttle(struct run *r)
 {
+	spare_the_limit(r);
 	throttle_turn(r->throttle);
 	run_take_knobs(r);
 	run_yield(r);
@@ -191,6 +202,7 @@ bool run_hold(struct run *r)
 {
 	double held = r->setup->steer->held;
 
+	r->limited = 0;
 	throttle_rest(r->throttle);
 	enum schedule_state state =
 		batch_hold(r->setup, r->job->label, r->sum.why, sizeof(r->sum.why));

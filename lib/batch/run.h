@@ -39,9 +39,11 @@ struct run {
 	/* Main thread only. */
 	struct throttle *throttle; /* NULL: the duty is fixed; its begin and end are the writers' */
 	struct forecast forecast;
-	bool held;		   /* quit, but only until run_hold() says otherwise */
-	struct hurry hurry;	   /* for the deadline */
-	bool yielded;		   /* the writers were told to let go */
+	bool held;	    /* quit, but only until run_hold() says otherwise */
+	struct hurry hurry; /* for the deadline */
+	bool yielded;	    /* the writers were told to let go */
+	double limited;	    /* monotonic; up to then the step's time limit knows of rests; 0: not at
+			       work */
 	double looked, look_again; /* wall clock: between them the schedule says what it said */
 
 	pthread_mutex_t lock; /* guards all below */

@@ -124,6 +124,17 @@ void stop_arm(double seconds)
 	(void)setitimer(ITIMER_REAL, &t, NULL);
 }
 
+void stop_timer_extend(double seconds)
+{
+	struct itimerval t;
+
+	if (seconds <= 0 || getitimer(ITIMER_REAL, &t) < 0)
+		return;
+	double left = (double)t.it_value.tv_sec + (double)t.it_value.tv_usec / 1e6;
+	if (left > 0)
+		stop_arm(left + seconds);
+}
+
 void stop_timer_hold(void)
 {
 	const struct itimerval none = { 0 };

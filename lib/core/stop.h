@@ -28,6 +28,9 @@ void stop_disarm(void);
 /* Between the two the time limit does not run: waiting is not working.  Main thread. */
 void stop_timer_hold(void);
 void stop_timer_go(void);
+/* A limit that runs is over so many seconds later: it was not allowed to work then.  Main thread.
+ */
+void stop_timer_extend(double seconds);
 
 /* SIGUSR1 came, and no SIGUSR2 since: the operator of this host wants a pause. */
 bool stop_pause_asked(void);

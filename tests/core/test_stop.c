@@ -31,11 +31,23 @@ TEST(waiting_does_not_count_against_a_time_limit)
 	CHECK(!stop_requested());
 }
 
+TEST(a_limit_can_be_put_off)
+{
+	stop_install();
+	stop_arm(0.2);
+	stop_timer_extend(0.4);
+	pass(0.4);
+	CHECK(!stop_requested());
+	CHECK(!stop_wait(30) && stop_signal() == SIGALRM);
+	stop_disarm();
+}
+
 TEST(without_a_limit_there_is_none_afterwards)
 {
 	stop_install();
 	stop_timer_hold();
 	stop_timer_go();
+	stop_timer_extend(0.01);
 	pass(0.05);
 	CHECK(!stop_requested());
 }
@@ -58,6 +70,6 @@ TEST(a_stop_from_elsewhere_is_the_same_wish)
 	CHECK(!stop_wait(30));
 }
 
-TAP_MAIN(row(waiting_does_not_count_against_a_time_limit),
+TAP_MAIN(row(waiting_does_not_count_against_a_time_limit), row(a_limit_can_be_put_off),
 	 row(without_a_limit_there_is_none_afterwards), row(usr1_and_usr2_pause_and_go_on),
 	 row(a_stop_from_elsewhere_is_the_same_wish))

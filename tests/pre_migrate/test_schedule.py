@@ -4,6 +4,7 @@ chosen by a time zone made for the test, so that a window's edge lies seconds aw
 """
 
 import datetime
+import time
 
 import pytest
 
@@ -193,6 +194,21 @@ def test_a_step_has_a_time_limit_that_waiting_does_not_use_up(site, pg_db, plmai
     assert 0 < after.pending(site) < 400, "it worked when the window had opened, and its state is saved"
     brake.let_go()
     plmaint.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0
+
+
+def test_a_brake_does_not_use_up_the_time_limit(site, plmaint, tmp_path):
+    site.bulk_images(60, repos=1, own_config=False)
+    plmaint.configure({"general.step_timeout": "3s"})
+    go = tmp_path / "go"
+    began = time.monotonic()
+    running = plmaint.start("pre-migrate", "run", "--throttle-cmd", f"/usr/bin/test -e {go}")
+    running.wait_for(
+        "progress", lambda e: e["duty"] == 0 and time.monotonic() > began + 5, seconds=60, label=FILL
+    )
+    go.touch()
+    ran = running.wait()
+    assert ran.code == 0, ran
     assert after.pending(site) == 0
 
 
