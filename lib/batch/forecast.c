@@ -250,6 +250,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 	const struct decision *d = throttle_decision(r->throttle);
 	char reason[256] = "", end[64] = "";
 	AUTO_STRBUF struct strbuf lost = { 0 };
+	struct named lost_by[THROTTLE_REASONS + 1];
 	double wall = clock_wall(), now = clock_monotonic();
 	double seen = NAN, limit = NAN;
 
@@ -262,6 +263,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 	if (isfinite(r->setup->schedule.deadline))
 		run_watch_deadline(r, &e, end);
 	throttle_lost(r->throttle, &lost);
+	throttle_lost_by(r->throttle, lost_by);
 	throttle_felt(r->throttle, &seen, &limit);
 	if (d)
 		decision_in_words(d, reason, sizeof(reason));
@@ -279,6 +281,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 		F_REAL("felt", seen),
 		F_REAL("felt_limit", limit),
 		F_TEXT("lost", lost.data),
+		{ .key = "lost_by", .kind = FIELD_MAP, .v.map = lost_by },
 		*reason ? (struct field)F_TEXT("reason", reason) : (struct field)F_NULL("reason"),
 		F_BOOL("stalled", stalled),
 		F_TEXT("end", end),

@@ -249,6 +249,28 @@ void throttle_felt(const struct throttle *t, double *seen, double *limit)
 	*limit = felt_of(t)->limit;
 }
 
+void throttle_lost_by(const struct throttle *t, struct named out[THROTTLE_REASONS + 1])
+{
+	static const char *const codes[] = {
+		[SLOW_USER] = "duty", [SLOW_SEEKING] = "seeking", [SLOW_LATENCY] = "latency"
+	};
+	double unseen = 0;
+	size_t n = 0;
+
+	for (int r = SLOW_USER; t && r <= SLOW_LATENCY; r++)
+		if (t->controller.lost[r] >= worth_telling)
+			out[n++] = (struct named){ codes[r], t->controller.lost[r] };
+	for (int s = 0; t && s < SIGNAL_COUNT; s++) {
+		unseen += t->controller.lost_unseen[s];
+		if (t->controller.lost_to[s] >= worth_telling)
+			out[n++] = (struct named){ signal_name((enum signal)s),
+						   t->controller.lost_to[s] };
+	}
+	if (unseen >= worth_telling)
+		out[n++] = (struct named){ "unknown", unseen };
+	out[n] = (struct named){ NULL, 0 };
+}
+
 static void as_text(const struct telling *to, const char *reason, double seconds)
 {
 	char words[32];

@@ -26,6 +26,10 @@ void throttle_tell(const struct throttle *t, const char *label);
  * not known. */
 void throttle_felt(const struct throttle *t, double *seen, double *limit);
 
+/* What it has cost until now in seconds, by code of the reason; out ends with a name that is NULL.
+ */
+enum { THROTTLE_REASONS = SLOW_COUNT + SIGNAL_COUNT };
+void throttle_lost_by(const struct throttle *t, struct named out[THROTTLE_REASONS + 1]);
 /* The same in words, for whoever asks while it runs; nothing when nothing was lost. */
 void throttle_lost(const struct throttle *t, struct strbuf *out);
 

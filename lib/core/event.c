@@ -22,6 +22,8 @@ const char *field_type_word(enum field_type t)
 		return "list";
 	case TYPE_RANGE:
 		return "range";
+	case TYPE_MAP:
+		return "map";
 	}
 	return "text";
 }

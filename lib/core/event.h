@@ -16,7 +16,13 @@ enum field_kind {
 	FIELD_BOOL,
 	FIELD_LIST,
 	FIELD_RANGE,
+	FIELD_MAP,
 	FIELD_NULL
+};
+
+struct named {
+	const char *name; /* NULL ends an array */
+	double value;	  /* finite */
 };
 
 struct field {
@@ -29,6 +35,7 @@ struct field {
 		bool b;			 /* FIELD_BOOL */
 		const char *const *list; /* FIELD_LIST: NULL-terminated texts */
 		double range[3];	 /* FIELD_RANGE: p10, p50, p90; NaN leaves the field out */
+		const struct named *map; /* FIELD_MAP; an empty one leaves the field out */
 	} v;
 };
 #define F_TEXT(k, x)                                          \
@@ -73,7 +80,7 @@ void emit(const struct reporter *r, const char *event, const struct field *field
 #define EMIT(r, event, ...) emit((r), (event), (const struct field[]){ __VA_ARGS__, F_END })
 
 /* The documentation of one event: what programs may rely on. */
-enum field_type { TYPE_TEXT, TYPE_COUNT, TYPE_NUMBER, TYPE_BOOL, TYPE_LIST, TYPE_RANGE };
+enum field_type { TYPE_TEXT, TYPE_COUNT, TYPE_NUMBER, TYPE_BOOL, TYPE_LIST, TYPE_RANGE, TYPE_MAP };
 struct field_doc {
 	const char *key; /* NULL ends the list */
 	enum field_type type;

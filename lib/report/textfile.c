@@ -13,11 +13,16 @@
 #include <string.h>
 
 static const double seconds_between = 5.0;
-enum { MOST_STEPS = 32, SET_ASIDE = 2 };
+enum { MOST_STEPS = 32, MOST_REASONS = 32, SET_ASIDE = 2 };
 
 struct step_metrics {
 	char label[64], result[16];
 	double seconds, done, total, held;
+	struct {
+		char reason[24];
+		double seconds;
+	} lost[MOST_REASONS];
+	size_t reasons;
 };
 struct textfile {
 	struct reporter face;
@@ -75,6 +80,27 @@ static void add_steps(struct strbuf *out, const struct textfile *t, const char *
 		strbuf_addf(out, "plmaint_%s{label=\"", name);
 		add_label(out, t->steps[i].label);
 		strbuf_addf(out, "\"} %.15g\n", value);
+	}
+}
+
+static void add_lost(struct strbuf *out, const struct textfile *t)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct step_metrics *s = &t->steps[i];
+		for (size_t k = 0; k < s->reasons; k++) {
+			if (!any)
+				add_head(
+					out, "step_lost_seconds_total", "counter",
+					"Seconds in which it did not work so that others would not feel it.");
+			any = true;
+			strbuf_adds(out, "plmaint_step_lost_seconds_total{label=\"");
+			add_label(out, s->label);
+			strbuf_adds(out, "\",reason=\"");
+			add_label(out, s->lost[k].reason);
+			strbuf_addf(out, "\"} %.15g\n", s->lost[k].seconds);
+		}
 	}
 }
 
@@ -145,6 +171,7 @@ static void write_file(struct textfile *t)
 	add_steps(&out, t, "step_expected_rows", "gauge", "Rows that it has in all.", STEP(total));
 	add_steps(&out, t, "step_held_seconds_total", "counter",
 		  "Seconds that it was paused or waited for a window.", STEP(held));
+	add_lost(&out, t);
 	add_steps(&out, t, "step_duration_seconds", "gauge", "Wall time of a step that has ended.",
 		  STEP(seconds));
 	add_results(&out, t);
@@ -174,11 +201,23 @@ static void forget_pace(struct textfile *t)
 	t->waits = false;
 }
 
+static void take_lost(struct step_metrics *s, const struct field *by)
+{
+	s->reasons = 0;
+	for (const struct named *m = by->v.map; m->name && s->reasons < MOST_REASONS; m++) {
+		snprintf(s->lost[s->reasons].reason, sizeof(s->lost[0].reason), "%s", m->name);
+		s->lost[s->reasons++].seconds = m->value;
+	}
+}
+
 static void take_progress(struct textfile *t, const struct field *fields)
 {
 	struct step_metrics *s = step_of(t, fields);
 	const struct field *eta = find_field(fields, "eta");
+	const struct field *lost = find_field(fields, "lost_by");
 
+	if (lost && lost->kind == FIELD_MAP)
+		take_lost(s, lost);
 	s->done = number_field(fields, "done");
 	s->total = number_field(fields, "total");
 	s->held = number_field(fields, "held");

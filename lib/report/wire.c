@@ -31,6 +31,8 @@ static bool is_known(const struct field *f)
 		       isfinite(f->v.range[2]);
 	if (f->kind == FIELD_LIST)
 		return f->v.list;
+	if (f->kind == FIELD_MAP)
+		return f->v.map && f->v.map[0].name;
 	return true;
 }
 
@@ -64,6 +66,15 @@ static void add_value(struct strbuf *out, const struct field *f)
 		}
 		strbuf_adds(out, "}");
 		break;
+	case FIELD_MAP:
+		for (size_t i = 0; f->v.map[i].name; i++) {
+			strbuf_adds(out, i ? "," : "{");
+			add_text(out, f->v.map[i].name);
+			strbuf_adds(out, ":");
+			add_number(out, f->v.map[i].value);
+		}
+		strbuf_adds(out, "}");
+		break;
 	case FIELD_NULL:
 		strbuf_adds(out, "null");
 		break;
@@ -88,7 +99,33 @@ static bool read_number(const struct json *v, double *ret)
 	return json_real(v, ret) && *ret >= 0 && *ret < 1e18;
 }
 
-static bool read_value(const struct json *v, const struct field_doc *doc, struct field *ret)
+struct reading {
+	struct wire *wire;
+	size_t n;
+};
+
+static void read_member(void *arg, const char *key, const struct json *value)
+{
+	struct reading *r = arg;
+	double number;
+
+	if (r->n < WIRE_NAMES && read_number(value, &number))
+		r->wire->names[r->n++] = (struct named){ key, number };
+}
+
+/* One field at most is a map. */
+static bool read_map(const struct json *v, const char *key, struct wire *w, struct field *ret)
+{
+	struct reading r = { .wire = w };
+
+	json_each(v, read_member, &r);
+	w->names[r.n] = (struct named){ NULL, 0 };
+	*ret = (struct field){ .key = key, .kind = FIELD_MAP, .v.map = w->names };
+	return r.n > 0;
+}
+
+static bool read_value(const struct json *v, const struct field_doc *doc, struct wire *w,
+		       struct field *ret)
 {
 	double number;
 	bool flag;
@@ -112,6 +149,8 @@ static bool read_value(const struct json *v, const struct field_doc *doc, struct
 			if (!read_number(json_get(v, quantiles[i]), &ret->v.range[i]))
 				return false;
 		return true;
+	case TYPE_MAP:
+		return read_map(v, doc->key, w, ret);
 	case TYPE_LIST:
 		return false; /* no event that travels has one */
 	}
@@ -133,7 +172,7 @@ bool wire_read(const char *event, const char *text, struct wire *ret)
 		const struct json *v = json_get(ret->tree, d->key);
 		if (v && json_is_null(v) && d->flags & FIELD_NULLABLE)
 			ret->fields[n++] = (struct field)F_NULL(d->key);
-		else if (v && read_value(v, d, &ret->fields[n]))
+		else if (v && read_value(v, d, ret, &ret->fields[n]))
 			n++;
 	}
 	ret->fields[n] = (struct field)F_END;

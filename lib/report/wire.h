@@ -11,9 +11,10 @@
 /* Adds "key":value to the object that is open, with commas; unknown values are left out. */
 void wire_add(struct strbuf *out, const struct field *fields);
 
-enum { WIRE_FIELDS = 32 };
+enum { WIRE_FIELDS = 32, WIRE_NAMES = 32 };
 struct wire {
 	struct json *tree; /* owns the texts of the fields */
+	struct named names[WIRE_NAMES + 1];
 	struct field fields[WIRE_FIELDS + 1];
 };
 /* event: the name in events.def.  False when the text is no JSON object; then nothing is owned. */

@@ -13,7 +13,7 @@ from harness import cli
 from harness.brake import Brake
 from harness.process import alive, wait_until
 
-TYPES = {"text": str, "count": int, "number": (int, float), "bool": bool, "list": list, "range": dict}
+TYPES = {"text": str, "count": int, "number": (int, float), "bool": bool, "list": list, "range": dict, "map": dict}
 
 
 @pytest.fixture
@@ -46,6 +46,8 @@ def complaints(event, table):
             out.append(f"{name}: {key} is {value!r}, not {field['type']}")
         elif field["type"] == "range" and set(value) != {"p10", "p50", "p90"}:
             out.append(f"{name}: {key} has {sorted(value)}")
+        elif field["type"] == "map" and not all(isinstance(v, (int, float)) for v in value.values()):
+            out.append(f"{name}: {key} is {value!r}")
     return out
 
 

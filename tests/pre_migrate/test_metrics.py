@@ -120,3 +120,17 @@ def test_the_parser_of_this_test_sees_broken_metrics():
     with pytest.raises(AssertionError):
         parse("# HELP a_total b\n# TYPE a_total gauge\na_total 1\n")
     assert parse('# HELP a b\n# TYPE a gauge\na{l="x\\"y"} 1\n')
+
+
+def test_what_a_brake_takes_is_counted_by_its_name(site, plmaint, prom, tmp_path):
+    site.bulk_images(60, repos=1, own_config=False)
+    go = tmp_path / "go"
+    running = plmaint.start("pre-migrate", "run", "--throttle-cmd", f"/usr/bin/test -e {go}")
+    told = running.wait_for("progress", lambda e: e.get("lost_by", {}).get("command", 0) > 1, seconds=60)
+    assert "throttle.command says stop" in told["lost"]
+    status = plmaint.run("pre-migrate", "status", code=0).one("progress")
+    assert status["lost_by"]["command"] > 0
+    go.touch()
+    assert running.wait().code == 0
+    got = parse(prom.read_text())
+    assert got["plmaint_step_lost_seconds_total", 'label="pulp-manifests-fill",reason="command"'] > 1

@@ -23,6 +23,9 @@ TEST(fields_come_back_as_they_were)
 		F_REAL("duty", NAN),
 		F_NULL("reason"),
 		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { 1, 2, 3 } },
+		{ .key = "lost_by",
+		  .kind = FIELD_MAP,
+		  .v.map = (const struct named[]){ { "redis", 1.5 }, { "duty", 4 }, { NULL, 0 } } },
 		F_END
 	};
 	AUTO_STRBUF struct strbuf text = { 0 };
@@ -38,6 +41,9 @@ TEST(fields_come_back_as_they_were)
 	CHECK(find(&w, "duty") == NULL);
 	CHECK(find(&w, "reason")->kind == FIELD_NULL);
 	CHECK(find(&w, "eta")->v.range[2] == 3);
+	const struct named *lost = find(&w, "lost_by")->v.map;
+	CHECK_STR(lost[0].name, "redis");
+	CHECK(lost[0].value == 1.5 && lost[1].value == 4 && lost[2].name == NULL);
 	wire_release(&w);
 }
 
@@ -45,13 +51,14 @@ TEST(what_is_not_documented_or_of_another_type_is_left_out)
 {
 	struct wire w;
 
-	REQUIRE(wire_read("progress",
-			  "{\"label\":7,\"done\":-1,\"total\":1e300,\"rate\":\"9\",\"evil\":\"x\","
-			  "\"eta\":{\"p10\":1,\"p50\":null,\"p90\":2},\"bytes\":5,\"done\":null}",
-			  &w));
+	REQUIRE(wire_read(
+		"progress",
+		"{\"label\":7,\"done\":-1,\"total\":1e300,\"rate\":\"9\",\"evil\":\"x\","
+		"\"eta\":{\"p10\":1,\"p50\":null,\"p90\":2},\"bytes\":5,\"lost_by\":{\"a\":-1,\"b\":[]},\"done\":null}",
+		&w));
 	CHECK(find(&w, "label") == NULL && find(&w, "done") == NULL && find(&w, "total") == NULL);
 	CHECK(find(&w, "rate") == NULL && find(&w, "evil") == NULL && find(&w, "eta") == NULL);
-	CHECK(find(&w, "bytes")->v.i == 5);
+	CHECK(find(&w, "bytes")->v.i == 5 && find(&w, "lost_by") == NULL);
 	wire_release(&w);
 }
 
