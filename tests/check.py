@@ -65,6 +65,7 @@ def tests(name, after, *args, variant="", **env):
 REAL, CRASH = "tests/realpulp", "tests/crash"
 # A real Pulp is slow by itself and the same under every variant of ours.
 NOT_REAL = ("tests", f"--ignore={REAL}")
+TWO = ("-n2", "--dist=loadfile")  # much of a test is waiting; a file's tests share what is slow to make
 
 # A program that is killed has no time to report anything; what follows it is in other tests too.
 KILLED = "a_kill_before_any_write or half_a_write or when_the_server_dies"
@@ -73,12 +74,12 @@ PLANS = {
     "quick": [
         build("build"),
         units("units", "build"),
-        tests("tests", "build", *NOT_REAL, "-m", "not slow", "-n2", "--dist=loadfile"),
+        tests("tests", "build", *NOT_REAL, "-m", "not slow", *TWO),
     ],
     "asan": [
         build("build-asan", "asan"),
         units("units-asan", "build-asan", "asan"),
-        tests("tests-asan", "build-asan", *NOT_REAL, "-k", f"not ({KILLED})", variant="asan"),
+        tests("tests-asan", "build-asan", *NOT_REAL, *TWO, "-k", f"not ({KILLED})", variant="asan"),
     ],
     "tsan": [
         build("build-tsan", "tsan"),
@@ -97,7 +98,7 @@ PLANS["all"] = [
     units("units", "build"),
     PLANS["asan"][0],
     tests("crash", "build", CRASH),
-    tests("tests", "build", *NOT_REAL, f"--ignore={CRASH}"),
+    tests("tests", "build", *NOT_REAL, f"--ignore={CRASH}", *TWO),
     *PLANS["asan"][1:],
     *PLANS["tsan"],
     build("build-clang", "clang"),
