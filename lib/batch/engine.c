@@ -439,6 +439,9 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 		ok = turn(&r, &s, &over, err);
 		if (!ok && !r.failed && !pg_alive(setup.control))
 			ok = reconnect(&setup, err);
+		/* Rows that one writer gave back came too late for another. */
+		if (r.budget > 0)
+			atomic_store(&r.spent, false);
 	} while (ok && !over && !leave(&r));
 	readers_stop(r.readers);
 	throttle_tell(r.throttle, job->label);
