@@ -64,7 +64,7 @@ class Machine:
     def run(self, *argv, check=True):
         """A command on the machine; what it printed."""
         done = subprocess.run(
-            ["nsenter", "-t", str(self.pid), "-m", "-p", "-i", "-u", "-C", "--", *map(str, argv)],
+            ["nsenter", "-t", str(self.pid), "-m", "-r", "-p", "-i", "-u", "-C", "--", *map(str, argv)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
