@@ -26,7 +26,10 @@ static const double guess_doubt = 0.6;
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
 /* Seconds of the vacuum of any table, and of a row. */
 static const double vacuum_least = 0.4, vacuum_each = 5e-6, vacuum_doubt = 0.5;
-enum { LOOK_BACK = 64 }; /* entries of the record */
+enum {
+	LOOK_BACK = 64, /* entries of the record */
+	LEAST_ROWS = 200
+}; /* of one that says what rows cost, and not what a transaction does */
 
 void manifest_forecast_recall(struct manifest_job *j)
 {
@@ -40,7 +43,7 @@ void manifest_forecast_recall(struct manifest_job *j)
 	for (size_t i = c.n; i-- > 0;)
 		for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
 			if (strcmp(c.item[i].phase, guesses[k].name) == 0 && !*c.item[i].stratum &&
-			    c.item[i].rows > 0 && c.item[i].seconds > 0)
+			    c.item[i].rows >= LEAST_ROWS && c.item[i].seconds > 0)
 				j->cost[k] = c.item[i].seconds / (double)c.item[i].rows;
 	for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
 		if (j->cost[k] > 0) {

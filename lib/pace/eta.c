@@ -111,15 +111,18 @@ static double weight_of(const struct eta_part *p)
  * their guess is known to fit it. */
 static double guess_of(const struct eta *e, const struct eta_part *p)
 {
-	double spent = 0, thought = 0, doubt = p->guess.doubt * p->guess.doubt;
+	double spent = 0, thought = 0, seen = 0, doubt = p->guess.doubt * p->guess.doubt;
 
 	for (int i = 0; i < e->parts; i++) {
 		spent += e->part[i].spent;
 		thought += e->part[i].ever * e->part[i].guess.each;
+		seen += e->part[i].ever;
 	}
 	if (spent <= 0 || thought <= 0 || doubt <= 0)
 		return p->guess.each;
-	return p->guess.each * pow(spent / thought, doubt / (doubt + steady_doubt * steady_doubt));
+	/* A row or two say how long a transaction takes, and not what rows cost. */
+	double trust = doubt / (doubt + steady_doubt * steady_doubt) * seen / (seen + guess_weight);
+	return p->guess.each * pow(spent / thought, trust);
 }
 
 double eta_cost(const struct eta *e, int part)

@@ -77,6 +77,24 @@ TEST(the_first_rows_are_not_the_rest)
 	CHECK(near(eta_left(&e, e.parts).p50, rest, 0.2));
 }
 
+TEST(one_row_says_little_about_many)
+{
+	struct eta e;
+
+	eta_start(&e, 2);
+	eta_add(&e, 1, guess, 0);
+	eta_add(&e, 100000, guess, 0);
+	eta_count(&e, 0, 1, 0);
+	eta_pass(&e, &(struct eta_step){ .part = 0,
+					 .seconds = 0.2,
+					 .units = 1,
+					 .own = 1,
+					 .busy = 0.2,
+					 .batches = 1 });
+	/* 2,000 times the guess, most of it the transaction's. */
+	CHECK(eta_cost(&e, 1) < 1.5 * guess.each);
+}
+
 TEST(parts_that_have_not_begun_count)
 {
 	struct eta e;
@@ -189,7 +207,8 @@ TEST(no_input_gives_nonsense)
 }
 
 TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_the_right_end),
-	 row(the_first_rows_are_not_the_rest), row(parts_that_have_not_begun_count),
+	 row(the_first_rows_are_not_the_rest), row(one_row_says_little_about_many),
+	 row(parts_that_have_not_begun_count),
 	 row(a_slower_pace_is_believed_soon_and_a_short_halt_not_for_long),
 	 row(uneven_blocks_widen_the_interval), row(what_is_shown_does_not_flicker),
 	 row(no_input_gives_nonsense))
