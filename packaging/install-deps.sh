@@ -42,6 +42,7 @@ test_packages='
     skopeo                  # pushes and pulls images
     nginx-light             # in front of a real Pulp
     systemd                 # systemd-analyze reads the unit; init stays what it is
+    procps                  # ps and kill, on the machine that has systemd as init
     strace                  # kills and errors at a chosen system call
     valgrind                # memory errors
     clang                   # the second compiler, and the fuzzer
