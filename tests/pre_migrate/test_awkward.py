@@ -119,6 +119,7 @@ class Ran:
         )
         self.first = self.tool.run("pre-migrate", "run")
         self.between = snapshot(self.conn)
+        self.site.sql("SELECT pg_stat_force_next_flush()")  # what this session wrote counts by now
         self.conn.commit()
         self.ledger, self.written = after.ledger(self.db), after.written(self.db)
         self.trace = tmp / "trace"
