@@ -220,7 +220,9 @@ static void work_phase(struct run *r, bool coordinator)
 	int started = 0;
 
 	if (!still_good(r, &err) || !forecast_count(r, &c, &err)) {
-		run_fail(r, &err);
+		/* Else the session was lost: the next question finds that out. */
+		if (pg_alive(setup->control))
+			run_fail(r, &err);
 		return;
 	}
 	forecast_begin(r, &c);
