@@ -54,7 +54,7 @@ class Bench:
         conn.commit()
         conn.close()
         migrated = plain.clone()
-        result = self.tool(migrated).run("pre-migrate", "run")
+        result = self.tool(migrated).run("pre-migrate", "run", seconds=900)
         assert result.code == 0, result
         rows = self.directory / "prepared.copy"
         with contextlib.closing(migrated.connect()) as done, open(rows, "wb") as out:
@@ -103,13 +103,13 @@ class Bench:
         db = self.fresh()
         tool = self.tool(db, settings)
         with measure.Timed(self.cluster) as t:
-            result = tool.run("pre-migrate", "run")
+            result = tool.run("pre-migrate", "run", seconds=900)
         assert result.code == 0, result
         t.steps = {e["label"]: e["seconds"] for e in result.of("step.end")}
         # What W does too: the vacuum that follows is told apart.
         t.vacuum = t.steps["pulp-manifests-vacuum"]
         with measure.Timed(self.cluster) as t.second:
-            again = tool.run("pre-migrate", "run")
+            again = tool.run("pre-migrate", "run", seconds=900)
         assert again.code == 0 and not again.one("run.end").get("rows"), again
         db.drop()
         return t

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Peak memory of one run of the program.
+
+Linux keeps a process's peak over execve(2): a child that is forked by a large interpreter begins
+with that interpreter's peak. So a small one starts the program and writes what its children had.
+"""
+
+import sys
+
+# In KB (getrusage(2)).
+STARTER = (
+    "import resource, subprocess, sys; code = subprocess.call(sys.argv[2:]);"
+    " open(sys.argv[1], 'w').write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss));"
+    " sys.exit(code)"
+)
+
+
+def peak(plmaint, name, *words, code, **options):
+    """The most bytes it held, and its result. name: of a file in its directory."""
+    out = plmaint.directory / name
+    result = plmaint.run(*words, wrap=(sys.executable, "-c", STARTER, out), code=code, **options)
+    return int(out.read_text()) * 1024, result
