@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NEED_PLACE = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER };
+enum { NEED_PLACE = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER | NEED_SETTINGS };
 /* A look at a table of millions of rows takes seconds; ten minutes is a server that hangs. */
 enum { LOOK_TIMEOUT_MS = 600000, RENEW_SECONDS = 60 };
 

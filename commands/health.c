@@ -233,14 +233,18 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 	const struct check_options *o = options;
 	size_t n = 0, all = 0;
 	double timeout;
+	long parallel;
 
 	if (!config_seconds(s->config, "health.timeout", &timeout, err) ||
+	    !config_long(s->config, "health.parallel", 1, 32, &parallel, err) ||
 	    !validate_choice(s, &o->choice, err))
 		return false;
 	if (timeout < 0.1 || timeout > 3600)
 		return err_set(err, ERR_CONFIG, "health.timeout is not between 100 ms and an hour");
 	/* A full look at a large table may take its time. */
 	s->look_timeout_ms = o->full ? 0 : (int)(timeout * 1000);
+	/* The server gives up first: it says what it was at. */
+	double limit = o->full ? 0 : timeout + 1;
 	while (s->catalogue->checks[all])
 		all++;
 
@@ -262,7 +266,9 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 							 .action = "check",
 							 .steps = steps,
 							 .options = options,
-							 .session = s });
+							 .session = s,
+							 .crew = (size_t)parallel,
+							 .crew_limit = limit });
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include "lib/core/runner.h"
 
 #include "lib/core/clock.h"
+#include "lib/core/crew.h"
 #include "lib/core/exit.h"
 #include "lib/core/journal.h"
 #include "lib/core/log.h"
@@ -33,6 +34,7 @@ struct run {
 	bool ended;	       /* no further step but rescue steps */
 	bool failed;	       /* rescue steps are called for */
 	struct outcome totals; /* its counts alone: the last step's word on each key */
+	struct crew *crew;     /* NULL: steps are done by this process */
 	const char *failing[MOST_STEPS + 1];
 	const char *passable[MOST_STEPS + 1]; /* those of failing that --whitelist may pass over */
 	size_t n_failing, n_passable;
@@ -242,7 +244,67 @@ static void perform(struct run *r, const struct step *step, const void *given, s
 			step->bind(r->rq->options, params);
 		work(s, step, params, o);
 	}
+	o->unmet = unmet_need(s, needs_of(step));
 	options_release(table, defaults);
+}
+
+/* Only the process that was started tells what happens. */
+static void tell_nobody(void *self, const char *event, const struct field *fields)
+{
+	(void)self;
+	(void)event;
+	(void)fields;
+}
+
+static void perform_in_child(void *arg, size_t i, struct outcome *o)
+{
+	static const struct reporter mute = { .emit = tell_nobody };
+	struct run *r = arg;
+
+	r->session->reporter = &mute;
+	perform(r, &r->rq->steps[i], NULL, o);
+}
+
+/* Whether the step is done at all; else *why it is passed over. */
+static bool belongs(const struct run *r, const struct step *step, const char **why)
+{
+	*why = NULL;
+	if (step->when && !step->when(r->rq->options, why)) {
+		*why = *why ? *why : "not part of this run";
+		return false;
+	}
+	if (!runner_whitelisted(r->session->whitelist, label_of(step)))
+		return true;
+	*why = "whitelisted";
+	return false;
+}
+
+static bool wanted(void *arg, size_t i)
+{
+	const struct run *r = arg;
+	const char *why;
+
+	return belongs(r, &r->rq->steps[i], &why);
+}
+
+/* Where Pulp is is found out once, by asking no server; the rest is each child's own. */
+static void hire_crew(struct run *r)
+{
+	const unsigned from_settings =
+		NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER | NEED_SETTINGS;
+	unsigned needs = 0;
+	size_t n = 0;
+
+	for (const struct step *s = r->rq->steps; s->check; s++, n++)
+		needs |= needs_of(s);
+	if (needs & from_settings && r->session->provide)
+		r->session->provide(r->session, NEED_SETTINGS, false);
+	r->crew = crew_start(&(struct crew_options){ .jobs = n,
+						     .size = r->rq->crew,
+						     .limit = r->rq->crew_limit,
+						     .wanted = wanted,
+						     .work = perform_in_child,
+						     .arg = r });
 }
 
 static void add_counts(struct field *fields, size_t *n, const struct count *counts)
@@ -299,7 +361,7 @@ static void fold(struct run *r, const struct step *step, const struct outcome *o
 	if (bad && r->n_failing < MOST_STEPS) {
 		r->failing[r->n_failing++] = label_of(step);
 		/* What could not even begin is not mended by passing over it. */
-		if (!(step->flags & STEP_CRITICAL) && !unmet_need(r->session, needs_of(step)))
+		if (!(step->flags & STEP_CRITICAL) && !o->unmet)
 			r->passable[r->n_passable++] = label_of(step);
 	}
 	r->failed |= bad;
@@ -311,21 +373,23 @@ static void run_step(struct run *r, const struct step *step, const void *given)
 {
 	struct session *s = r->session;
 	struct outcome o = { 0 };
-	double begin = clock_monotonic();
-	const char *why = NULL;
+	double begin = clock_monotonic(), seconds = NAN;
+	const char *why;
+	struct err err;
 
-	if (step->when && !step->when(r->rq->options, &why)) {
-		outcome_set(&o, RESULT_SKIPPED, "%s", why ? why : "not part of this run");
-	} else if (runner_whitelisted(s->whitelist, label_of(step))) {
-		outcome_set(&o, RESULT_SKIPPED, "whitelisted");
+	if (!belongs(r, step, &why)) {
+		outcome_set(&o, RESULT_SKIPPED, "%s", why);
 	} else {
 		EMIT(s->reporter, "step.start", F_TEXT("label", label_of(step)),
 		     F_TEXT("kind", step->check ? "check" : "procedure"),
 		     F_TEXT("summary", summary_of(step)));
 		NOTE(r, "step.start", F_TEXT("label", label_of(step)));
-		perform(r, step, given, &o);
+		if (!r->crew)
+			perform(r, step, given, &o);
+		else if (!crew_take(r->crew, (size_t)(step - r->rq->steps), &o, &seconds, &err))
+			outcome_of_err(step, &err, &o);
 	}
-	report_end(r, step, &o, clock_monotonic() - begin);
+	report_end(r, step, &o, isnan(seconds) ? clock_monotonic() - begin : seconds);
 	fold(r, step, &o);
 	outcome_release(&o);
 }
@@ -447,6 +511,8 @@ static int run_all(const struct run_request *rq, const void *given)
 	struct run r = { .rq = rq, .session = rq->session };
 
 	begin(&r);
+	if (rq->crew)
+		hire_crew(&r);
 	for (const struct step *s = rq->steps; s->check || s->procedure; s++) {
 		bool rescue = s->flags & STEP_RESCUE;
 
@@ -457,6 +523,7 @@ static int run_all(const struct run_request *rq, const void *given)
 		if (rescue ? r.failed : !r.ended)
 			run_step(&r, s, given);
 	}
+	crew_end(r.crew);
 	return finish(&r);
 }
 

@@ -13,6 +13,10 @@ struct run_request {
 	const void *options; /* the action's option struct */
 	struct session *session;
 	const char *state_dir; /* journal and lock live here; NULL: no journal */
+	/* Steps that are all checks may be done by so many processes at once (crew.h); 0: by this
+	 * one.  What they find is reported in the order of the steps. */
+	size_t crew;
+	double crew_limit; /* seconds that a check may take then; 0: any time */
 };
 /* Returns the exit status; every outcome has been reported through the session's reporter. */
 int runner_run(const struct run_request *rq);

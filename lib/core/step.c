@@ -43,6 +43,8 @@ const char *need_word(unsigned need)
 		return "systemd";
 	case NEED_LEDGER:
 		return "ledger";
+	case NEED_SETTINGS:
+		return "settings";
 	default:
 		return "unknown";
 	}

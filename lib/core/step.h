@@ -25,9 +25,10 @@ enum need {
 	NEED_REDIS = 1 << 2, /* the content cache, where Pulp has it enabled */
 	NEED_ROOT = 1 << 3,
 	NEED_SYSTEMD = 1 << 4,
-	NEED_LEDGER = 1 << 5 /* the schema plmaint in Pulp's database, or its stand-in */
+	NEED_LEDGER = 1 << 5,  /* the schema plmaint in Pulp's database, or its stand-in */
+	NEED_SETTINGS = 1 << 6 /* where Pulp is, as its settings say: asks no server */
 };
-enum { NEED_COUNT = 6 };
+enum { NEED_COUNT = 7 };
 const char *need_word(unsigned need); /* of one bit: "database" */
 
 /* The words of the JSON field "result", in order of rising trouble. */
@@ -48,7 +49,8 @@ struct outcome {
 	char text[512]; /* lower case, no final stop: "37 duplicate rows in core_artifact" */
 	char hint[320]; /* one sentence with a stop */
 	char *examples[OUTCOME_EXAMPLES + 1]; /* owned, NULL-terminated */
-	int exit; /* 0 = derive from result; else the status it asks for (75, 130, 143) */
+	int exit;   /* 0 = derive from result; else the status it asks for (75, 130, 143) */
+	bool unmet; /* something that the step needs is not there */
 	struct count {
 		const char *key; /* static text: "rows", "partial", "quarantined", "filled" */
 		int64_t n;

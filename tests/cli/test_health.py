@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """health: which checks run, in which order, and how they answer people, programs and monitoring."""
 
+import contextlib
 import re
+import socket
 
 import pytest
 
@@ -63,6 +65,40 @@ def test_a_check_that_hangs_is_given_up(plmaint, site):
         )
     site.conn.rollback()
     assert [e["result"] for e in done.of("step.end")] == ["unknown"] * 2
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_others_go_on_while_one_hangs(plmaint, site, parallel):
+    with site.conn.cursor() as cur:
+        cur.execute("LOCK TABLE core_upload")
+        done = plmaint.run(
+            *("health", "check", "--label", "pulp-uploads-old,pulp-files-temporary,pulp-tasks-long"),
+            *("--set", "health.timeout=200ms", "--set", f"health.parallel={parallel}"),
+            code=3,
+        )
+    site.conn.rollback()
+    ends = done.of("step.end")
+    assert [(e["label"], e["result"]) for e in ends] == [
+        ("pulp-tasks-long", "ok"),
+        ("pulp-uploads-old", "unknown"),
+        ("pulp-files-temporary", "ok"),
+    ]
+    assert ends[1]["message"] == "the database did not answer in time"
+
+
+def test_a_server_that_hangs_is_given_up(plmaint):
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        plmaint.configure({"database.pulp.conninfo": f"host=127.0.0.1 port={port} dbname=pulp user=pulp"})
+        done = plmaint.run(
+            *("health", "check", "--label", "pulp-uploads-old,host-tmout"),
+            *("--set", "health.timeout=200ms"),
+            wrap=["env", "-u", "TMOUT"],
+            code=3,
+        )
+    hangs, other = done.of("step.end")
+    assert hangs["result"] == "unknown" and hangs["message"].startswith("it did not end within 1")
+    assert other["result"] == "ok"
 
 
 def plugin(plmaint, code, *words):

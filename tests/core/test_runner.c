@@ -95,6 +95,13 @@ static bool blind(const struct probe *p, const void *params, struct outcome *out
 	return err_set(err, ERR_CONNECT, "no answer");
 }
 
+static bool dies(const struct probe *p, const void *params, struct outcome *out, struct err *err)
+{
+	(void)p, (void)params, (void)out, (void)err;
+	(void)raise(SIGKILL);
+	return true;
+}
+
 /* Its session is lost twice: when it asks, and when it works. */
 static int asked;
 
@@ -163,6 +170,7 @@ static bool interrupts_itself(struct actor *a, const void *params, struct outcom
 static const struct check good = { .label = "good", .run = ok };
 static const struct check bad = { .label = "bad", .run = finds };
 static const struct check lost = { .label = "lost", .run = blind };
+static const struct check crashes = { .label = "crashes", .run = dies };
 static const struct check wants_db = { .label = "wants-db", .needs = NEED_DB, .run = ok };
 static const struct opt rows_table[] = { { .name = "rows", .kind = OPT_INT, .fallback = "5" },
 					 OPTS_END };
@@ -235,6 +243,31 @@ TEST(fail_slow_shows_all_three_answers)
 	site_init(&s);
 	CHECK_INT(run(&s, steps, NULL), EXIT_FAILED);
 	CHECK_STR(s.log.data, "lost unknown \nbad finding \ngood ok \nexit=1 failing lost \n");
+}
+
+TEST(a_crew_says_the_same_in_the_same_order)
+{
+	AUTO_SITE struct site s;
+	const struct step steps[] = { { .check = &lost, .flags = STEP_FAIL_SLOW },
+				      { .check = &bad, .flags = STEP_FAIL_SLOW },
+				      { .check = &good, .flags = STEP_FAIL_SLOW },
+				      { .check = &crashes, .flags = STEP_FAIL_SLOW },
+				      { .check = &good, .flags = STEP_FAIL_SLOW },
+				      STEPS_END };
+
+	site_init(&s);
+	s.session.whitelist = "bad";
+	for (size_t crew = 1; crew <= 4; crew++) {
+		strbuf_clear(&s.log);
+		CHECK_INT(runner_run(&(struct run_request){ .command = "test",
+							    .action = "run",
+							    .steps = steps,
+							    .session = &s.session,
+							    .crew = crew }),
+			  EXIT_UNKNOWN);
+		CHECK_STR(s.log.data, "lost unknown \nbad skipped \ngood ok \ncrashes unknown \n"
+				      "good ok \nexit=3 failing lost \n");
+	}
 }
 
 TEST(could_not_find_out_is_no_failure)
@@ -427,8 +460,8 @@ TEST(stopped_by_a_signal)
 
 TAP_MAIN(row(all_pass), row(first_failure_ends_it_and_rescue_runs),
 	 row(rescue_rests_when_all_is_well), row(fail_slow_shows_all_three_answers),
-	 row(could_not_find_out_is_no_failure), row(unmet_needs_are_answered_by_kind),
-	 row(only_what_may_be_passed_over_is_offered), row(whitelist_and_when_are_told),
-	 row(verify_has_the_last_word), row(a_step_whose_session_was_lost_begins_again),
-	 row(a_time_limit_fails_the_step), row(journal_tells_of_a_run_that_was_killed),
-	 row(stopped_by_a_signal))
+	 row(a_crew_says_the_same_in_the_same_order), row(could_not_find_out_is_no_failure),
+	 row(unmet_needs_are_answered_by_kind), row(only_what_may_be_passed_over_is_offered),
+	 row(whitelist_and_when_are_told), row(verify_has_the_last_word),
+	 row(a_step_whose_session_was_lost_begins_again), row(a_time_limit_fails_the_step),
+	 row(journal_tells_of_a_run_that_was_killed), row(stopped_by_a_signal))
