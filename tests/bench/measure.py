@@ -27,6 +27,12 @@ def server_cpu(cluster):
     return total / TICK
 
 
+def process_cpu(pid):
+    """CPU seconds of one process and all its threads."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
 class Timed:
     """with Timed(cluster) as t: ...; then t.wall, t.client, t.server in seconds."""
 

@@ -6,6 +6,7 @@ UPDATE of the artifacts' protection time, in one transaction. plmaint reads, ver
 classifies 2 files a row, keeps its ledger, guards and cache debt, and commits in batches.
 """
 import contextlib
+import itertools
 import pathlib
 import tempfile
 
@@ -24,6 +25,8 @@ SERVER = {
     "track_io_timing": "off",
 }
 COLUMNS = "data, annotations, labels, is_bootable, is_flatpak, type, architecture, os, compressed_image_size"
+# The steps that are told apart, and the one after them.
+STEPS = ("pulp-manifests-fill", "pulp-manifests-detach", "pulp-cache-debt")
 W = (
     f"UPDATE container_manifest m SET ({COLUMNS}) = (p.{COLUMNS.replace(', ', ', p.')})"
     " FROM bench_prepared p WHERE p.content_ptr_id = m.content_ptr_id",
@@ -98,13 +101,22 @@ class Bench:
         db.drop()
         return t
 
+    def cpu_at(self, running, label):
+        """CPU seconds of client and server when this step begins."""
+        running.wait_for("step.start", label=label, seconds=900)
+        return measure.process_cpu(running.pid), measure.server_cpu(self.cluster)
+
     def plmaint(self, settings=None):
-        """One whole run; t.steps has the seconds of each step; the second run is measured too."""
+        """One whole run; t.steps has the seconds of each step, t.cpu those of client and server in
+        the ones told apart; the second run is measured too."""
         db = self.fresh()
         tool = self.tool(db, settings)
         with measure.Timed(self.cluster) as t:
-            result = tool.run("pre-migrate", "run", seconds=900)
+            running = tool.start("pre-migrate", "run")
+            used = [self.cpu_at(running, label) for label in STEPS]
+            result = running.wait(900)
         assert result.code == 0, result
+        t.cpu = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(used)]
         t.steps = {e["label"]: e["seconds"] for e in result.of("step.end")}
         # What W does too: the vacuum that follows is told apart.
         t.vacuum = t.steps["pulp-manifests-vacuum"]
@@ -135,15 +147,16 @@ def report(n, ws, ps, out):
     w = med([t.wall for t in ws])
     whole = med([t.wall for t in ps])
     lean = med([t.wall - t.vacuum for t in ps])
-    fill = med([t.steps["pulp-manifests-fill"] for t in ps])
-    detach = med([t.steps["pulp-manifests-detach"] for t in ps])
     out("| what | wall s | x W | rows/s | client CPU s | server CPU s |")
     out("|---|---|---|---|---|---|")
     out(f"| W: three statements, prepared rows | {w:.2f} | 1.00 | {n / w:.0f} | | {med([t.server for t in ws]):.2f} |")
     client, server = med([t.client for t in ps]), med([t.server for t in ps])
     out(f"| plmaint, everything but the vacuum afterwards | {lean:.2f} | **{lean / w:.2f}** | {n / lean:.0f} | | |")
-    out(f"| of it fill | {fill:.2f} | {fill / w:.2f} | {n / fill:.0f} | | |")
-    out(f"| of it detach | {detach:.2f} | {detach / w:.2f} | {n / detach:.0f} | | |")
+    for i, label in enumerate(STEPS[:2]):
+        wall, client_cpu, server_cpu = (
+            med([t.steps[label] for t in ps]), med([t.cpu[i][0] for t in ps]), med([t.cpu[i][1] for t in ps])
+        )
+        out(f"| of it {label.rpartition('-')[2]} | {wall:.2f} | {wall / w:.2f} | {n / wall:.0f} | {client_cpu:.2f} | {server_cpu:.2f} |")
     out(f"| plmaint with the vacuum | {whole:.2f} | {whole / w:.2f} | {n / whole:.0f} | {client:.2f} | {server:.2f} |")
     out(f"| second run | {med([t.second.wall for t in ps]):.3f} | | | | |")
     out(f"\nAll rounds, wall s: W {' '.join(f'{t.wall:.2f}' for t in ws)}; plmaint without vacuum"
