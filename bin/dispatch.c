@@ -240,8 +240,10 @@ static unsigned all_needs(const struct action *a)
 	return needs;
 }
 
-static bool writes(const struct action *a)
+static bool writes(const struct action *a, const void *options)
 {
+	if (a->writes && a->writes(options))
+		return true;
 	for (const struct step *s = a->scenario; s && (s->check || s->procedure); s++)
 		if (s->procedure)
 			return true;
@@ -256,7 +258,7 @@ static bool respect_mode(const struct line *l, struct err *err)
 
 	if (strcmp(mode, "enabled") == 0 || a->flags & ACTION_INFORMS)
 		return true;
-	if (!writes(a) && (!disabled || (all_needs(a) == 0 && !a->scenario)))
+	if (!writes(a, l->options) && (!disabled || (all_needs(a) == 0 && !a->scenario)))
 		return true;
 	(void)err_set(err, ERR_CONFIG, "general.mode is %s", mode);
 	return err_hint(err, "It is set by %s.", config_source(l->config, "general.mode"));
@@ -402,7 +404,7 @@ static int work(struct line *l)
 	struct err err;
 	int status = EXIT_DONE;
 
-	provide(s, all_needs(a), writes(a));
+	provide(s, all_needs(a), writes(a, l->options));
 	if (a->scenario)
 		return run_scenario(l);
 	for (unsigned bit = 0; bit < NEED_COUNT; bit++)

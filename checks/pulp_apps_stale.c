@@ -42,6 +42,7 @@ const struct check check_pulp_apps_stale = {
 		"Rows whose last heartbeat is older than their time to live: processes that were "
 		"killed, or that hang.",
 	.tags = (const char *const[]){ "default", "services", NULL },
+	.remedies = (const char *const[]){ "pulp-apps-remove", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

@@ -28,6 +28,7 @@ const struct check check_pulp_indexes_invalid = {
 	.summary = "every index of Pulp is valid",
 	.explain = "An invalid index is kept up to date by every write and used by no query.",
 	.tags = (const char *const[]){ "default", "database", NULL },
+	.remedies = (const char *const[]){ "pulp-indexes-rebuild", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

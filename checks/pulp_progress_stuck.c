@@ -27,6 +27,7 @@ const struct check check_pulp_progress_stuck = {
 	.summary = "no progress report says running after its task has ended",
 	.explain = "They do no harm but mislead whoever looks at a task.",
 	.tags = (const char *const[]){ "tasks", NULL },
+	.remedies = (const char *const[]){ "pulp-progress-clean", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

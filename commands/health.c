@@ -4,8 +4,10 @@
  * cannot find out does not hold up the others.
  */
 #include "commands/commands.h"
+#include "commands/health_fix.h"
 #include "lib/core/mem.h"
 #include "lib/core/runner.h"
+#include "lib/core/stop.h"
 #include "lib/core/strbuf.h"
 
 #include <stdlib.h>
@@ -16,6 +18,7 @@ struct choice {
 };
 struct check_options {
 	struct choice choice;
+	struct fix_options fix;
 	char *output;
 	int full;
 };
@@ -47,6 +50,18 @@ static const struct opt check_table[] = {
 	  .kind = OPT_FLAG,
 	  .offset = offsetof(struct check_options, full),
 	  .help = "look at all rows and files where a sample is the default" },
+	{ .name = "fix",
+	  .kind = OPT_FLAG,
+	  .offset = offsetof(struct check_options, fix.fix),
+	  .help = "offer the procedures that mend what was found, run them, and check again" },
+	{ .name = "dry-run",
+	  .kind = OPT_FLAG,
+	  .offset = offsetof(struct check_options, fix.dry_run),
+	  .help = "with --fix: only show what would be done" },
+	{ .name = "delete",
+	  .kind = OPT_FLAG,
+	  .offset = offsetof(struct check_options, fix.may_delete),
+	  .help = "with --fix: allow procedures that delete; a yes to all questions does not" },
 	{ .name = "output",
 	  .kind = OPT_TEXT,
 	  .offset = offsetof(struct check_options, output),
@@ -208,10 +223,23 @@ static bool validate(const void *options, struct err *err)
 {
 	const struct check_options *o = options;
 
+	if (!fix_validate(&o->fix, err))
+		return false;
+	if (o->fix.fix && is_plugin(options))
+		return err_set(err, ERR_USAGE,
+			       "a monitoring plugin mends nothing: --fix and "
+			       "--output exclude each other");
 	if (!o->output || is_plugin(options))
 		return true;
 	(void)err_set(err, ERR_USAGE, "--output: '%s' is not known", o->output);
 	return err_hint(err, "There is nagios; --json is an option of every command.");
+}
+
+static bool is_writing(const void *options)
+{
+	const struct check_options *o = options;
+
+	return o->fix.fix && !o->fix.dry_run;
 }
 
 /* Of every check that takes it, `full` is the first member of its params. */
@@ -262,14 +290,19 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 		(void)err_set(err, ERR_USAGE, "no check is left by these labels and tags");
 		return err_hint(err, "`plmaint health list` shows each with its tags.");
 	}
+	AUTO_FIX struct fix *fix = fix_new(n);
+
 	*exit_status = runner_run(&(struct run_request){ .command = "health",
 							 .action = "check",
 							 .steps = steps,
 							 .options = options,
 							 .session = s,
 							 .crew = (size_t)parallel,
-							 .crew_limit = limit });
-	return true;
+							 .crew_limit = limit,
+							 .ended = fix_ended,
+							 .ended_arg = fix });
+	return !o->fix.fix || stop_requested() ||
+	       fix_run(fix, s, &o->fix, options, exit_status, err);
 }
 
 const struct command command_health = {
@@ -295,10 +328,15 @@ const struct command command_health = {
 			  .explain =
 				  "Without labels and tags those with the tag default are run: "
 				  "what can be told at once. A check that hangs is given up after "
-				  "health.timeout, and the others go on.",
+				  "health.timeout, and the others go on. With --fix the "
+				  "procedures that mend what was found are offered one by one "
+				  "and run when you agree, and the checks that they are for "
+				  "run again, twice at most. What deletes is left out unless "
+				  "--delete is given.",
 			  .options = check_table,
 			  .options_size = sizeof(struct check_options),
 			  .validate = validate,
+			  .writes = is_writing,
 			  .plugin = is_plugin,
 			  .answer = check },
 			{ 0 },

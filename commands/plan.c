@@ -3,6 +3,8 @@
  * What a scenario would do, printed from the same array that runs.  The database is asked whether
  * there is work when it can be reached; a plan without it is still a plan.
  */
+#include "commands/plan.h"
+
 #include "commands/commands.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
@@ -100,7 +102,7 @@ static void emit_step(struct session *s, const struct step *st, const struct pla
 	emit(s->reporter, "plan.step", fields);
 }
 
-static void plan_step(struct session *s, int n, const struct step *st)
+void plan_step(struct session *s, int n, const struct step *st)
 {
 	struct planned p = { .why = st->why };
 	const char *absent = NULL;

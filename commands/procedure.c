@@ -10,7 +10,17 @@
 
 struct run_options {
 	char **params;
+	int may_delete;
 };
+struct tag_options {
+	int may_delete;
+};
+
+#define DELETE_ROW(type)                                                                  \
+	{                                                                                 \
+		.name = "delete", .kind = OPT_FLAG, .offset = offsetof(type, may_delete), \
+		.help = "allow procedures that delete; a yes to all questions does not"   \
+	}
 
 static const struct opt run_table[] = {
 	{ .name = "param",
@@ -18,6 +28,11 @@ static const struct opt run_table[] = {
 	  .offset = offsetof(struct run_options, params),
 	  .arg = "NAME=VALUE",
 	  .help = "a parameter of the procedure; may be given often" },
+	DELETE_ROW(struct run_options),
+	OPTS_END,
+};
+static const struct opt tag_table[] = {
+	DELETE_ROW(struct tag_options),
 	OPTS_END,
 };
 
@@ -31,13 +46,16 @@ static void show(struct session *s, const struct procedure *p)
 	for (size_t i = 0; p->tags && p->tags[i]; i++)
 		strbuf_addf(&out, "%s%s", i ? " " : "  [", p->tags[i]);
 	strbuf_adds(&out, p->tags && p->tags[0] ? "]\n" : "\n");
+	if (p->deletes)
+		strbuf_addf(&out, "    deletes %s: needs --delete\n", p->deletes);
 	for (const struct opt *o = p->params; o && o->name && n < ARRAY_LEN(params) - 1; o++) {
 		params[n++] = o->name;
 		strbuf_addf(&out, "    --param %s%s%s: %s\n", o->name, o->arg ? "=" : "",
 			    o->arg ? o->arg : "", o->help ? o->help : "");
 	}
 	EMIT(s->reporter, "catalogue", F_TEXT("label", p->label), F_TEXT("kind", "procedure"),
-	     F_TEXT("summary", p->summary), F_LIST("tags", p->tags), F_LIST("params", params));
+	     F_TEXT("summary", p->summary), F_LIST("tags", p->tags), F_LIST("params", params),
+	     F_TEXT("deletes", p->deletes));
 	s->reporter->print(s->reporter->self, out.data);
 }
 
@@ -114,6 +132,7 @@ static bool run(struct session *s, const void *options, int *exit_status, struct
 
 	if (!s->operands[0] || s->operands[1])
 		return err_set(err, ERR_USAGE, "procedure run takes one label");
+	s->may_delete = o->may_delete;
 	p = find(s, s->operands[0], err);
 	return p && run_one(s, p, o->params, exit_status, err);
 }
@@ -128,9 +147,10 @@ static bool has_tag(const struct procedure *p, const char *tag)
 
 static bool by_tag(struct session *s, const void *options, int *exit_status, struct err *err)
 {
+	const struct tag_options *o = options;
 	bool any = false;
 
-	(void)options;
+	s->may_delete = o->may_delete;
 	if (!s->operands[0] || s->operands[1])
 		return err_set(err, ERR_USAGE, "procedure by-tag takes one tag");
 	for (size_t i = 0; s->catalogue->procedures[i]; i++) {
@@ -174,6 +194,8 @@ const struct command command_procedure = {
 			  .summary = "run all procedures that have a tag, in the order of the list",
 			  .example = "plmaint procedure by-tag pre-migrations",
 			  .operands = "TAG",
+			  .options = tag_table,
+			  .options_size = sizeof(struct tag_options),
 			  .flags = ACTION_WRITES,
 			  .answer = by_tag },
 			{ 0 },

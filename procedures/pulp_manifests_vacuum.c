@@ -5,17 +5,12 @@
  * the exclusive one that truncation needs, and gives way when anybody waits for it.
  */
 #include "lib/core/mem.h"
-#include "lib/core/stop.h"
 #include "lib/drivers/probe.h"
+#include "procedures/cancelable.h"
 #include "procedures/procedures.h"
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 static const char *const tables[] = { "container_manifest", "core_contentartifact" };
-static const int poll_ms = 100;
 
 /* More dead rows than autovacuum's own threshold would bear: what it would do soon is done now. */
 static const char due_sql[] =
@@ -36,24 +31,6 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	return true;
 }
 
-struct vacuum {
-	struct pg *db;
-	const char *table;
-	int over; /* eventfd, readable when the thread has ended */
-	bool ok;
-	struct err err;
-};
-
-static void *vacuum_thread(void *arg)
-{
-	struct vacuum *v = arg;
-	AUTO_FREE char *sql = xasprintf("VACUUM (SKIP_LOCKED, TRUNCATE off, ANALYZE) %s", v->table);
-
-	v->ok = pg_exec(v->db, sql, &v->err);
-	(void)!eventfd_write(v->over, 1);
-	return NULL;
-}
-
 static bool somebody_waits(struct pg *watch, int pid, bool *waits, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
@@ -69,36 +46,28 @@ static bool somebody_waits(struct pg *watch, int pid, bool *waits, struct err *e
 	return true;
 }
 
+struct watch {
+	struct pg *db; /* of its own, beside the one that vacuums */
+	int pid;
+};
+
+static bool give_way(void *arg, bool *yes, struct err *err)
+{
+	const struct watch *w = arg;
+
+	return somebody_waits(w->db, w->pid, yes, err);
+}
+
 /* *gave_way: somebody waited for us, or a stop was asked. */
 static bool vacuum_table(struct pg *db, struct pg *watch, const char *table, bool *gave_way,
 			 struct err *err)
 {
-	struct vacuum v = { .db = db, .table = table, .over = eventfd(0, EFD_CLOEXEC) };
-	struct pollfd over = { .fd = v.over, .events = POLLIN };
-	pthread_t thread;
-	bool waits = false, ok = true;
+	AUTO_FREE char *sql = xasprintf("VACUUM (SKIP_LOCKED, TRUNCATE off, ANALYZE) %s", table);
+	struct watch w = { watch, pg_backend_pid(db) };
 
-	*gave_way = false;
-	if (v.over < 0)
-		return err_errno(err, "could not make an event descriptor");
-	if (pthread_create(&thread, NULL, vacuum_thread, &v) != 0) {
-		close(v.over);
-		return err_set(err, ERR_BUG, "no thread could be started");
-	}
-	while (ok && poll(&over, 1, poll_ms) <= 0) {
-		ok = somebody_waits(watch, pg_backend_pid(db), &waits, err);
-		if (!ok || waits || stop_requested()) {
-			*gave_way = true;
-			pg_cancel(db);
-		}
-	}
-	pthread_join(thread, NULL);
-	close(v.over);
-	if (ok && !v.ok && !*gave_way) {
-		*err = v.err;
-		return false;
-	}
-	return ok;
+	return cancelable_exec(
+		&(struct cancelable){ .db = db, .sql = sql, .give_way = give_way, .arg = &w },
+		gave_way, err);
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)

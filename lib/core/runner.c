@@ -140,6 +140,12 @@ static bool ask_and_run(struct session *s, const struct step *step, const void *
 	}
 	outcome_release(o);
 	*o = (struct outcome){ 0 };
+	if (p->deletes && !s->may_delete) {
+		(void)err_set(err, ERR_USAGE, "it deletes %s, and --delete was not given",
+			      p->deletes);
+		return err_hint(err, "Add --delete when that is wanted; --assumeyes alone deletes "
+				     "nothing.");
+	}
 	if (!p->run(s->actor, params, o, err))
 		return false;
 	if (o->result == RESULT_OK && p->verify)
@@ -316,7 +322,7 @@ static void add_counts(struct field *fields, size_t *n, const struct count *coun
 static void report_end(struct run *r, const struct step *step, const struct outcome *o,
 		       double seconds)
 {
-	struct field fields[9 + OUTCOME_COUNTS + 1] = {
+	struct field fields[10 + OUTCOME_COUNTS + 1] = {
 		F_TEXT("label", label_of(step)),
 		F_TEXT("kind", step->check ? "check" : "procedure"),
 		F_TEXT("result", result_word(o->result)),
@@ -329,6 +335,9 @@ static void report_end(struct run *r, const struct step *step, const struct outc
 
 	if (o->examples[0])
 		fields[n++] = (struct field)F_LIST("examples", (const char *const *)o->examples);
+	if (step->check && step->check->remedies &&
+	    (o->result == RESULT_WARNING || o->result == RESULT_FINDING))
+		fields[n++] = (struct field)F_LIST("remedies", step->check->remedies);
 	add_counts(fields, &n, o->counts);
 	emit(r->session->reporter, "step.end", fields);
 	NOTE(r, "step.end", F_TEXT("label", label_of(step)),
@@ -391,6 +400,8 @@ static void run_step(struct run *r, const struct step *step, const void *given)
 	}
 	report_end(r, step, &o, isnan(seconds) ? clock_monotonic() - begin : seconds);
 	fold(r, step, &o);
+	if (r->rq->ended)
+		r->rq->ended(r->rq->ended_arg, step, &o, exit_of_outcome(&o));
 	outcome_release(&o);
 }
 

@@ -17,6 +17,10 @@ struct run_request {
 	 * one.  What they find is reported in the order of the steps. */
 	size_t crew;
 	double crew_limit; /* seconds that a check may take then; 0: any time */
+	/* Told of every step that has ended, with the exit status that it asks for; may be NULL.
+	 * The outcome is released afterwards. */
+	void (*ended)(void *arg, const struct step *step, const struct outcome *o, int status);
+	void *ended_arg;
 };
 /* Returns the exit status; every outcome has been reported through the session's reporter. */
 int runner_run(const struct run_request *rq);

@@ -79,6 +79,9 @@ struct check {
 struct procedure {
 	const char *label, *summary, *explain;
 	const char *changes; /* one line: what it changes, printed by `plan` */
+	/* What it deletes that nobody can bring back ("finished tasks"), or NULL.  The runner
+	 * refuses it where the session may not delete. */
+	const char *deletes;
 	const char *const *tags;
 	unsigned needs;
 	const struct opt *params;
@@ -124,6 +127,7 @@ struct session {
 	struct actor *actor;	     /* set by provide when the action writes (ACTION_WRITES) */
 	const char *const *operands; /* NULL-terminated words after the options */
 	int json, assume_yes, force, verbose, quiet;
+	int may_delete;	       /* --delete was given; no other option stands in for it */
 	const char *whitelist; /* comma separated labels or NULL */
 	const char *run_id;    /* uuid text of this run of the program */
 	/*
@@ -162,6 +166,8 @@ struct action {
 	bool (*validate)(const void *options, struct err *err);
 	/* Whether the options ask for a process of its own in the background; NULL: never. */
 	bool (*background)(const void *options);
+	/* Whether the options ask for what writes; NULL: as flags and scenario say. */
+	bool (*writes)(const void *options);
 	/* Whether the options ask to answer as a monitoring plugin, with its exit statuses; NULL:
 	 * never. */
 	bool (*plugin)(const void *options);

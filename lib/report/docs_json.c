@@ -141,6 +141,7 @@ static void add_catalogue(struct strbuf *out, const struct catalogue *c)
 		add_member(out, "summary", c->procedures[i]->summary);
 		add_member(out, "explain", c->procedures[i]->explain);
 		add_member(out, "changes", c->procedures[i]->changes);
+		add_member(out, "deletes", c->procedures[i]->deletes);
 		add_list(out, "tags", c->procedures[i]->tags);
 		add_needs(out, c->procedures[i]->needs);
 		add_options(out, "params", c->procedures[i]->params);

@@ -229,6 +229,7 @@ void block_step_end(struct report *r, const struct field *fields)
 {
 	const struct badge *b = find_badge(text_or(fields, "result", ""));
 	const struct field *examples = find_field(fields, "examples");
+	const struct field *remedies = find_field(fields, "remedies");
 	bool passed = strcmp(b->text, "[OK]") == 0 || strcmp(b->text, "[NOT NEEDED]") == 0 ||
 		      strcmp(b->text, "[SKIPPED]") == 0;
 
@@ -241,6 +242,8 @@ void block_step_end(struct report *r, const struct field *fields)
 		put_wrapped(r, "  - ", examples->v.list[i]);
 	if (text_field(fields, "hint"))
 		put_wrapped(r, "  hint: ", text_field(fields, "hint"));
+	for (size_t i = 0; remedies && remedies->v.list[i]; i++)
+		put_wrapped(r, "  mended by: ", remedies->v.list[i]);
 	put_rule(r, '-');
 }
 

@@ -12,6 +12,38 @@ HEARTBEATS = ("core_appstatus", "core_apiappstatus", "core_contentappstatus", "c
 
 
 @dataclasses.dataclass
+class Made:
+    site: object
+    repo: object
+    image: object
+    index: object
+
+    def relist(self):
+        """Lists of content as Pulp keeps them: of every version of the repository."""
+        if "content_ids" in self.site.columns["core_repositoryversion"]:
+            self.site.sql(
+                "UPDATE core_repositoryversion v SET content_ids = ARRAY(SELECT content_id"
+                " FROM core_repositorycontent c WHERE c.repository_id = v.repository_id AND v.number > 0)"
+            )
+
+
+def sound(site):
+    """A small site in good health."""
+    repo = site.repository("team/app")
+    image, other = site.image("oci", repo, tag="sound"), site.image("docker", repo)
+    index = site.index([image, other], repo, tag="list")
+    site.distribution("team/app", repo)
+    for manifest in (image, other, index):
+        if site.has_data:
+            site.fill(manifest, children=[{}, {}] if manifest is index else ())
+    for kind in ("api", "content", "worker"):
+        site.heartbeat(kind)
+    made = Made(site, repo, image, index)
+    made.relist()
+    return made
+
+
+@dataclasses.dataclass
 class Broken:
     result: str
     found: int | None  # None: the check counts nothing

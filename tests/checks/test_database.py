@@ -4,11 +4,10 @@ for, with its number and an example.
 """
 
 import contextlib
-import dataclasses
 
 import pytest
 
-from checks.broken import BROKEN
+from checks.broken import BROKEN, sound
 
 # Those that ask more than the database have their tests in test_host.py and test_pulp_manifests.py.
 ELSEWHERE = {"pulp-status", "pulp-artifacts-files", "pulp-manifests-pending", "pulp-manifests-sample"}
@@ -16,37 +15,9 @@ ELSEWHERE = {"pulp-status", "pulp-artifacts-files", "pulp-manifests-pending", "p
 OLD_LEVEL = {"pulp-manifests-unmigrated": "finding", "pulp-manifests-pending": "finding"}
 
 
-@dataclasses.dataclass
-class Made:
-    site: object
-    repo: object
-    image: object
-    index: object
-
-    def relist(self):
-        """Lists of content as Pulp keeps them: of every version of the repository."""
-        if "content_ids" in self.site.columns["core_repositoryversion"]:
-            self.site.sql(
-                "UPDATE core_repositoryversion v SET content_ids = ARRAY(SELECT content_id"
-                " FROM core_repositorycontent c WHERE c.repository_id = v.repository_id AND v.number > 0)"
-            )
-
-
 @pytest.fixture
 def made(site):
-    """A small site in good health."""
-    repo = site.repository("team/app")
-    image, other = site.image("oci", repo, tag="sound"), site.image("docker", repo)
-    index = site.index([image, other], repo, tag="list")
-    site.distribution("team/app", repo)
-    for manifest in (image, other, index):
-        if site.has_data:
-            site.fill(manifest, children=[{}, {}] if manifest is index else ())
-    for kind in ("api", "content", "worker"):
-        site.heartbeat(kind)
-    made = Made(site, repo, image, index)
-    made.relist()
-    return made
+    return sound(site)
 
 
 def one(plmaint, label, code):
