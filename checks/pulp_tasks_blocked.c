@@ -30,6 +30,7 @@ const struct check check_pulp_tasks_blocked = {
 	.explain =
 		"Tasks on one repository run one after the other. The first of a long row may be abandoned or hang.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },
+	.remedies = (const char *const[]){ "pulp-tasks-cancel", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

@@ -29,6 +29,7 @@ const struct check check_pulp_tasks_canceling = {
 	.explain =
 		"A worker looks for the wish to cancel every few seconds. A task that stays in this state keeps its resources.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },
+	.remedies = (const char *const[]){ "pulp-tasks-cancel", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

@@ -29,6 +29,7 @@ const struct check check_pulp_tasks_old = {
 	.explain =
 		"Old tasks are rows that nobody reads; a purge deletes them with their progress reports.",
 	.tags = (const char *const[]){ "tasks", NULL },
+	.remedies = (const char *const[]){ "pulp-tasks-purge", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };
