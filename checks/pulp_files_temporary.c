@@ -25,6 +25,7 @@ const struct check check_pulp_files_temporary = {
 	.explain =
 		"Pulp keeps a row for each temporary file that it hands from one process to another.",
 	.tags = (const char *const[]){ "storage", NULL },
+	.remedies = (const char *const[]){ "pulp-files-remove", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

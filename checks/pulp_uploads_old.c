@@ -27,6 +27,7 @@ const struct check check_pulp_uploads_old = {
 	.summary = "no upload was left unfinished",
 	.explain = "Clients that are cut off leave their uploads behind.",
 	.tags = (const char *const[]){ "storage", NULL },
+	.remedies = (const char *const[]){ "pulp-uploads-remove", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

@@ -182,3 +182,31 @@ enum fs_verdict fs_stat(const struct fs_root *r, const char *name, struct fs_fil
 	AUTO_FD int fd = -1;
 	return open_regular(r, name, O_PATH, &fd, out);
 }
+
+/* The directory that holds name, and in *ret_base what it is called there. */
+static int open_parent(const struct fs_root *r, const char *name, const char **ret_base)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	const char *slash = strrchr(name, '/');
+	AUTO_FREE char *dir = slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup(".");
+
+	*ret_base = slash ? slash + 1 : name;
+	return r->openat2 ? fs_open_beneath(r->fd, dir, flags) : fs_open_walking(r->fd, dir, flags);
+}
+
+enum fs_verdict fs_remove(const struct fs_root *r, const char *name)
+{
+	const char *base;
+	struct stat st;
+
+	name = relative(r, name);
+	if (!name)
+		return FS_OUTSIDE;
+	AUTO_FD int dir = open_parent(r, name, &base);
+
+	if (dir < 0 || fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return verdict_of(errno);
+	if (!S_ISREG(st.st_mode))
+		return FS_NOT_REGULAR;
+	return unlinkat(dir, base, 0) == 0 ? FS_OK : verdict_of(errno);
+}

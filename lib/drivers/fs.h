@@ -44,6 +44,11 @@ struct fs_file {
 enum fs_verdict fs_read(const struct fs_root *r, const char *name, size_t max, struct fs_file *out);
 /* size and time of change only, nothing is opened for reading.  Same verdicts. */
 enum fs_verdict fs_stat(const struct fs_root *r, const char *name, struct fs_file *out);
+/*
+ * Removes a regular file; the last component of the name is no symlink that is followed.
+ * FS_MISSING: it is gone already.
+ */
+enum fs_verdict fs_remove(const struct fs_root *r, const char *name);
 
 /* Writes by temp file, fsync, rename, fsync of the directory. */
 bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mode,

@@ -234,3 +234,10 @@ bool storage_stat(const struct storage *s, const char *domain, const char *file,
 	*changed = out.changed;
 	return true;
 }
+
+enum fs_verdict storage_remove(const struct storage *s, const char *domain, const char *file)
+{
+	const struct fs_root *root = root_of(s, domain);
+
+	return root ? fs_remove(root, file) : FS_OUTSIDE;
+}

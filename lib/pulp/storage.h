@@ -24,6 +24,8 @@ void storage_close(struct storage *s);
  */
 enum reason storage_read(const struct storage *s, const char *domain, const char *file,
 			 int64_t size, struct fs_file *out);
+/* Removes a file of Pulp's that no artifact is: FS_OUTSIDE for a domain whose root is not known. */
+enum fs_verdict storage_remove(const struct storage *s, const char *domain, const char *file);
 /* size and time of change for a fingerprint; false when the file is not there. */
 bool storage_stat(const struct storage *s, const char *domain, const char *file, int64_t *size,
 		  int64_t *changed);

@@ -336,6 +336,30 @@ TEST(write_atomic)
 	CHECK(rmdir(outside) == 0); /* empty: no temporary file is left */
 }
 
+/* A name of a database never removes what lies elsewhere, nor what is no file. */
+TEST(removing)
+{
+	ROOT(r);
+	AUTO_FREE char *stays = xasprintf("%s/root/artifact/ab/file", base);
+	AUTO_FREE char *absolute = xasprintf("%s/root/extra", base);
+	struct stat st;
+	put("root/artifact/ab/extra", "x");
+	put("root/extra", "x");
+	CHECK_INT(fs_remove(r, "artifact/ab/extra"), FS_OK);
+	CHECK_INT(fs_remove(r, "artifact/ab/extra"), FS_MISSING);
+	CHECK_INT(fs_remove(r, absolute), FS_OK);
+	CHECK_INT(fs_remove(r, "inside"), FS_NOT_REGULAR);
+	CHECK_INT(fs_remove(r, "fifo"), FS_NOT_REGULAR);
+	CHECK_INT(fs_remove(r, "artifact"), FS_NOT_REGULAR);
+	CHECK_INT(fs_remove(r, ".."), FS_NOT_REGULAR);
+	CHECK_INT(fs_remove(r, ""), FS_MISSING);
+	CHECK_INT(fs_remove(r, "../outside/file"), FS_OUTSIDE);
+	CHECK_INT(fs_remove(r, "leaves_dir/file"), FS_OUTSIDE);
+	CHECK_INT(fs_remove(r, "/etc/passwd"), FS_OUTSIDE);
+	CHECK_INT(fs_remove(r, "nosuch/file"), FS_MISSING);
+	CHECK(stat(stays, &st) == 0);
+}
+
 TEST(mkdirs)
 {
 	AUTO_FREE char *path = xasprintf("%s/a/b//c", base);
@@ -357,4 +381,5 @@ TEST(tear_down)
 
 TAP_MAIN(row(set_up), row(verdicts), row(walking_is_as_openat2), row(walking_has_limits),
 	 row(contents), row(absolute_names_below_the_root), row(sizes_that_lie), row(denied),
-	 row(roots), row(a_root_that_is_gone), row(write_atomic), row(mkdirs), row(tear_down))
+	 row(roots), row(a_root_that_is_gone), row(removing), row(write_atomic), row(mkdirs),
+	 row(tear_down))
