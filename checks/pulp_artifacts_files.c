@@ -97,6 +97,7 @@ const struct check check_pulp_artifacts_files = {
 	.explain = "Looks at names and sizes, opens nothing. `pulp repository version repair` also "
 		   "reads them.",
 	.tags = (const char *const[]){ "storage", NULL },
+	.remedies = (const char *const[]){ "pulp-artifacts-repair", NULL },
 	.needs = NEED_DB | NEED_MEDIA,
 	.params = look_params_table,
 	.params_size = sizeof(struct look_params),

@@ -42,6 +42,7 @@ const struct check check_pulp_artifacts_orphaned = {
 	.explain =
 		"Those younger than a day are protected by Pulp's default (ORPHAN_PROTECTION_TIME, 1440 minutes).",
 	.tags = (const char *const[]){ "storage", NULL },
+	.remedies = (const char *const[]){ "pulp-orphans-cleanup", NULL },
 	.needs = NEED_DB,
 	.params = look_params_table,
 	.params_size = sizeof(struct look_params),

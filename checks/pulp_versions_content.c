@@ -38,6 +38,7 @@ const struct check check_pulp_versions_content = {
 	.explain = "Every version is asked for a list, the latest of each repository for the right "
 		   "number in it.",
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
+	.remedies = (const char *const[]){ "pulp-versions-repair", NULL },
 	.needs = NEED_DB,
 	.run = run,
 };

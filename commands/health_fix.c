@@ -12,6 +12,7 @@
 #include "lib/core/stop.h"
 #include "lib/core/strbuf.h"
 #include "lib/report/ask.h"
+#include "procedures/manifest_job.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,34 @@ static bool is_agreed(const struct fix *f, const struct seen *s, bool first)
 	return false;
 }
 
+/* Rows that have data are looked at again only when they are asked for. */
+static void bind_refill(const void *options, void *params)
+{
+	(void)options;
+	((struct manifest_params *)params)->refill = 1;
+}
+
+/* What a finding asks of a procedure beyond its defaults. */
+static const struct particular {
+	const char *check, *procedure;
+	void (*bind)(const void *options, void *params);
+} particulars[] = { { "pulp-manifests-typed", "pulp-manifests-fill", bind_refill } };
+
+static struct step step_of(const struct fix *f, const struct procedure *p, const char *why)
+{
+	struct step step = { .procedure = p, .why = why, .flags = STEP_FAIL_SLOW };
+
+	for (size_t k = 0; k < ARRAY_LEN(particulars); k++) {
+		const struct particular *q = &particulars[k];
+
+		for (size_t i = 0; i < f->n_seen && strcmp(q->procedure, p->label) == 0; i++)
+			if (is_bad(&f->seen[i]) &&
+			    strcmp(f->seen[i].step.check->label, q->check) == 0)
+				step.bind = q->bind;
+	}
+	return step;
+}
+
 /* The steps of a round: what was agreed to, then the checks that it is for.  0: nothing to do. */
 static size_t compose(const struct fix *f, bool first, struct step *steps)
 {
@@ -209,8 +238,7 @@ static size_t compose(const struct fix *f, bool first, struct step *steps)
 		AUTO_FREE char *why = reasons(f, o->procedure);
 
 		if (o->consent == CONSENT_GIVEN && *why && (first || o->worked))
-			steps[n++] = (struct step){ .procedure = o->procedure,
-						    .flags = STEP_FAIL_SLOW };
+			steps[n++] = step_of(f, o->procedure, NULL);
 	}
 	procedures = n;
 	for (size_t i = 0; i < f->n_seen; i++)
@@ -259,7 +287,7 @@ static const char *state_of(const struct fix *f, const struct seen *s, bool dry_
 		return "better";
 	for (; *labels; labels++)
 		seen |= 1U << find_offer(f, *labels)->consent;
-	return seen & 1U << CONSENT_GIVEN   ? "unchanged"
+	return seen & 1U << CONSENT_GIVEN     ? "unchanged"
 	       : seen & 1U << CONSENT_REFUSED ? "refused"
 					      : "declined";
 }
@@ -287,8 +315,7 @@ static void tell(const struct fix *f, struct session *s, const struct seen *seen
 	AUTO_STRBUF struct strbuf line = { 0 };
 	struct field fields[8] = { F_TEXT("check", c->label),
 				   F_LIST("procedures", c->remedies ? c->remedies : nothing),
-				   F_TEXT("state", state),
-				   F_TEXT("result", result_word(seen->now)),
+				   F_TEXT("state", state), F_TEXT("result", result_word(seen->now)),
 				   F_TEXT("message", words) };
 	size_t n = 5;
 
@@ -319,7 +346,7 @@ static void tell_all(const struct fix *f, struct session *s, bool dry_run)
 			continue;
 		if (!any)
 			s->reporter->print(s->reporter->self, dry_run ? "\nWhat can be mended:\n"
-								       : "\nWhat was mended:\n");
+								      : "\nWhat was mended:\n");
 		any = true;
 		tell(f, s, seen, dry_run);
 	}
@@ -337,12 +364,14 @@ static void plan(const struct fix *f, struct session *s)
 	for (size_t i = 0; i < f->n_offers; i++) {
 		const struct procedure *p = f->offers[i].procedure;
 		AUTO_FREE char *labels = reasons(f, p);
-		AUTO_FREE char *why = xasprintf("it mends %s%s%s", labels,
-						p->deletes ? "; needs --delete, since it deletes "
-							   : "",
-						p->deletes ? p->deletes : "");
+		AUTO_FREE char *why =
+			xasprintf("it mends %s%s%s", labels,
+				  p->deletes ? "; needs --delete, since it deletes " : "",
+				  p->deletes ? p->deletes : "");
 
-		plan_step(s, (int)i + 1, &(struct step){ .procedure = p, .why = why });
+		const struct step step = step_of(f, p, why);
+
+		plan_step(s, (int)i + 1, &step);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One GET, one handle: it is asked for a few times a minute. */
+/* One request, one handle: it is asked for a few times a minute. */
 #include "lib/drivers/http.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/secret.h"
@@ -57,14 +57,14 @@ static char *printable(const char *url)
 	return xasprintf("%.*s%s", (int)(start - url), url, at ? at + 1 : start);
 }
 
-static bool fail(CURLcode code, const char *url, const char *reason, const struct sink *sink,
-		 struct err *err)
+static bool fail(CURLcode code, const char *verb, const char *url, const char *reason,
+		 const struct sink *sink, struct err *err)
 {
 	AUTO_FREE char *shown = printable(url);
 	if (sink->too_large)
-		return err_set(err, ERR_DATA, "GET %s: the answer is larger than %zu bytes", shown,
-			       sink->max);
-	err_set(err, code_of(code), "GET %s: %s", shown,
+		return err_set(err, ERR_DATA, "%s %s: the answer is larger than %zu bytes", verb,
+			       shown, sink->max);
+	err_set(err, code_of(code), "%s %s: %s", verb, shown,
 		reason[0] ? reason : curl_easy_strerror(code));
 	snprintf(err->native, sizeof err->native, "curl %d", (int)code);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
@@ -111,33 +111,52 @@ static bool sign(CURL *c, const struct http_options *o, struct err *err)
 	return true;
 }
 
-static bool get(CURL *c, const char *url, const struct http_options *o, struct sink *sink,
-		long *ret_status, struct err *err)
+/* json: the body of a POST; NULL: GET. */
+static bool ask(CURL *c, const char *url, const char *json, const struct http_options *o,
+		struct sink *sink, long *ret_status, struct err *err)
 {
 	char reason[CURL_ERROR_SIZE] = "";
 	set_up(c, url, o, sink);
+	if (json)
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, json);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);
 	if (!sign(c, o, err))
 		return false;
+	struct curl_slist *headers =
+		json ? curl_slist_append(NULL, "Content-Type: application/json") : NULL;
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	CURLcode code = curl_easy_perform(c);
+	curl_slist_free_all(headers);
 	if (code != CURLE_OK)
-		return fail(code, url, reason, sink, err);
+		return fail(code, json ? "POST" : "GET", url, reason, sink, err);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, ret_status);
 	return true;
 }
 
-bool http_get(const char *url, const struct http_options *o, struct strbuf *body, long *ret_status,
-	      struct err *err)
+static bool request(const char *url, const char *json, const struct http_options *o,
+		    struct strbuf *body, long *ret_status, struct err *err)
 {
 	pthread_once(&initialised, initialise);
 	CURL *c = curl_easy_init();
 	if (!c)
 		return err_set(err, ERR_CONNECT, "libcurl cannot be initialised");
 	struct sink sink = { .max = o->max_body ? o->max_body : MAX_BODY };
-	bool ok = get(c, url, o, &sink, ret_status, err);
+	bool ok = ask(c, url, json, o, &sink, ret_status, err);
 	curl_easy_cleanup(c);
 	if (ok)
 		strbuf_add(body, sink.body.data, sink.body.len);
 	strbuf_release(&sink.body);
 	return ok;
+}
+
+bool http_get(const char *url, const struct http_options *o, struct strbuf *body, long *ret_status,
+	      struct err *err)
+{
+	return request(url, NULL, o, body, ret_status, err);
+}
+
+bool http_post(const char *url, const char *json, const struct http_options *o, struct strbuf *body,
+	       long *ret_status, struct err *err)
+{
+	return request(url, json, o, body, ret_status, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * HTTP over libcurl: GET alone, for what Pulp says of itself.  TLS is verified, redirects are not
- * followed (a password must not travel to where nobody sent it), proxies of the environment are
- * not used.
+ * HTTP over libcurl: GET for what Pulp says of itself, POST for what it shall do.  TLS is verified,
+ * redirects are not followed (a password must not travel to where nobody sent it), proxies of the
+ * environment are not used.
  */
 #pragma once
 #include "lib/core/err.h"
@@ -23,3 +23,6 @@ struct http_options {
  */
 bool http_get(const char *url, const struct http_options *o, struct strbuf *body, long *ret_status,
 	      struct err *err) MUST_CHECK;
+/* The same with a body of JSON. */
+bool http_post(const char *url, const char *json, const struct http_options *o, struct strbuf *body,
+	       long *ret_status, struct err *err) MUST_CHECK;

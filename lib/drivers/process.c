@@ -6,6 +6,7 @@
 #include "lib/drivers/process.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
+#include "lib/core/stop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -290,14 +291,18 @@ static bool follow(pid_t pid, struct stream s[2], const struct process_options *
 	for (;;) {
 		struct pollfd p[] = { { .fd = s[0].fd, .events = POLLIN },
 				      { .fd = s[1].fd, .events = POLLIN },
-				      { .fd = ended, .events = POLLIN } };
+				      { .fd = ended, .events = POLLIN },
+				      { .fd = o->stoppable ? stop_fd() : -1, .events = POLLIN } };
 		if (s[0].fd < 0 && s[1].fd < 0 && ended < 0)
 			return true;
 		double left = deadline - clock_monotonic();
 		if (left <= 0)
 			return err_set(err, ERR_TIMEOUT, "%s took more than %g s and was killed",
 				       o->argv[0], o->timeout);
-		int ready = poll(p, 3, isinf(left) ? -1 : (int)fmin(left * 1000 + 1, 1e9));
+		if (o->stoppable && stop_requested())
+			return err_set(err, ERR_STOPPED, "%s was killed, since a stop was asked",
+				       o->argv[0]);
+		int ready = poll(p, 4, isinf(left) ? -1 : (int)fmin(left * 1000 + 1, 1e9));
 		if (ready < 0 && errno != EINTR)
 			return err_errno(err, "cannot wait for %s", o->argv[0]);
 		if (ready <= 0)

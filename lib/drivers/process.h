@@ -11,6 +11,7 @@ struct process_options {
 			      as we are */
 	const char *dir;   /* working directory; NULL: "/" */
 	double timeout;	   /* seconds, 0 = none; the child and its process group are killed then */
+	bool stoppable;	   /* the operator's wish to stop ends it as the timeout does */
 	size_t max_output; /* bytes of stdout kept; more is an error */
 	struct strbuf *errors; /* gets the last 4 KiB of stderr; NULL: dropped */
 	void (*line)(void *arg,

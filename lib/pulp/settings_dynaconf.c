@@ -8,90 +8,12 @@
 #include "lib/pulp/settings_dynaconf.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/process.h"
-#include <stdlib.h>
+#include "lib/pulp/program.h"
 #include <string.h>
-#include <unistd.h>
 
 enum { OUTPUT_MAX = 8 << 20 };
 static const double timeout_seconds =
 	60; /* half a second on an idle host; a loaded one must not fail */
-
-/* Where packages and installers put Pulp's programs, after the operator's own PATH. */
-static const char usual_path[] = "/usr/bin:/usr/local/lib/pulp/bin:/opt/pulp/bin:/usr/local/bin";
-
-/* dir/dynaconf when dir has both programs; else NULL.  Caller frees. */
-static char *dynaconf_in(const char *dir, size_t len)
-{
-	char *manager AUTO_FREE = xasprintf("%.*s/pulpcore-manager", (int)len, dir);
-	char *dynaconf AUTO_FREE = xasprintf("%.*s/dynaconf", (int)len, dir);
-
-	return len > 0 && *dir == '/' && access(manager, X_OK) == 0 && access(dynaconf, X_OK) == 0
-		       ? TAKE(dynaconf)
-		       : NULL;
-}
-
-static char *search(const char *path)
-{
-	while (path && *path) {
-		size_t len = strcspn(path, ":");
-		char *found = dynaconf_in(path, len);
-		if (found)
-			return found;
-		path += len + (path[len] == ':');
-	}
-	return NULL;
-}
-
-static char *find_dynaconf(const struct config *config, struct err *err)
-{
-	const char *manager = config_get(config, "pulp.manager");
-	char *found = NULL;
-
-	if (manager && *manager) {
-		const char *slash = strrchr(manager, '/');
-		found = slash ? dynaconf_in(manager, (size_t)(slash - manager)) : NULL;
-		/* A link in /usr/bin may lead to where the programs are. */
-		char *real AUTO_FREE = found ? NULL : realpath(manager, NULL);
-		if (real)
-			found = dynaconf_in(real, (size_t)(strrchr(real, '/') - real));
-	} else {
-		found = search(getenv("PATH"));
-		found = found ? found : search(usual_path);
-	}
-	if (found)
-		return found;
-	if (manager && *manager)
-		err_set(err, ERR_NOT_FOUND, "there is no dynaconf beside %s", manager);
-	else
-		err_set(err, ERR_NOT_FOUND, "pulpcore-manager and dynaconf are not in PATH");
-	err_hint(
-		err,
-		"Name the path of pulpcore-manager in pulp.manager, or set database.pulp.conninfo, pulp.media_root "
-		"and redis.url.");
-	return NULL;
-}
-
-/* Tries the file as the user that will run dynaconf; as ourselves when we are not root. */
-static bool check_readable(const char *user, const char *file, struct err *err)
-{
-	struct strbuf out AUTO_STRBUF = { 0 };
-	int status = 0;
-	const char *const argv[] = { "/usr/bin/test", "-r", file, NULL };
-	const struct process_options o = {
-		.argv = argv, .user = user, .timeout = 10, .max_output = 1024
-	};
-
-	if (!process_run(&o, &out, &status, err))
-		return err_wrap(err, "while reading %s as the user %s", file, user);
-	if (status == 0)
-		return true;
-	err_set(err, ERR_DENIED, "the user %s cannot read %s", user, file);
-	return err_hint(
-		err,
-		"Pulp itself would ignore the file and use its defaults: give it to the group of the user "
-		"%s, or name another user in pulp.user.",
-		user);
-}
 
 /*
  * Why a Python program ended, from the last line of its stderr: the name of the exception, and its
@@ -117,21 +39,18 @@ bool settings_dynaconf(const struct config *config, const char *settings_file,
 {
 	struct strbuf out AUTO_STRBUF = { 0 }, errors AUTO_STRBUF = { 0 };
 	const char *user = config_get(config, "pulp.user");
-	char *program AUTO_FREE = find_dynaconf(config, err);
+	char *program AUTO_FREE = pulp_program_find(config, "dynaconf", err);
+	char *file_var AUTO_FREE = NULL;
 	int status = 0;
 
-	if (!program || !check_readable(user, settings_file, err))
+	if (!program) {
+		(void)err_hint(err, "Name the path of pulpcore-manager in pulp.manager, or set "
+				    "database.pulp.conninfo, pulp.media_root and redis.url.");
 		return false;
-	char *file_var AUTO_FREE = xasprintf("PULP_SETTINGS=%s", settings_file);
-	const char **vars AUTO_FREE = xcalloc(env->n + 5, sizeof *vars);
-	size_t n = 0;
-	vars[n++] = "PATH=/usr/local/bin:/usr/bin:/bin";
-	vars[n++] = "LANG=C.UTF-8";
-	vars[n++] = "DJANGO_SETTINGS_MODULE=pulpcore.app.settings";
-	vars[n++] = file_var;
-	for (size_t i = 0; i < env->n; i++)
-		if (strncmp(env->vars[i], "PULP_SETTINGS=", 14) != 0)
-			vars[n++] = env->vars[i];
+	}
+	if (!pulp_program_may_read(config, settings_file, err))
+		return false;
+	const char **vars AUTO_FREE = pulp_program_env(settings_file, env, &file_var);
 	const char *const argv[] = { program, "-i",	"pulpcore.app.settings.settings",
 				     "list",  "--json", NULL };
 	const struct process_options o = { .argv = argv,
