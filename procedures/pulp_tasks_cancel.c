@@ -64,13 +64,14 @@ static char *blocked_words(const struct pulp_columns *c)
 	AUTO_FREE char *gone = task_abandoned(c, "o");
 
 	return xasprintf(
-		"t.state = 'waiting' AND t.unblocked_at IS NULL AND t.pulp_created < now() - interval '1 h'"
+		"t.state = 'waiting' AND t.unblocked_at IS NULL AND t.pulp_created < now() - interval '1 h'%s"
 		" AND NOT EXISTS (SELECT FROM core_task o WHERE o.pulp_id <> t.pulp_id"
 		"  AND (o.state IN ('running', 'canceling') AND NOT %s"
 		"   OR o.state = 'waiting' AND o.unblocked_at IS NOT NULL)"
 		"  AND EXISTS (SELECT FROM unnest(o.reserved_resources_record) a, unnest(t.reserved_resources_record) b"
 		"   WHERE regexp_replace(a, '^shared:', '') = regexp_replace(b, '^shared:', '')))",
-		gone);
+		/* A worker takes it at this moment. */
+		pulp_has(c, "core_task.app_lock_id") ? " AND t.app_lock_id IS NULL" : "", gone);
 }
 
 static char *incomplete_words(const struct pulp_columns *c)

@@ -155,6 +155,14 @@ def test_a_task_that_waits_for_one_at_work_is_left(plmaint, pg_db, site, made, r
     assert state(site, pk) == "waiting"
 
 
+@pytest.mark.parametrize("level", ["0050"], indirect=True)
+def test_a_task_that_a_worker_takes_at_this_moment_is_left(plmaint, site, made):
+    pk = blocked(site)
+    site.sql("UPDATE core_task SET app_lock_id = (SELECT pulp_id FROM core_appstatus WHERE app_type = 'worker')")
+    assert plmaint.run(*CANCEL, code=0).one("step.end")["result"] == "not-needed"
+    assert state(site, pk) == "waiting"
+
+
 # -- purge
 
 

@@ -50,57 +50,58 @@ def artifact(pulp, text):
     return json.loads(data)
 
 
-def test_a_live_pulp_is_mended(pulp, tool):
-    with pulp.pg.session(pulp.db) as db:
-        # What is no content's is deleted by Pulp itself.
-        lost = artifact(pulp, "nobody wants this")
-        path = pulp.media / lost["file"]
-        db.execute("UPDATE core_artifact SET timestamp_of_interest = now() - interval '2 days' WHERE sha256 = %s", (lost["sha256"],))
-        assert path.exists()
-        said = run(tool, "pulp-orphans-cleanup", "--delete")
-        assert said["result"] == "ok" and "orphan" in said["message"] and not path.exists()
-        assert run(tool, "pulp-artifacts-repair")["result"] == "ok"
+def test_a_live_pulp_is_mended(pulp, tool, stack):
+    db = pulp.pg.session(pulp.db)
+    stack.callback(db.close)
+    # What is no content's is deleted by Pulp itself.
+    lost = artifact(pulp, "nobody wants this")
+    path = pulp.media / lost["file"]
+    db.execute("UPDATE core_artifact SET timestamp_of_interest = now() - interval '2 days' WHERE sha256 = %s", (lost["sha256"],))
+    assert path.exists()
+    said = run(tool, "pulp-orphans-cleanup", "--delete")
+    assert said["result"] == "ok" and "orphan" in said["message"] and not path.exists()
+    assert run(tool, "pulp-artifacts-repair")["result"] == "ok"
 
-        # An upload that was never finished.
-        upload = pulp.api("POST", "uploads/", {"size": 10})["pulp_href"]
-        bound = "zebra"
-        part = f'--{bound}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n01234\r\n--{bound}--\r\n'
-        status, _, data = pulp.http(
-            "PUT", upload, part,
-            {"Content-Type": f"multipart/form-data; boundary={bound}", "Content-Range": "bytes 0-4/10"},
-        )
-        assert status == 200, data
-        chunk = pulp.media / db.one("SELECT file FROM core_uploadchunk")
-        assert chunk.exists()
-        for table in ("core_upload", "core_uploadchunk"):
-            db.execute(f"UPDATE {table} SET pulp_created = now() - interval '2 days'")
-        assert run(tool, "pulp-uploads-remove", "--delete")["result"] == "ok"
-        assert not chunk.exists() and pulp.http("GET", upload)[0] == 404
+    # An upload that was never finished.
+    upload = pulp.api("POST", "uploads/", {"size": 10})["pulp_href"]
+    bound = "zebra"
+    part = f'--{bound}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n01234\r\n--{bound}--\r\n'
+    status, _, data = pulp.http(
+        "PUT", upload, part,
+        {"Content-Type": f"multipart/form-data; boundary={bound}", "Content-Range": "bytes 0-4/10"},
+    )
+    assert status == 200, data
+    chunk = pulp.media / db.one("SELECT file FROM core_uploadchunk")[0]
+    assert chunk.exists()
+    for table in ("core_upload", "core_uploadchunk"):
+        db.execute(f"UPDATE {table} SET pulp_created = now() - interval '2 days'")
+    assert run(tool, "pulp-uploads-remove", "--delete")["result"] == "ok"
+    assert not chunk.exists() and pulp.http("GET", upload)[0] == 404
 
-        # Old tasks, with the roles and reports that the real tables hang on them.
-        before = pulp.api("GET", "tasks/")["count"]
-        db.execute("UPDATE core_task SET finished_at = finished_at - interval '99 days'")
-        assert run(tool, "pulp-tasks-purge", "--delete")["rows"] == before > 0
-        assert pulp.api("GET", "tasks/")["count"] == 0
-        assert db.one("SELECT count(*) FROM core_progressreport") == 0
+    # Old tasks, with the roles and reports that the real tables hang on them.
+    before = pulp.api("GET", "tasks/")["count"]
+    db.execute("UPDATE core_task SET finished_at = finished_at - interval '99 days'")
+    assert run(tool, "pulp-tasks-purge", "--delete")["rows"] == before > 0
+    assert pulp.api("GET", "tasks/")["count"] == 0
+    assert db.one("SELECT count(*) FROM core_progressreport")[0] == 0
 
-        # A task that nobody has: the worker that is online ends it when it is told.
-        done = pulp.wait_task(pulp.api("POST", "repair/", {"verify_checksums": False}))
-        pk = done["pulp_href"].rstrip("/").rpartition("/")[2]
-        db.execute("UPDATE core_task SET state = 'running', finished_at = NULL, unblocked_at = NULL WHERE pulp_id = %s", (pk,))
-        run(tool, "pulp-tasks-cancel")
-        ended = pulp.api("GET", done["pulp_href"])
-        assert ended["state"] in ("canceled", "failed")
+    # A task that nobody has: the worker that is online ends it when it is told.
+    done = pulp.wait_task(pulp.api("POST", "repair/", {"verify_checksums": False}))
+    pk = done["pulp_href"].rstrip("/").rpartition("/")[2]
+    db.execute("UPDATE core_task SET state = 'running', finished_at = NULL, unblocked_at = NULL WHERE pulp_id = %s", (pk,))
+    run(tool, "pulp-tasks-cancel")
+    ended = pulp.api("GET", done["pulp_href"])
+    assert ended["state"] in ("canceled", "failed")
 
-        # A service that was killed an hour ago, beside those that live.
-        db.execute(
-            "INSERT INTO core_contentappstatus (pulp_id, pulp_created, name, last_heartbeat, versions)"
-            " VALUES (gen_random_uuid(), now(), '1@killed', now() - interval '1 h', '')"
-        )
-        before = db.one("SELECT count(*) FROM core_contentappstatus")
-        assert run(tool, "pulp-apps-remove", "--delete")["rows"] == 1
-        assert db.one("SELECT count(*) FROM core_contentappstatus") == before - 1
-        assert pulp.api("GET", "status/")["online_content_apps"]
+    # A service that was killed an hour ago, beside those that live.
+    db.execute(
+        "INSERT INTO core_contentappstatus (pulp_id, pulp_created, name, last_heartbeat, versions)"
+        " VALUES (gen_random_uuid(), now(), '1@killed', now() - interval '1 h', '')"
+    )
+    before = db.one("SELECT count(*) FROM core_contentappstatus")[0]
+    assert run(tool, "pulp-apps-remove", "--delete")["rows"] == 1
+    assert db.one("SELECT count(*) FROM core_contentappstatus")[0] == before - 1
+    assert pulp.api("GET", "status/")["online_content_apps"]
 
     # Upstream's own command, as the user and with the settings of Pulp.
     said = run(tool, "pulp-companion", "--param", "command=clean-up-progress-reports --dry-run")
