@@ -125,6 +125,22 @@ def test_without_a_password_it_says_which_keys_are_missing(plmaint, site, made, 
     assert "pulp.api_url" in done["message"]
 
 
+def test_killed_while_pulp_works_it_is_asked_again(plmaint, site, made, api):
+    orphan(site)
+    api.ends = "running"
+    words = ("procedure", "run", "pulp-orphans-cleanup", "--delete")
+    running = plmaint.start(*words)
+    running.wait_for("progress")
+    running.kill9()
+    stopped = plmaint.start(*words)
+    stopped.wait_for("progress")
+    stopped.terminate()
+    assert "the task goes on in Pulp" in stopped.wait().one("step.end")["message"]
+    api.ends = "completed"
+    plmaint.run(*words, code=0)
+    assert len(api.asked) == 3
+
+
 def test_repair_reads_no_checksums(plmaint, site, made, api):
     plmaint.run("procedure", "run", "pulp-artifacts-repair", code=0)
     assert api.asked[0][:2] == ("/pulp/api/v3/repair/", {"verify_checksums": False})

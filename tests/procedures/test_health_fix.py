@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """health check --fix: what is offered, what is refused, and that only a second look counts."""
 
+import contextlib
 import json
 import os
 import pty
@@ -133,6 +134,21 @@ def test_what_no_procedure_mends_is_told(plmaint, pg_db, site, made):
     spoil(label, site, made, pg_db)
     told = mend(plmaint, label, code=BROKEN[label].result == "finding" and 1).one("fix")
     assert told["state"] == "none" and told["procedures"] == []
+
+
+def test_killed_between_two_procedures_the_rest_is_done_later(plmaint, pg_db, site, made):
+    spoil(STALE, site, made, pg_db)
+    spoil(STUCK, site, made, pg_db)
+    words = ("health", "check", "--label", f"{STALE},{STUCK}", "--fix", "--delete", "-y")
+    # The second procedure has to wait for this lock.
+    with contextlib.closing(pg_db.connect(autocommit=False)) as other, other.cursor() as cur:
+        cur.execute("LOCK TABLE core_worker IN SHARE MODE")
+        running = plmaint.start(*words)
+        running.wait_for("step.start", label="pulp-apps-remove")
+        running.kill9()
+    assert look(plmaint, STUCK)["result"] == "ok"
+    done = plmaint.run(*words, code=0)
+    assert all(e["state"] == "mended" for e in done.of("fix")) and look(plmaint, STALE)["result"] == "ok"
 
 
 def test_the_second_look_is_what_counts(plmaint, pg_db, site, made):

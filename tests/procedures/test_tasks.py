@@ -155,6 +155,17 @@ def test_a_task_that_waits_for_one_at_work_is_left(plmaint, pg_db, site, made, r
     assert state(site, pk) == "waiting"
 
 
+def test_killed_while_it_waits_for_workers_the_rest_is_done_later(plmaint, site, made):
+    pk = task(site, state="running")
+    site.conn.commit()
+    running = plmaint.start(*CANCEL, "--param", "wait=1h")
+    wait_until(lambda: state(site, pk) == "canceling", 30, lambda: f"not asked for: {running.lines}")
+    running.kill9()
+    assert look(plmaint, "pulp-tasks-abandoned")["found"] == 1
+    plmaint.run(*CANCEL, "--param", "wait=200ms", code=0)
+    assert state(site, pk) == "canceled"
+
+
 @pytest.mark.parametrize("level", ["0050"], indirect=True)
 def test_a_task_that_a_worker_takes_at_this_moment_is_left(plmaint, site, made):
     pk = blocked(site)
