@@ -219,6 +219,10 @@ install: all $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash $(BUILD)/plmaint-pre-migra
 		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/plmaint"
 	install -D -m 644 $(BUILD)/plmaint-pre-migrate.service \
 		"$(DESTDIR)$(PREFIX)/lib/systemd/system/plmaint-pre-migrate.service"
+	install -d -m 755 "$(DESTDIR)$(PREFIX)/share/doc/plmaint/examples"
+	install -m 755 packaging/examples/upgrade-gate "$(DESTDIR)$(PREFIX)/share/doc/plmaint/examples/"
+	install -m 644 packaging/examples/plmaint-apt.conf packaging/examples/plmaint-dnf.actions \
+		"$(DESTDIR)$(PREFIX)/share/doc/plmaint/examples/"
 # The unit names the program where it is installed, so it is made anew for each PREFIX.
 .PHONY: $(BUILD)/plmaint-pre-migrate.service
 $(BUILD)/plmaint-pre-migrate.service: packaging/plmaint-pre-migrate.service.in

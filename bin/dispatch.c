@@ -240,12 +240,13 @@ static unsigned all_needs(const struct action *a)
 	return needs;
 }
 
-static bool writes(const struct action *a, const void *options)
+/* looks_too: also a procedure that changes nothing has an actor. */
+static bool acts(const struct action *a, const void *options, bool looks_too)
 {
 	if (a->writes && a->writes(options))
 		return true;
 	for (const struct step *s = a->scenario; s && (s->check || s->procedure); s++)
-		if (s->procedure)
+		if (s->procedure && (looks_too || s->procedure->changes))
 			return true;
 	return a->flags & ACTION_WRITES;
 }
@@ -258,7 +259,7 @@ static bool respect_mode(const struct line *l, struct err *err)
 
 	if (strcmp(mode, "enabled") == 0 || a->flags & ACTION_INFORMS)
 		return true;
-	if (!writes(a, l->options) && (!disabled || (all_needs(a) == 0 && !a->scenario)))
+	if (!acts(a, l->options, false) && (!disabled || (all_needs(a) == 0 && !a->scenario)))
 		return true;
 	(void)err_set(err, ERR_CONFIG, "general.mode is %s", mode);
 	return err_hint(err, "It is set by %s.", config_source(l->config, "general.mode"));
@@ -404,7 +405,7 @@ static int work(struct line *l)
 	struct err err;
 	int status = EXIT_DONE;
 
-	provide(s, all_needs(a), writes(a, l->options));
+	provide(s, all_needs(a), acts(a, l->options, true));
 	if (a->scenario)
 		return run_scenario(l);
 	for (unsigned bit = 0; bit < NEED_COUNT; bit++)

@@ -4,12 +4,8 @@
 #include "commands/commands.h"
 
 const struct foreign_command foreign_commands[] = {
-	{ "upgrade",
-	  "Upgrades are not driven by this release; finish `plmaint pre-migrate run` and "
-	  "`plmaint pre-migrate verify` before you upgrade Pulp." },
 	{ "update",
-	  "Updates are installed by the package manager; finish `plmaint pre-migrate run` "
-	  "first." },
+	  "Updates are installed by the package manager; ask `plmaint upgrade check` first." },
 	{ "service", "Services are not managed by this release; use systemctl, on a Katello host "
 		     "`foreman-maintain service`." },
 	{ "maintenance-mode", "There is no maintenance mode in this release, and pre-migrate needs "

@@ -106,7 +106,8 @@ static int exit_of_outcome(const struct outcome *o)
 static void outcome_of_err(const struct step *s, const struct err *err, struct outcome *o)
 {
 	bool stopped = err->code == ERR_STOPPED || err->code == ERR_LOCKED;
-	enum result r = stopped ? RESULT_WARNING : s->check ? RESULT_UNKNOWN : RESULT_FAILED;
+	bool looks = s->check || !s->procedure->changes;
+	enum result r = stopped ? RESULT_WARNING : looks ? RESULT_UNKNOWN : RESULT_FAILED;
 
 	outcome_set(o, r, "%s", err->text);
 	outcome_hint(o, "%s", err->hint);
@@ -457,10 +458,11 @@ static char *what_was_left(const char *state_dir, const char *name)
 	return text;
 }
 
-static bool has_procedure(const struct step *steps)
+/* What only looks leaves no history. */
+static bool changes_something(const struct step *steps)
 {
 	for (; steps->check || steps->procedure; steps++)
-		if (steps->procedure)
+		if (steps->procedure && steps->procedure->changes)
 			return true;
 	return false;
 }
@@ -483,7 +485,7 @@ static void begin(struct run *r)
 
 	r->name = rq->action ? xasprintf("%s %s", rq->command, rq->action) : xstrdup(rq->command);
 	r->started = clock_monotonic();
-	if (rq->state_dir && has_procedure(rq->steps)) {
+	if (rq->state_dir && changes_something(rq->steps)) {
 		left = what_was_left(rq->state_dir, r->name);
 		if (!journal_open(rq->state_dir, r->session->run_id, &r->journal, &err)) {
 			log_warning("no history of this run: %s", err.text);

@@ -78,7 +78,8 @@ struct check {
 
 struct procedure {
 	const char *label, *summary, *explain;
-	const char *changes; /* one line: what it changes, printed by `plan` */
+	const char
+		*changes; /* one line: what it changes, printed by `plan`; NULL: nothing at all */
 	/* What it deletes that nobody can bring back ("finished tasks"), or NULL.  The runner
 	 * refuses it where the session may not delete. */
 	const char *deletes;

@@ -26,6 +26,9 @@ def test_destdir_and_prefix(tmp_path):
         "usr/lib/systemd/system/plmaint-pre-migrate.service",
         "usr/sbin/plmaint",
         "usr/share/bash-completion/completions/plmaint",
+        "usr/share/doc/plmaint/examples/plmaint-apt.conf",
+        "usr/share/doc/plmaint/examples/plmaint-dnf.actions",
+        "usr/share/doc/plmaint/examples/upgrade-gate",
         "usr/share/man/man8/plmaint.8",
     ]
     program = top / "usr/sbin/plmaint"

@@ -174,22 +174,30 @@ static const struct check crashes = { .label = "crashes", .run = dies };
 static const struct check wants_db = { .label = "wants-db", .needs = NEED_DB, .run = ok };
 static const struct opt rows_table[] = { { .name = "rows", .kind = OPT_INT, .fallback = "5" },
 					 OPTS_END };
-static const struct procedure act = {
-	.label = "act", .params = rows_table, .params_size = sizeof(long), .run = acts
+static const struct procedure act = { .label = "act",
+				      .changes = "a list",
+				      .params = rows_table,
+				      .params_size = sizeof(long),
+				      .run = acts };
+static const struct procedure idle = {
+	.label = "idle", .changes = "a list", .needed = no_work, .run = breaks
 };
-static const struct procedure idle = { .label = "idle", .needed = no_work, .run = breaks };
-static const struct procedure fail = { .label = "fail", .run = breaks };
-static const struct procedure wait = { .label = "wait", .run = until_stopped };
-static const struct procedure served = { .label = "served",
-					 .needed = asks_a_server,
-					 .run = needs_a_server };
-static const struct procedure term = { .label = "term", .run = interrupts_itself };
+static const struct procedure fail = { .label = "fail", .changes = "a list", .run = breaks };
+static const struct procedure wait = { .label = "wait", .changes = "a list", .run = until_stopped };
+static const struct procedure served = {
+	.label = "served", .changes = "a list", .needed = asks_a_server, .run = needs_a_server
+};
+static const struct procedure term = { .label = "term",
+				       .changes = "a list",
+				       .run = interrupts_itself };
 static const struct procedure unproven = { .label = "unproven",
+					   .changes = "a list",
 					   .params = rows_table,
 					   .params_size = sizeof(long),
 					   .run = acts,
 					   .verify = finds };
 static const struct procedure writes_db = { .label = "writes-db",
+					    .changes = "a list",
 					    .params = rows_table,
 					    .params_size = sizeof(long),
 					    .needs = NEED_DB,

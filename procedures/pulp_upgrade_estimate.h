@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a scenario binds into the estimate of an upgrade. */
+#pragma once
+#include "lib/core/options.h"
+
+struct downtime_params {
+	double max_downtime; /* seconds; 0: as the configuration says */
+};
+extern const struct opt downtime_params_table[];

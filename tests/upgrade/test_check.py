@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`upgrade check` refuses what would lose images or fail half way, says what to type, and is content
+with a site that can be upgraded; it changes nothing.
+"""
+
+import contextlib
+
+import pytest
+
+from harness import manifests
+
+# How full the disks of this machine are is not the site's fault.
+WORDS = ("upgrade", "check", "--whitelist", "host-disk")
+BRIDGED = "0045"  # the first level that pulpcore 3.85 can be reached from
+
+
+def check(plmaint, code, *words):
+    """The ends of all steps by label."""
+    done = plmaint.run(*WORDS, *words, code=code)
+    return {e["label"]: e for e in done.of("step.end")}
+
+
+def bad(ends):
+    return {k: e["result"] for k, e in ends.items() if e["result"] not in ("ok", "skipped", "not-needed")}
+
+
+@pytest.mark.parametrize("level", [BRIDGED, "0045+0138", "0046", "0050"], indirect=True)
+def test_what_was_not_migrated_refuses_until_it_is(plmaint, site):
+    repo = site.repository("team/app")
+    for _ in range(3):
+        site.image("oci", repo)
+    ends = check(plmaint, 1)
+    assert bad(ends) == {"pulp-manifests-served": "finding"}
+    served = ends["pulp-manifests-served"]
+    assert served["message"].startswith("3 of 3 manifests have no data: the newest Pulp answers")
+    assert served["examples"] == ["team/app: 3"] and served["found"] == 3
+    assert "`plmaint pre-migrate run`" in served["hint"]
+    plmaint.run("pre-migrate", "run", code=0)
+    assert bad(check(plmaint, 0)) == {}
+    assert bad(check(plmaint, 0, "--to", "2.30")) == {}
+
+
+def test_a_release_that_reads_artifacts_may_come(plmaint, site):
+    site.bulk_images(5)
+    ends = check(plmaint, 0, "--to", "2.24")
+    assert "reads the artifacts of the 5 manifests" in ends["pulp-manifests-served"]["message"]
+    assert check(plmaint, 1, "--to", "2.25")["pulp-manifests-served"]["result"] == "finding"
+    assert check(plmaint, 78, "--to", "2.26.15")["pulp-manifests-served"]["result"] == "ok"
+    assert check(plmaint, 1, "--to", "2.26.14")["pulp-manifests-served"]["result"] == "finding"
+
+
+@pytest.mark.parametrize("level", ["0038"], indirect=True)
+def test_a_level_without_the_column_is_shown_the_way(plmaint, site):
+    site.bulk_images(5)
+    assert bad(check(plmaint, 0, "--to", "2.22")) == {}
+    ends = check(plmaint, 1)
+    assert bad(ends) == {"pulp-upgrade-path": "warning", "pulp-manifests-served": "finding"}
+    assert "level 0038 has no column" in ends["pulp-manifests-served"]["message"]
+    assert "pulp_container 2.22 or 2.24 first" in ends["pulp-manifests-served"]["hint"]
+
+
+@pytest.mark.parametrize(
+    "level, to, result, text",
+    [
+        ("0043", "2.24", "ok", "can be reached in one hop"),
+        ("0043", "3.73", "ok", "can be reached in one hop"),
+        ("0043", "2.26", "warning", "only with pulpcore before 3.85"),
+        ("0043", "2.26,3.73", "ok", "can be reached"),
+        ("0043", "2.26.19,3.85.34", "finding", "InconsistentMigrationHistory"),
+        ("0043", "2.29", "finding", "InconsistentMigrationHistory"),
+        ("0045", "2.29", "ok", "can be reached"),
+        ("0050", "2.24", "finding", "is older than this database"),
+        ("0050", "3.116", "ok", "can be reached"),
+    ],
+    indirect=["level"],
+)
+def test_hops_that_cannot_work(plmaint, site, level, to, result, text):
+    code = {"ok": 0, "warning": 78, "finding": 1}[result]
+    path = check(plmaint, code, "--to", to)["pulp-upgrade-path"]
+    assert path["result"] == result and text in path["message"]
+    if "Inconsistent" in text:
+        assert "pulpcore 3.73 with pulp_container 2.24" in path["hint"]
+
+
+@pytest.mark.parametrize("level", [BRIDGED], indirect=True)
+def test_quarantine_has_to_be_reviewed(plmaint, site):
+    repo = site.repository("team/app")
+    site.image("oci", repo)
+    gone = site.manifest(manifests.KINDS["oci"](site.rng), repo, on_disk=False)
+    plmaint.run("pre-migrate", "run", code=78)
+    ends = check(plmaint, 1)
+    assert bad(ends) == {"pulp-manifests-served": "finding", "pulp-quarantine-reviewed": "finding"}
+    reviewed = ends["pulp-quarantine-reviewed"]
+    assert reviewed["examples"] == [f"{gone.digest} in team/app: file-missing"]
+    assert "quarantine accept" in reviewed["hint"]
+    assert "quarantine list" in ends["pulp-manifests-served"]["hint"]
+    plmaint.run("pre-migrate", "quarantine", "accept", gone.digest, "--why", "not used", code=0)
+    assert bad(check(plmaint, 0)) == {}
+    # A new one beside it is not covered by what was accepted.
+    site.image("oci", repo)
+    assert check(plmaint, 1)["pulp-manifests-served"]["found"] == 1
+
+
+@pytest.mark.parametrize("level", [BRIDGED], indirect=True)
+def test_what_an_orphan_cleanup_would_take_refuses_for_every_target(plmaint, site):
+    repo = site.repository("team/app")
+    lost = site.image("oci", repo)
+    site.lose(lost)
+    for to in ("2.26.19", "2.29"):
+        ends = check(plmaint, 1, "--to", to)
+        assert ends["pulp-manifests-lost"]["result"] == "finding"
+    assert ends["pulp-manifests-lost"]["examples"] == [lost.digest]
+    assert "`plmaint pre-migrate recover`" in ends["pulp-manifests-lost"]["hint"]
+    plmaint.run("pre-migrate", "recover", code=0)
+    assert check(plmaint, 0)["pulp-manifests-lost"]["result"] == "ok"
+
+
+@pytest.mark.parametrize("level", ["0050"], indirect=True)
+def test_a_service_that_was_killed_is_waited_for(plmaint, site):
+    site.heartbeat("worker")
+    site.heartbeat("api", age=12, name="77@killed")
+    site.sql("UPDATE core_appstatus SET ttl = '20 s' WHERE name = '77@killed'")
+    settled = check(plmaint, 0)["pulp-apps-settled"]
+    assert settled["message"] == "1 services are online; those that were killed do not count any more"
+
+
+@pytest.mark.parametrize("level", [BRIDGED], indirect=True)
+def test_a_task_at_work_and_a_path_refuse(plmaint, site):
+    site.task(state="running")
+    site.distribution("team/a b", site.repository("team/app"))
+    assert bad(check(plmaint, 1)) == {"pulp-tasks-incomplete": "finding", "pulp-paths": "finding"}
+    assert bad(check(plmaint, 1, "--to", "2.27")) == {"pulp-tasks-incomplete": "finding"}
+
+
+def test_a_long_standstill_is_a_warning(plmaint, site):
+    site.bulk_images(20)
+    told = check(plmaint, 0, "--to", "2.24")["pulp-upgrade-estimate"]
+    assert "the upgrade would stand still for about" in told["message"]
+    told = check(plmaint, 78, "--to", "2.24", "--max-downtime", "1ms")["pulp-upgrade-estimate"]
+    assert told["result"] == "warning" and "`plmaint pre-migrate run`" in told["hint"]
+
+
+def test_nothing_is_changed_and_a_reader_may_ask(plmaint, pg_db, cluster, site):
+    site.bulk_images(5)
+    cluster.role("gatekeeper")
+    site.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO gatekeeper")
+    plmaint.configure(
+        {"database.pulp.conninfo": pg_db.conninfo("gatekeeper"), "general.mode": "check-only"}
+    )
+    ends = check(plmaint, 1, "--to", "2.25")
+    assert ends["pulp-upgrade-estimate"]["result"] == "ok"
+    assert site.sql("SELECT to_regnamespace('plmaint') IS NULL") == [(True,)]
+
+
+def test_without_an_answer_it_is_neither_yes_nor_no(plmaint, pg_db, cluster):
+    plmaint.configure({"database.pulp.conninfo": pg_db.conninfo() + " port=1"})
+    assert set(bad(check(plmaint, 3)).values()) == {"unknown"}
+
+
+@pytest.mark.parametrize("level", [BRIDGED], indirect=True)
+def test_a_guard_is_not_passed_over_by_a_word(plmaint, site):
+    site.image("oci")
+    words = ("upgrade", "check", "--whitelist", "host-disk,pulp-manifests-served")
+    refused = plmaint.run(*words, code=2)
+    assert "guards your data" in refused.err and "--force" in refused.err
+    forced = plmaint.run(*words, "--force", code=0)
+    assert forced.one("step.end", label="pulp-manifests-served")["message"] == "whitelisted"
+
+
+@pytest.mark.parametrize("to", ["4.2", "zebra", "2.18", "2.29,3.63"])
+def test_a_target_that_is_none(plmaint, to):
+    refused = plmaint.run("upgrade", "check", "--to", to, code=2)
+    assert "--to" in refused.err
+
+
+@pytest.mark.parametrize("level", [BRIDGED], indirect=True)
+def test_every_finding_says_what_to_type(plmaint, site):
+    site.image("oci")
+    site.lose(site.image("oci"))
+    site.task(state="running")
+    text = plmaint.run(*WORDS, json=False, code=1).out
+    for words in ("plmaint pre-migrate run", "plmaint pre-migrate recover", "pulp task cancel"):
+        assert words in text.replace("\n  ", " "), text
+
+
+def test_a_migrate_that_runs_is_seen(plmaint, pg_db, site):
+    with contextlib.closing(pg_db.connect()) as conn, conn.cursor() as cur:
+        cur.execute("DELETE FROM django_migrations WHERE name LIKE '0037%'")
+        conn.commit()
+    assert check(plmaint, 1, "--to", "2.24")["pulp-migrations"]["result"] == "finding"
