@@ -13,6 +13,7 @@ static const double doubt = 0.25;
 static const double unsure = 0.25;    /* sigma before any run */
 static const double forgetting = 0.7; /* weight of a run against the one after it */
 static const double ratio_most = 5;   /* of a logarithm: 150 times */
+static const double longest = 1e9;    /* seconds: thirty years are as good as any more */
 
 uint64_t estimate_random(uint64_t *seed)
 {
@@ -21,6 +22,12 @@ uint64_t estimate_random(uint64_t *seed)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebU;
 	return z ^ z >> 31;
+}
+
+/* What is no number, or below 0, is nothing. */
+static double some(double x)
+{
+	return x > 0 ? fmin(x, longest) : 0;
 }
 
 /* Above 0, below 1. */
@@ -56,6 +63,8 @@ void estimate_regime(const double *ratios, size_t n, double *mu, double *sigma)
 	double weight = 0, sum = 0, square = 0, w = 1;
 
 	for (size_t i = 0; i < n; i++) {
+		if (isnan(ratios[i]))
+			continue;
 		double r = fmax(-ratio_most, fmin(ratio_most, ratios[i]));
 		weight += w;
 		sum += w * r;
@@ -64,6 +73,8 @@ void estimate_regime(const double *ratios, size_t n, double *mu, double *sigma)
 	*mu = sum / (weight + doubt);
 	w = 1;
 	for (size_t i = 0; i < n; i++) {
+		if (isnan(ratios[i]))
+			continue;
 		double r = fmax(-ratio_most, fmin(ratio_most, ratios[i])) - *mu;
 		square += w * r * r;
 		w *= forgetting;
@@ -107,11 +118,13 @@ static void replicate(const struct estimate_input *in, const struct estimate_blo
 		double row = s->prior * exp(s->prior_spread * known), first = 0;
 		if (at[h].n > 0)
 			draw(blocks, at[h], seed, &row, &first);
-		part[s->part] += s->rows * row + fmin(s->firsts, s->rows) * first;
+		double rows = some(s->rows);
+		part[s->part] += some(rows * row + fmin(some(s->firsts), rows) * first);
 	}
 	for (size_t p = 0; p < in->n_parts; p++) {
 		const struct estimate_part *of = &in->parts[p];
-		part[p] = part[p] / fmax(1, of->workers) + of->fixed + of->share * before;
+		part[p] = some(part[p] / fmax(1, of->workers) + some(of->fixed) +
+			       some(of->share * before));
 		before += part[p];
 	}
 }
@@ -160,10 +173,11 @@ void estimate_make(const struct estimate_input *in, uint64_t seed, struct estima
 		for (size_t p = 0; p < in->n_parts; p++) {
 			ret->raw[p] += part[p] / REPLICATES;
 			part[p] *= exp(in->parts[p].mu + in->parts[p].sigma * regime);
+			part[p] = some(part[p]);
 			parts[p * REPLICATES + (size_t)i] = part[p];
 			full[i] += part[p];
 		}
-		slow[i] = full[i] / draw_duty(&in->duty, &seed) + in->waits;
+		slow[i] = full[i] / draw_duty(&in->duty, &seed) + some(in->waits);
 	}
 	ret->full = estimate_quantiles(full, REPLICATES);
 	ret->throttled = estimate_quantiles(slow, REPLICATES);

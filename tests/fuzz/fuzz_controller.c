@@ -4,38 +4,11 @@
  * batch is sensible, and whatever was done to it, good signals bring it back to full speed.
  */
 #include "lib/pace/controller.h"
+#include "tests/fuzz/feed.h"
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct feed {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint8_t byte(struct feed *f)
-{
-	if (f->left == 0)
-		return 0;
-	f->left--;
-	return *f->at++;
-}
-
-/* Any bit pattern, or something of a sensible size. */
-static double number(struct feed *f)
-{
-	uint8_t kind = byte(f);
-	double x = 0;
-
-	if (kind % 4 != 0)
-		return (double)byte(f) * (kind % 4 == 1 ? 0.01 : kind % 4 == 2 ? 1 : 1000);
-	for (size_t i = 0; i < sizeof(x); i++)
-		((uint8_t *)&x)[i] = byte(f);
-	return x;
-}
 
 static void check(const struct decision *d)
 {
@@ -82,17 +55,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	controller_start(&c);
 	while (f.left > 0) {
-		struct signals s = { .busy = byte(&f) % 4, .batch = number(&f) };
-		s.profile = (enum profile)(byte(&f) % (PROFILE_FINALIZE + 1));
-		s.max_duty = number(&f);
-		uint8_t how = byte(&f);
-		now = how % 8 == 0 ? number(&f) : now + (how % 8) * 0.25;
-		for (size_t i = byte(&f) % SIGNAL_COUNT; i < SIGNAL_COUNT; i += 1 + byte(&f) % 8)
-			s.of[i] = (struct signal_value){ byte(&f) % 3, number(&f),
-							 byte(&f) % 4 ? now : number(&f) };
-		for (s.probes = 0; s.probes < byte(&f) % MOST_PROBES; s.probes++)
-			s.probe[s.probes] = (struct latency){ number(&f), byte(&f) % REQUEST_KINDS,
-							      byte(&f) & 1 };
+		struct signals s = { .busy = feed_byte(&f) % 4, .batch = feed_number(&f) };
+		s.profile = (enum profile)(feed_byte(&f) % (PROFILE_FINALIZE + 1));
+		s.max_duty = feed_number(&f);
+		uint8_t how = feed_byte(&f);
+		now = how % 8 == 0 ? feed_number(&f) : now + (how % 8) * 0.25;
+		for (size_t i = feed_byte(&f) % SIGNAL_COUNT; i < SIGNAL_COUNT;
+		     i += 1 + feed_byte(&f) % 8)
+			s.of[i] =
+				(struct signal_value){ feed_byte(&f) % 3, feed_number(&f),
+						       feed_byte(&f) % 4 ? now : feed_number(&f) };
+		for (s.probes = 0; s.probes < feed_byte(&f) % MOST_PROBES; s.probes++)
+			s.probe[s.probes] =
+				(struct latency){ feed_number(&f), feed_byte(&f) % REQUEST_KINDS,
+						  feed_byte(&f) & 1 };
 		controller_step(&c, &s, now);
 		check(&c.now);
 	}
