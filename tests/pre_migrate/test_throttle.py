@@ -55,6 +55,7 @@ def test_online_and_idle_it_is_at_full_speed(online, plmaint):
     assert after.pending(online) == 0
 
 
+@pytest.mark.threads
 def test_foreground_slows_it_down(online, pg_db, plmaint):
     stop, rounds = threading.Event(), [0]
 
@@ -167,6 +168,7 @@ def test_commands_status_decides(online, tmp_path, plmaint):
     assert ran.code == 0, ran
 
 
+@pytest.mark.threads
 def test_redis_that_does_not_answer_is_no_good_news(online, redis_server, plmaint):
     plmaint.configure({"redis.url": redis_server.url()})
     running = plmaint.start(*KEEP)
