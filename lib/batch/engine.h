@@ -62,6 +62,11 @@ struct batch_window {
 	void (*release)(void *backing);
 };
 
+/* Bytes on the database's disk, until a vacuum has found what is dead. */
+struct growth {
+	double row, share; /* for each row; of its bytes */
+};
+
 struct batch_phase {
 	const char *name;     /* "images" */
 	const char *kind;     /* of its verdicts: "manifest", "link" */
@@ -108,6 +113,7 @@ struct batch_phase {
 	double usual_bytes;	/* of a row, on which the guess rests; 0: rows are alike */
 	struct eta_guess guess; /* of such a row */
 	double early;		/* how many times more the very first rows cost */
+	struct growth growth;	/* of the database, by its rows */
 	/* A query of one number: how many bytes some of the pending rows from r.lo to r.hi have in
 	 * the mean; NULL: not asked.  Owned like pending_sql. */
 	char *sample_sql;
@@ -120,6 +126,7 @@ struct batch_ahead {
 	double rows;
 	struct eta_guess guess;
 	double early;
+	double growth; /* of the database, bytes */
 };
 
 struct batch_job {

@@ -27,6 +27,11 @@ static double units_of(const struct batch_phase *p, double rows, double bytes)
 	return (1 - bytes_share) * rows + bytes_share * bytes / p->usual_bytes;
 }
 
+static double growth_of(const struct batch_phase *p, double rows, double bytes)
+{
+	return p->growth.row * rows + p->growth.share * bytes;
+}
+
 void forecast_open(struct run *r)
 {
 	struct forecast *f = &r->forecast;
@@ -110,14 +115,18 @@ bool forecast_count(struct run *r, struct counts *c, struct err *err)
 		c->phase[p].total = units_of(phase, (double)of,
 					     sized ? strtod(pg_text(rows, i, 5), NULL)
 						   : (double)of * phase->usual_bytes);
-		c->phase[p].left = units_of(phase, rest,
-					    sized ? strtod(pg_text(rows, i, 6), NULL)
-						  : rest * phase->usual_bytes);
+		double bytes =
+			sized ? strtod(pg_text(rows, i, 6), NULL) : rest * phase->usual_bytes;
+		c->phase[p].left = units_of(phase, rest, bytes);
+		c->phase[p].grows = growth_of(phase, rest, bytes);
 	}
 	for (int i = r->phase_index; i < job->n_phases && i < FORECAST_PHASES; i++) {
 		if (planned[i] || job->phases[i].expected <= 0)
 			continue;
-		c->phase[i].total = c->phase[i].left = (double)job->phases[i].expected;
+		double left = (double)job->phases[i].expected;
+		c->phase[i].total = c->phase[i].left = left;
+		c->phase[i].grows =
+			growth_of(&job->phases[i], left, left * job->phases[i].usual_bytes);
 		c->total += job->phases[i].expected;
 		c->estimated = true;
 	}
@@ -132,12 +141,28 @@ void forecast_add(const struct run *r, struct counts *c, int64_t rows, int64_t b
 	c->done += rows;
 	c->bytes += bytes;
 	c->phase[p].done += rows;
-	c->phase[p].left = fmax(0, c->phase[p].left - each * (double)rows);
+	double left = fmax(0, c->phase[p].left - each * (double)rows);
+	c->phase[p].grows *= c->phase[p].left > 0 ? left / c->phase[p].left : 0;
+	c->phase[p].left = left;
+}
+
+/* The throttle sees to it that the disk has room for what is left. */
+static void tell_growth(struct run *r, const struct counts *c)
+{
+	double bytes = 0;
+
+	for (int i = 0; i < r->job->n_phases && i < FORECAST_PHASES; i++)
+		bytes += c->phase[i].grows;
+	for (int i = 0; i < r->job->n_ahead; i++)
+		bytes += r->job->ahead[i].growth;
+	throttle_expect(r->throttle, bytes);
 }
 
 void forecast_begin(struct run *r, const struct counts *c)
 {
 	struct forecast *f = &r->forecast;
+
+	tell_growth(r, c);
 
 	f->phase = r->phase_index;
 	f->done = c->phase[f->phase].done;
@@ -255,6 +280,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 	double seen = NAN, limit = NAN;
 
 	f->eta.moods = r->throttle != NULL;
+	tell_growth(r, c);
 	learn(r, c, now);
 	foretell(r);
 	unsigned state = (unsigned)r->phase_index + (d ? 16U * d->reason : 0);

@@ -19,6 +19,7 @@ struct counts {
 	struct {
 		int64_t done, rows;
 		double total, left; /* units */
+		double grows;	    /* by so many bytes with what is left */
 	} phase[FORECAST_PHASES];
 };
 

@@ -163,6 +163,12 @@ void throttle_turn(struct throttle *t)
 		decide(t, now);
 }
 
+void throttle_expect(struct throttle *t, double growth)
+{
+	if (t)
+		sense_expect(t->sense, growth);
+}
+
 void throttle_apply(struct throttle *t, enum profile profile, double *duty, int *rows)
 {
 	if (!t)

@@ -15,6 +15,8 @@ void throttle_close(struct throttle *t);
 void throttle_turn(struct throttle *t);
 /* While nobody works the session is closed. */
 void throttle_rest(struct throttle *t);
+/* The database will still grow by so many bytes. */
+void throttle_expect(struct throttle *t, double growth);
 /* What is wanted becomes what may be. */
 void throttle_apply(struct throttle *t, enum profile profile, double *duty, int *rows);
 /* NULL while nobody is online. */

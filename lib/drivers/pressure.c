@@ -41,14 +41,29 @@ static double full(int backend, const char *below)
 	return used + left > 0 ? used / (used + left) : -1;
 }
 
-double pressure_disk(int backend)
+/* A backend works in its data directory; in another pid namespace it is no process of ours. */
+static bool is_backend(int pid)
 {
 	char path[64];
 
-	/* A backend works in its data directory; in another pid namespace it is no process of ours.
-	 */
-	snprintf(path, sizeof(path), "/proc/%d/cwd/PG_VERSION", backend);
-	if (backend <= 0 || access(path, R_OK) != 0)
+	snprintf(path, sizeof(path), "/proc/%d/cwd/PG_VERSION", pid);
+	return pid > 0 && access(path, R_OK) == 0;
+}
+
+double pressure_room(int backend)
+{
+	struct statvfs v;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd", backend);
+	if (!is_backend(backend) || statvfs(path, &v) != 0)
+		return -1;
+	return (double)v.f_bavail * (double)v.f_frsize;
+}
+
+double pressure_disk(int backend)
+{
+	if (!is_backend(backend))
 		return -1;
 	return fmax(full(backend, "."), full(backend, "pg_wal"));
 }

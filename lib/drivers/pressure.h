@@ -13,3 +13,5 @@ struct pressure pressure_read(void);
 /* Share of its disk that a backend of PostgreSQL on this host has no use of, 0 to 1: of its data
  * directory or of its WAL, the fuller one; -1: not to be seen from here. */
 double pressure_disk(int backend);
+/* Bytes that are free where its data directory is; -1: not to be seen from here. */
+double pressure_room(int backend);

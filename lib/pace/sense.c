@@ -28,6 +28,7 @@ struct sense {
 	struct pressure pressure;
 	double checkpoints, counted_at; /* at the beginning of this minute */
 	unsigned probes;
+	double growth;	  /* bytes; 0: not known */
 	bool no_messages; /* this role may not write WAL messages */
 };
 
@@ -47,6 +48,11 @@ void sense_close(struct sense *s)
 		return;
 	sense_slow_stop(s->slow);
 	free(s);
+}
+
+void sense_expect(struct sense *s, double growth)
+{
+	s->growth = growth;
 }
 
 static void replace(struct strbuf *out, const char *text, const char *const *pairs)
@@ -182,7 +188,7 @@ static void share(struct signals *out, enum signal id, double before, double aft
 static void look_at_host(struct sense *s, double now, struct signals *out)
 {
 	struct pressure p = pressure_read(), *was = &s->pressure;
-	double full = pressure_disk(s->server);
+	double full = pressure_disk(s->server), room = pressure_room(s->server);
 	double seconds = now - s->looked_at_host;
 
 	if (isfinite(seconds)) {
@@ -192,6 +198,10 @@ static void look_at_host(struct sense *s, double now, struct signals *out)
 	}
 	if (full >= 0)
 		tell(out, SIGNAL_DISK, full, now);
+	if (room >= 0 && s->growth > 0)
+		tell(out, SIGNAL_ROOM, s->growth / fmax(room, 1), now);
+	else
+		out->of[SIGNAL_ROOM].state = SIGNAL_ABSENT;
 	s->pressure = p;
 	s->looked_at_host = now;
 }

@@ -31,5 +31,7 @@ void sense_close(struct sense *s);
  * for this alone, or NULL while there is none: then what it would say is unknown.
  */
 void sense_look(struct sense *s, struct pg *db, double now, struct signals *out);
+/* The database will still grow by so many bytes; 0: nobody knows. */
+void sense_expect(struct sense *s, double growth);
 /* One request of Pulp's kind, or a commit; its seconds, NaN when it failed. */
 double sense_probe(struct sense *s, struct pg *db);

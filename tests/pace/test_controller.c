@@ -301,6 +301,30 @@ TEST(hard_limits_stop_until_it_is_calm)
 	CHECK_STR(words(&w), "the WAL archiver fails");
 }
 
+/* Twice as much as is still needed has to be free, so half of what is free is the limit. */
+TEST(room_for_what_is_still_to_come)
+{
+	struct world w;
+
+	begin(&w, PROFILE_DEFAULT);
+	set(&w, SIGNAL_ROOM, 0.39);
+	pass(&w, 10);
+	CHECK(w.c.now.duty == 1);
+	set(&w, SIGNAL_ROOM, 0.45);
+	pass(&w, tick);
+	CHECK(fabs(w.c.now.duty - 0.5) < 1e-9);
+	set(&w, SIGNAL_ROOM, 0.52);
+	pass(&w, tick);
+	CHECK(w.c.now.duty == 0 && w.c.now.reason == SLOW_HALT);
+	CHECK_STR(words(&w), "the database will still grow by 52 % of what its disk has free");
+	w.s.profile = PROFILE_FINALIZE;
+	pass(&w, 60);
+	CHECK(w.c.now.duty == 0);
+	set(&w, SIGNAL_ROOM, 0.3);
+	pass(&w, 12);
+	CHECK(w.c.now.duty == 1);
+}
+
 TEST(what_does_not_pass_is_left_alone_for_longer)
 {
 	struct world w;
@@ -531,8 +555,8 @@ TAP_MAIN(row(alone_it_is_at_full_speed_from_the_first_look_on),
 	 row(what_nobody_feels_speeds_up), row(what_is_felt_slows_down),
 	 row(answers_of_pulp_that_get_slower_slow_down), row(gentle_is_slower_than_fast),
 	 row(soft_limits_slow_in_proportion), row(own_pressure_alone_is_no_reason),
-	 row(hard_limits_stop_until_it_is_calm), row(what_does_not_pass_is_left_alone_for_longer),
-	 row(unknown_is_not_good_news), row(clocks_that_jump_change_nothing),
-	 row(user_has_the_last_word), row(finalize_keeps_only_what_stops_it),
-	 row(batches_keep_to_their_time), row(recorded_trace_gives_the_same_decisions),
-	 row(lines_that_are_no_trace_are_refused))
+	 row(hard_limits_stop_until_it_is_calm), row(room_for_what_is_still_to_come),
+	 row(what_does_not_pass_is_left_alone_for_longer), row(unknown_is_not_good_news),
+	 row(clocks_that_jump_change_nothing), row(user_has_the_last_word),
+	 row(finalize_keeps_only_what_stops_it), row(batches_keep_to_their_time),
+	 row(recorded_trace_gives_the_same_decisions), row(lines_that_are_no_trace_are_refused))

@@ -129,7 +129,9 @@ def test_archiver_that_fails_stops_the_work(tmp_path):
         online.ends(running)
 
 
-def test_disk_that_is_nearly_full_stops_the_work(tmp_path):
+@contextlib.contextmanager
+def server_on_small_disk(megabytes):
+    """A server on a file system of its own, and the file system."""
     need(root=True, programs=("mount",))
     with contextlib.ExitStack() as stack:
         # Not below pytest's directory, which is closed to the server's user.
@@ -137,24 +139,55 @@ def test_disk_that_is_nearly_full_stops_the_work(tmp_path):
         disk.chmod(0o755)
         stack.callback(disk.rmdir)
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", disk], capture_output=True
+            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", disk], capture_output=True
         )
         need(when=done.returncode == 0, why="needs to mount a file system")
         stack.callback(subprocess.run, ["umount", "-l", disk], check=True)
         base = disk / "pg"
         base.mkdir()
-        server = stack.enter_context(pg.Cluster(base=base, settings={"max_wal_size": "64MB"}))
+        yield stack.enter_context(pg.Cluster(base=base, settings={"max_wal_size": "64MB"})), disk
+
+
+def fill_up(disk, leave):
+    """All but so many bytes; returns the file that does it."""
+    ballast = disk / "ballast"
+    with open(ballast, "wb") as f:
+        f.write(bytes(shutil.disk_usage(disk).free - leave))
+    return ballast
+
+
+def test_disk_that_is_nearly_full_stops_the_work(tmp_path):
+    with contextlib.ExitStack() as stack:
+        server, disk = stack.enter_context(server_on_small_disk(600))
         online = Online(server, tmp_path, stack)
         running = online.start()
         at_full_speed(running)
-        usage = shutil.disk_usage(disk)
-        ballast = disk / "ballast"
-        with open(ballast, "wb") as f:
-            f.write(bytes(usage.free - usage.total * 6 // 100))
+        ballast = fill_up(disk, shutil.disk_usage(disk).total * 6 // 100)
         assert slowed(running, "the database's disk is 9")["duty"] == 0
         ballast.unlink()
         at_full_speed(running)
         online.ends(running)
+
+
+def test_disk_without_room_for_what_is_to_come_stops_the_work(tmp_path):
+    """It is not nearly full yet; it would be when the work is done."""
+    rows = 15000
+    with contextlib.ExitStack() as stack:
+        server, disk = stack.enter_context(server_on_small_disk(320))
+        online = Online(server, tmp_path, stack, rows=rows)
+        server.admin("CHECKPOINT")
+        running = online.start()
+        at_full_speed(running)
+        # A row takes about 1.5 KB: less than twice of that.
+        leave = rows * 2700
+        assert leave > shutil.disk_usage(disk).total * 0.11, "else it is nearly full"
+        ballast = fill_up(disk, leave)
+        assert slowed(running, "the database will still grow by ")["duty"] == 0
+        wait_until(lambda: not online.db.value(BUSY), 30, "what was at work is done")
+        ballast.unlink()
+        at_full_speed(running)
+        running.terminate()
+        assert running.wait().code == 143
 
 
 def test_two_throttles_on_one_database(tmp_path):
