@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 static const double between = 0.25;	 /* seconds between decisions */
+static const double between_alone = 1;	 /* the same while nobody is online */
 static const double ask_again = 2;	 /* seconds between looks whether anybody is online */
 static const double try_again = 2;	 /* seconds between attempts to connect */
 static const double aftermath = 0.02;	 /* seconds for which a batch is felt after its end */
@@ -19,9 +20,13 @@ static const double worth_telling = 0.5; /* seconds lost */
 /* Below so many rows a batch is round trips and not rows: less of them costs more of everything. */
 enum { PROBES_EACH_TURN = 2, FEWEST_ROWS = 20 };
 
+/* What fills the server's disk stops the work whoever is online. */
+static const enum signal always[] = { SIGNAL_SLOT, SIGNAL_ARCHIVE, SIGNAL_ARCHIVER, SIGNAL_ROOM };
+
 struct throttle {
 	const struct batch_setup *setup;
 	struct controller controller;
+	struct controller alone; /* while nobody is online, for the limits that hold even so */
 	struct sense *sense;
 	struct pg *db;
 	double try_at, decided;
@@ -55,6 +60,7 @@ struct throttle *throttle_open(const struct batch_setup *setup)
 	t->setup = setup;
 	pthread_mutex_init(&t->lock, NULL);
 	controller_start(&t->controller);
+	controller_start(&t->alone);
 	t->signals.profile = o->profile;
 	t->signals.max_duty = 1;
 	atomic_init(&t->ended, -INFINITY);
@@ -117,6 +123,18 @@ static void probe(struct throttle *t)
 		(struct latency){ seconds, REQUEST_SQL, met || felt(t, began) };
 }
 
+/* With nobody to be slow for only the limits that stop it count. */
+static void decide_alone(struct throttle *t, double now)
+{
+	struct signals s = { .busy = BUSY_NO, .profile = PROFILE_FINALIZE, .max_duty = 1 };
+
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		s.of[always[i]] = t->signals.of[always[i]];
+	controller_step(&t->alone, &s, now);
+	t->signals.probes = 0;
+	t->decided = now;
+}
+
 static void decide(struct throttle *t, double now)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
@@ -154,9 +172,13 @@ void throttle_turn(struct throttle *t)
 	double now = clock_monotonic();
 	connect_again(t, now);
 	look_online(t, now);
-	if (!t->online)
+	if (!t->online && now - t->decided < between_alone)
 		return;
 	sense_look(t->sense, t->db, now, &t->signals);
+	if (!t->online) {
+		decide_alone(t, now);
+		return;
+	}
 	for (int i = 0; t->db && i < PROBES_EACH_TURN && !t->controller.idle; i++)
 		probe(t);
 	if (now - t->decided >= between)
@@ -175,10 +197,11 @@ void throttle_apply(struct throttle *t, enum profile profile, double *duty, int 
 		return;
 	t->signals.profile = profile;
 	t->signals.max_duty = *duty;
-	if (!t->online)
+	const struct decision *d = throttle_decision(t);
+	if (!d)
 		return;
-	*duty = fmin(*duty, t->controller.now.duty);
-	if (t->controller.idle)
+	*duty = fmin(*duty, d->duty);
+	if (!t->online || t->controller.idle)
 		return; /* nobody whom a long batch could hold up */
 	pthread_mutex_lock(&t->lock);
 	int fit = (int)fmax(t->size.rows, FEWEST_ROWS);
@@ -188,7 +211,9 @@ void throttle_apply(struct throttle *t, enum profile profile, double *duty, int 
 
 const struct decision *throttle_decision(const struct throttle *t)
 {
-	return t && t->online ? &t->controller.now : NULL;
+	if (!t || t->online)
+		return t ? &t->controller.now : NULL;
+	return t->alone.now.reason == SLOW_HALT ? &t->alone.now : NULL;
 }
 
 /* Gets each reason with the seconds that it has cost. */
@@ -214,6 +239,11 @@ static const struct felt *felt_of(const struct throttle *t)
 	return &t->controller.felt[t->controller.tightest];
 }
 
+static double lost_to(const struct throttle *t, int s)
+{
+	return t->controller.lost_to[s] + t->alone.lost_to[s];
+}
+
 static void tell_all(const struct telling *to)
 {
 	const struct throttle *t = to->t;
@@ -227,11 +257,11 @@ static void tell_all(const struct telling *to)
 	for (int s = 0; s < SIGNAL_COUNT; s++) {
 		struct decision why = { .reason = SLOW_SIGNAL,
 					.signal = (enum signal)s,
-					.value = t->controller.worst[s] };
+					.value = fmax(t->controller.worst[s], t->alone.worst[s]) };
 		if (t->controller.lost_unseen[s] > 0)
 			tell(to, &(struct decision){ .reason = SLOW_UNKNOWN, .signal = why.signal },
 			     t->controller.lost_unseen[s]);
-		tell(to, &why, t->controller.lost_to[s]);
+		tell(to, &why, lost_to(t, s));
 	}
 }
 
@@ -268,9 +298,8 @@ void throttle_lost_by(const struct throttle *t, struct named out[THROTTLE_REASON
 			out[n++] = (struct named){ codes[r], t->controller.lost[r] };
 	for (int s = 0; t && s < SIGNAL_COUNT; s++) {
 		unseen += t->controller.lost_unseen[s];
-		if (t->controller.lost_to[s] >= worth_telling)
-			out[n++] = (struct named){ signal_name((enum signal)s),
-						   t->controller.lost_to[s] };
+		if (lost_to(t, s) >= worth_telling)
+			out[n++] = (struct named){ signal_name((enum signal)s), lost_to(t, s) };
 	}
 	if (unseen >= worth_telling)
 		out[n++] = (struct named){ "unknown", unseen };

@@ -19,7 +19,7 @@ void throttle_rest(struct throttle *t);
 void throttle_expect(struct throttle *t, double growth);
 /* What is wanted becomes what may be. */
 void throttle_apply(struct throttle *t, enum profile profile, double *duty, int *rows);
-/* NULL while nobody is online. */
+/* NULL while nobody is online and nothing stops the work. */
 const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */
 void throttle_tell(const struct throttle *t, const char *label);
