@@ -23,7 +23,7 @@ static const double counts = 2.5;	/* so often all is counted beside the plans */
  */
 static const double with_room = 0.7;
 static const double plan = 1.3;	   /* a plan takes so many counts */
-static const double vacuum = 0.14; /* of what filling and detaching take */
+static const double vacuum = 0.14; /* of what filling and detaching take, until it was seen */
 /* Bytes that a row leaves beside its data: a new version of it and of its artifact's row, and
  * entries of their indexes.  Of the data so much is left where it is compressed. */
 static const double disk_row = 1300, disk_share = 0.6, wal_row = 2300;
@@ -151,8 +151,13 @@ static void add_parts(struct model *m, const struct manifest_estimate *e,
 		.mu = f->detach.mu,
 		.sigma = f->detach.sigma,
 	};
-	m->parts[VACUUM] =
-		(struct estimate_part){ .share = f->vacuum ? vacuum : 0, .sigma = known_spread };
+	if (!f->vacuum)
+		return;
+	m->parts[VACUUM].sigma = known_spread;
+	if (f->vacuum_cost.seen)
+		m->parts[VACUUM].fixed = f->vacuum_cost.seconds;
+	else
+		m->parts[VACUUM].share = vacuum;
 }
 
 static void estimate_bytes(struct manifest_estimate *e, const struct estimate_facts *f)

@@ -7,6 +7,7 @@
 #include "lib/batch/sample.h"
 #include "lib/pulp/strata.h"
 #include "procedures/foretold.h"
+#include "procedures/vacuum_cost.h"
 
 struct estimate_wish {
 	long sample;	      /* rows, 1 to 500 */
@@ -57,6 +58,7 @@ struct estimate_facts {
 	double page_rows;		/* manifests on a page */
 	double batch_rows, detach_rows; /* of a batch */
 	bool vacuum;			/* it will be due */
+	struct vacuum_cost vacuum_cost;
 	struct history fill, detach;
 };
 void estimate_model(const struct estimate_group *g, size_t n, const struct estimate_facts *f,

@@ -8,6 +8,7 @@
 #include "lib/batch/calibration.h"
 #include "lib/core/mem.h"
 #include "lib/pulp/live.h"
+#include "procedures/vacuum_cost.h"
 #include <math.h>
 #include <string.h>
 
@@ -26,8 +27,7 @@ static const struct {
 static const double guess_doubt = 0.6;
 /* Of what was measured on this host, or of a guess made larger by how slow it was at others. */
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
-/* Seconds of the vacuum of any table, and of a row. */
-static const double vacuum_least = 0.4, vacuum_each = 5e-6, vacuum_doubt = 0.5;
+static const double vacuum_doubt = 0.5, seen_vacuum_doubt = 0.25;
 enum {
 	LOOK_BACK = 64, /* entries of the record */
 	LEAST_ROWS = 200
@@ -171,10 +171,12 @@ int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last
 			n += work(j, &ret[n], PENDING_DETACH, filled);
 		}
 	}
-	if (j->follows & FOLLOWS_VACUUM)
+	if (j->follows & FOLLOWS_VACUUM) {
+		struct vacuum_cost v = vacuum_cost_recall(j->control, manifests(j));
 		ret[n++] = (struct batch_ahead){
-			.seconds = fmax(j->slower, 1) * (vacuum_least + vacuum_each * manifests(j)),
-			.guess = { 0, vacuum_doubt },
+			.seconds = v.seconds * (v.seen ? 1 : fmax(j->slower, 1)),
+			.guess = { 0, v.seen ? seen_vacuum_doubt : vacuum_doubt },
 		};
+	}
 	return n;
 }

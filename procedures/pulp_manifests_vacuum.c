@@ -4,10 +4,12 @@
  * that data and type are all NULL.  VACUUM here never waits for a lock (SKIP_LOCKED), never takes
  * the exclusive one that truncation needs, and gives way when anybody waits for it.
  */
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/probe.h"
 #include "procedures/cancelable.h"
 #include "procedures/procedures.h"
+#include "procedures/vacuum_cost.h"
 #include <stdio.h>
 
 static const char *const tables[] = { "container_manifest", "core_contentartifact" };
@@ -73,6 +75,7 @@ static bool vacuum_table(struct pg *db, struct pg *watch, const char *table, boo
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	struct pg *db = NULL, *watch = NULL;
+	double began = clock_monotonic();
 	bool gave_way = false, ok;
 
 	(void)params;
@@ -81,6 +84,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	     pg_exec(db, "SET statement_timeout TO 0; SET vacuum_cost_delay TO 0", err);
 	for (size_t i = 0; ok && !gave_way && i < ARRAY_LEN(tables); i++)
 		ok = vacuum_table(db, watch, tables[i], &gave_way, err);
+	if (ok && !gave_way)
+		vacuum_cost_keep(a, db, clock_monotonic() - began);
 	if (ok)
 		outcome_set(
 			out, RESULT_OK,

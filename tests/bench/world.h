@@ -82,7 +82,7 @@ static bool read_costs(const char *path, struct costs *c)
 	*c = (struct costs){ 0 };
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%lf %lf %lf %31[a-z ]", &t, &units, &busy, phase) != 4 ||
-		    units <= 0)
+		    units <= 0 || strcmp(phase, "vacuum") == 0)
 			continue;
 		int i = strcmp(phase, "detach") == 0;
 		if (c->n[i] < MOST_COSTS)

@@ -15,6 +15,7 @@ from harness.pulpdata import Site, diff, snapshot
 
 ESTIMATE = ("pre-migrate", "estimate")
 FILL_JOB, DETACH_JOB = "pulp-manifests-fill", "pulp-manifests-detach"
+VACUUM_JOB = "pulp-manifests-vacuum"
 
 
 def told(ran):
@@ -302,7 +303,7 @@ def test_run_is_held_against_the_last_estimate(site, pg_db, plmaint):
     foretold = entries(pg_db, "estimate")
     assert [e[0] for e in foretold] == [FILL_JOB, DETACH_JOB]
     assert all(e[1] > 0 and e[2] > 0 and e[3] > 0 and e[4] == 200 and e[5] > 0 for e in foretold)
-    assert [e[0] for e in entries(pg_db, "run")] == [FILL_JOB, DETACH_JOB]
+    assert [e[0] for e in entries(pg_db, "run")] == [FILL_JOB, DETACH_JOB, VACUUM_JOB]
     assert sum(e[4] for e in entries(pg_db, "cost") if e[0] == FILL_JOB) == 200
     site.bulk_images(50, repos=1, own_config=False)
     assert told(plmaint.run(*ESTIMATE, code=0))["runs"] == 1
@@ -336,3 +337,22 @@ def test_second_estimate_knows_what_the_first_run_took(site, pg_db, plmaint):
     assert first_error > math.log(2), "the first cannot know"
     assert second_error < first_error and third_error < first_error / 2
     assert second["full"]["p90"] / second["full"]["p10"] > first["full"]["p90"] / first["full"]["p10"]
+
+
+def test_vacuum_is_timed_and_known_the_next_time(site, pg_db, plmaint, tmp_path):
+    trace = tmp_path / "trace"
+    plmaint.configure({"pre-migrate.trace": trace})
+    site.bulk_images(300, repos=1, own_config=False)
+    guessed = told(plmaint.run(*ESTIMATE, code=0))
+    plmaint.run("pre-migrate", "run", code=0)
+    [took] = [e for e in entries(pg_db, "run") if e[0] == VACUUM_JOB]
+    assert took[4] == 300 and 0 < took[3] < 60
+    [line] = [line.split() for line in trace.read_text().splitlines() if line.endswith(" vacuum")]
+    assert line[1] == "300" and float(line[2]) == pytest.approx(took[3], rel=1e-3)
+    # As on a server where it takes long.
+    pg_db.query("UPDATE plmaint.calibration SET actual = 100 WHERE job = %s", (VACUUM_JOB,))
+    site.bulk_images(300, repos=1, own_config=False)
+    known = told(plmaint.run(*ESTIMATE, code=0))
+    assert guessed["full"]["p50"] < 50 < 90 < known["full"]["p50"] < 200
+    ran = plmaint.run("pre-migrate", "run", code=0)
+    assert ran.of("progress")[0]["eta"]["p50"] > 50
