@@ -12,7 +12,7 @@ static const char record_sql[] =
 	"SELECT host, job, way, count(*), avg(abs(off))::float8, avg(off)::float8, avg((actual BETWEEN p10 AND p90)::int)::float8"
 	" FROM (SELECT host, job, p10, p90, actual, p50 / actual - 1 AS off, CASE WHEN what = 'estimate' THEN 0"
 	" WHEN share < 0.175 THEN 10 WHEN share < 0.375 THEN 25 WHEN share < 0.625 THEN 50 ELSE 75 END AS way"
-	" FROM plmaint.calibration WHERE what IN ('estimate', 'eta') AND actual > 0 AND p10 >= 0 AND p50 >= 0 AND p90 >= 0"
+	" FROM plmaint.calibration WHERE what IN ('estimate', 'eta') AND phase = '' AND actual > 0 AND p10 >= 0 AND p50 >= 0 AND p90 >= 0"
 	" AND actual < 1e9 AND p50 < 1e9 AND p90 < 1e9) c GROUP BY host, job, way ORDER BY host, job, way";
 
 static void tell(struct session *s, const struct pg_rows *r, size_t i, struct strbuf *out)

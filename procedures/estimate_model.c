@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { AROUND, FILL, DETACH, VACUUM, PARTS };
 /* Seconds of one writer for a row, and how well that is known of a host nobody has seen. */
 static const double fill_row = 80e-6, list_row = 160e-6, detach_row = 50e-6, prior_spread = 0.7;
 static const double known_spread = 0.3; /* the same when earlier runs say it */
@@ -53,14 +52,17 @@ static double read_row(const struct sample *s, int part)
 static void add_stratum(struct model *m, int part, double rows, double page_rows, double prior,
 			const struct history *h, double read, double workers)
 {
-	bool known = !isnan(h->row);
+	bool seen = !isnan(h->busy), known = !isnan(h->row);
 
 	m->strata[m->n_strata++] = (struct estimate_stratum){
 		.part = part,
 		.rows = rows,
 		.firsts = rows / fmax(1, page_rows),
-		.prior = fmax(known ? h->row * workers : prior, read),
-		.prior_spread = known ? known_spread : prior_spread,
+		.prior = fmax(seen    ? h->busy
+			      : known ? h->row * workers
+				      : prior,
+			      read),
+		.prior_spread = seen || known ? known_spread : prior_spread,
 	};
 }
 
@@ -100,11 +102,12 @@ static void add_group(struct model *m, const struct manifest_estimate *e,
 	bool fills = g->kind != PENDING_DETACH;
 	size_t fill = m->n_strata, detach = fill + fills;
 
+	bool lists = g->kind == PENDING_LISTS;
 	if (fills)
-		add_stratum(m, FILL, g->rows, f->page_rows,
-			    g->kind == PENDING_LISTS ? list_row : fill_row, &f->fill,
+		add_stratum(m, lists ? PART_LISTS : PART_IMAGES, g->rows, f->page_rows,
+			    lists ? list_row : fill_row, lists ? &f->lists : &f->images,
 			    read_row(s, index), workers);
-	add_stratum(m, DETACH, g->rows, f->page_rows, detach_row, &f->detach, 0, workers);
+	add_stratum(m, PART_DETACH, g->rows, f->page_rows, detach_row, &f->detach, 0, workers);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct sample_block *b = &s->block[i];
 		double rows = (double)b->rows;
@@ -128,36 +131,38 @@ static void add_lost(struct model *m, const struct manifest_estimate *e,
 		     const struct estimate_facts *f)
 {
 	if (e->lost > 0)
-		add_stratum(m, FILL, (double)e->lost, f->page_rows, 2 * fill_row, &f->fill, 0,
-			    e->writers);
+		add_stratum(m, PART_IMAGES, (double)e->lost, f->page_rows, 2 * fill_row, &f->images,
+			    0, e->writers);
 }
 
 static void add_parts(struct model *m, const struct manifest_estimate *e,
 		      const struct estimate_facts *f)
 {
 	bool fills = e->fill + e->lost > 0, detaches = e->fill + e->filled > 0;
-	double step = begin_step + plan * f->count;
+	double step = begin_step + plan * f->count + e->sample.session;
 
-	m->parts[AROUND] = (struct estimate_part){ .fixed = begin + counts * f->count };
-	m->parts[FILL] = (struct estimate_part){
-		.fixed = fills ? step + e->sample.session : 0,
-		.workers = e->writers,
-		.mu = f->fill.mu,
-		.sigma = f->fill.sigma,
-	};
-	m->parts[DETACH] = (struct estimate_part){
-		.fixed = detaches ? step + e->sample.session : 0,
+	m->parts[PART_AROUND] = (struct estimate_part){ .fixed = begin + counts * f->count };
+	m->parts[PART_FILL_STEP] =
+		(struct estimate_part){ .fixed = fills ? step : 0, .sigma = f->images.sigma };
+	m->parts[PART_IMAGES] = (struct estimate_part){ .workers = e->writers,
+							.mu = f->images.mu,
+							.sigma = f->images.sigma };
+	m->parts[PART_LISTS] = (struct estimate_part){ .workers = e->writers,
+						       .mu = f->lists.mu,
+						       .sigma = f->lists.sigma };
+	m->parts[PART_DETACH] = (struct estimate_part){
+		.fixed = detaches ? step : 0,
 		.workers = e->writers,
 		.mu = f->detach.mu,
 		.sigma = f->detach.sigma,
 	};
 	if (!f->vacuum)
 		return;
-	m->parts[VACUUM].sigma = known_spread;
+	m->parts[PART_VACUUM].sigma = known_spread;
 	if (f->vacuum_cost.seen)
-		m->parts[VACUUM].fixed = f->vacuum_cost.seconds;
+		m->parts[PART_VACUUM].fixed = f->vacuum_cost.seconds;
 	else
-		m->parts[VACUUM].share = vacuum;
+		m->parts[PART_VACUUM].share = vacuum;
 }
 
 static void estimate_bytes(struct manifest_estimate *e, const struct estimate_facts *f)
@@ -197,6 +202,6 @@ void estimate_model(const struct estimate_group *g, size_t n, const struct estim
 					   .waits = e->grace };
 	estimate_make(&in, 1, &e->time);
 	estimate_bytes(e, f);
-	e->runs = f->fill.runs > f->detach.runs ? f->fill.runs : f->detach.runs;
+	e->runs = f->images.runs > f->detach.runs ? f->images.runs : f->detach.runs;
 	free(m.blocks);
 }

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS = 20 };		      /* that are looked at */
+enum {
+	RUNS = 20,	/* that are looked at */
+	LEAST_ROWS = 30 /* of a phase that says what its rows cost, and not what a step does */
+};
 static const double alike = 2;	      /* rows of an estimate and its run differ by less */
 static const double throttled = 0.98; /* a duty below it was the throttle's doing */
 static const char event[] = "estimate";
@@ -52,9 +55,12 @@ static bool keep(const struct manifest_job *j, const struct foretold *f, size_t 
 	if (!about || !journal_open(state_dir(j), j->actor->run_id, &journal, err))
 		return false;
 	for (size_t i = 0; ok && i < n; i++) {
+		if (f[i].rows == 0)
+			continue;
 		struct number t[4];
 		const struct field fields[] = { F_TEXT("database", about),
 						F_TEXT("job", f[i].job),
+						F_TEXT("phase", f[i].phase),
 						F_INT("rows", f[i].rows),
 						F_TEXT("raw", text_of(f[i].raw, &t[0])),
 						F_TEXT("p10", text_of(f[i].seconds.p10, &t[1])),
@@ -76,7 +82,7 @@ void foretold_keep(const struct manifest_job *j, const struct foretold *f, size_
 }
 
 struct search {
-	const char *database, *job;
+	const char *database, *job, *phase;
 	struct foretold found;
 	bool any;
 };
@@ -93,10 +99,12 @@ static void look(void *arg, const struct journal_line *l)
 {
 	struct search *s = arg;
 	const char *about = journal_value(l, "database"), *job = journal_value(l, "job");
+	const char *phase = journal_value(l, "phase");
 	double rows = number(l, "rows");
 
 	if (strcmp(l->event, event) != 0 || !about || !job || strcmp(about, s->database) != 0 ||
-	    strcmp(job, s->job) != 0 || !(rows > 0) || !(number(l, "raw") > 0))
+	    strcmp(job, s->job) != 0 || strcmp(phase ? phase : "", s->phase) != 0 || !(rows > 0) ||
+	    !(number(l, "raw") > 0))
 		return;
 	s->any = true;
 	s->found = (struct foretold){ .rows = (int64_t)rows,
@@ -105,12 +113,12 @@ static void look(void *arg, const struct journal_line *l)
 				      .raw = number(l, "raw") };
 }
 
-/* The last estimate becomes an entry, for as many rows as the run had. */
-static bool last_estimate(const struct manifest_job *j, const char *label, int64_t rows,
-			  struct calibration *c, bool *any, struct err *err)
+/* The last estimate becomes an entry, for as many rows as the run had.  phase: "" or one's name. */
+static bool last_estimate(const struct manifest_job *j, const char *label, const char *phase,
+			  int64_t rows, struct calibration *c, bool *any, struct err *err)
 {
 	AUTO_FREE char *about = database(j->control, err);
-	struct search s = { .database = about, .job = label };
+	struct search s = { .database = about, .job = label, .phase = phase };
 	size_t damaged;
 
 	if (!about || !journal_read(state_dir(j), look, &s, &damaged, err))
@@ -120,6 +128,7 @@ static bool last_estimate(const struct manifest_job *j, const char *label, int64
 	if (!*any)
 		return true;
 	*c = calibration_about(label, "estimate");
+	c->phase = phase;
 	c->p10 = s.found.seconds.p10 * more;
 	c->p50 = s.found.seconds.p50 * more;
 	c->p90 = s.found.seconds.p90 * more;
@@ -128,22 +137,40 @@ static bool last_estimate(const struct manifest_job *j, const char *label, int64
 	return true;
 }
 
-static bool compare(const struct manifest_job *j, const struct batch_job *job,
-		    const struct batch_result *res, struct err *err)
+/*
+ * c[0] is the run, c[1..costs] what its phases cost, then come the job's estimate and those of its
+ * phases.  What the job was foretold beside them it takes beside them; of the rest a phase has as
+ * much as of the writers' work.
+ */
+static void share_out(struct calibration *c, size_t costs, size_t n)
 {
-	struct calibration c[BATCH_PHASES + 2];
-	double work = fmax(0, res->seconds - res->rested);
-	bool any;
+	double beside = n > costs ? c[costs + 1].seconds : 0;
+
+	for (size_t i = costs + 2; i <= n; i++)
+		beside -= c[i].seconds;
+	for (size_t i = costs + 2; i <= n; i++)
+		for (size_t k = 1; k <= costs; k++)
+			if (strcmp(c[i].phase, c[k].phase) == 0)
+				c[i].actual =
+					fmax(c[0].actual - fmax(beside, 0), 0.1 * c[0].actual) *
+					c[k].seconds / fmax(c[0].seconds, 1e-9);
+}
+
+/* The run, and after it what its phases cost; returns how many these are. */
+static size_t add_costs(const struct batch_job *job, const struct batch_result *res,
+			struct calibration *c)
+{
 	size_t n = 0;
 
-	c[n] = calibration_about(job->label, "run");
-	c[n].rows = res->rows;
-	c[n].bytes = res->bytes;
-	c[n].actual = work;
-	c[n].duty = res->seconds > 0 ? work / res->seconds : 1;
+	c[0] = calibration_about(job->label, "run");
+	c[0].rows = res->rows;
+	c[0].bytes = res->bytes;
+	c[0].actual = fmax(0, res->seconds - res->rested);
+	c[0].duty = res->seconds > 0 ? c[0].actual / res->seconds : 1;
+	c[0].seconds = 0;
 	for (int i = 0; i < job->n_phases && i < BATCH_PHASES; i++) {
 		const struct phase_cost *cost = &res->cost[i];
-		c[0].seconds = (i > 0 ? c[0].seconds : 0) + cost->busy;
+		c[0].seconds += cost->busy;
 		if (cost->rows == 0)
 			continue;
 		c[++n] = calibration_about(job->label, "cost");
@@ -152,15 +179,35 @@ static bool compare(const struct manifest_job *j, const struct batch_job *job,
 		c[n].bytes = cost->bytes;
 		c[n].seconds = cost->busy;
 	}
-	if (!last_estimate(j, job->label, res->rows, &c[n + 1], &any, err))
+	return n;
+}
+
+static bool compare(const struct manifest_job *j, const struct batch_job *job,
+		    const struct batch_result *res, struct err *err)
+{
+	struct calibration c[2 * BATCH_PHASES + 2];
+	const size_t costs = add_costs(job, res, c);
+	size_t n = costs;
+	bool any;
+
+	if (!last_estimate(j, job->label, "", res->rows, &c[n + 1], &any, err))
 		return false;
-	if (any) {
-		n++;
-		c[n].actual = work;
-		c[n].duty = c[0].duty;
+	if (any)
+		c[++n].actual = c[0].actual;
+	for (size_t i = 1; any && i <= costs && job->n_phases > 1; i++) {
+		if (!last_estimate(j, job->label, c[i].phase, c[i].rows, &c[n + 1], &any, err))
+			return false;
+		n += any;
 	}
-	for (size_t i = 0; i <= n; i++)
+	/* Of a mix that has become another only the whole can be compared. */
+	if (n > costs + 1 && !any)
+		n = costs + 1;
+	share_out(c, costs, n);
+	for (size_t i = 0; i <= n; i++) {
 		c[i].run = res->run;
+		if (i > costs)
+			c[i].duty = c[0].duty;
+	}
 	return calibration_write(&j->ledger, j->control, c, n + 1, err);
 }
 
@@ -191,20 +238,47 @@ static double median(double *v, size_t n)
 	return v[n / 2];
 }
 
-bool foretold_history(struct pg *db, const char *job, struct history *ret, struct err *err)
+/* How many times longer it took than was foretold, as logarithms, the newest first. */
+static size_t ratios_of(const struct calibrations *estimates, const char *phase, double ret[RUNS])
 {
-	AUTO_CALIBRATIONS struct calibrations estimates = { 0 }, runs = { 0 };
-	double ratio[RUNS], row[RUNS], duty[RUNS];
-	size_t ratios = 0, rows = 0, duties = 0;
+	size_t n = 0;
 
-	if (!calibration_read(db, job, "estimate", RUNS, &estimates, err) ||
+	for (size_t i = 0; i < estimates->n && n < RUNS; i++) {
+		const struct calibration *c = &estimates->item[i];
+		if (strcmp(c->phase, phase) == 0 && c->actual > 0 && c->seconds > 0 &&
+		    (!*phase || c->rows >= LEAST_ROWS))
+			ret[n++] = log(c->actual / c->seconds);
+	}
+	return n;
+}
+
+static double busy_row(const struct calibrations *costs, const char *phase)
+{
+	double row[RUNS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < costs->n && n < RUNS; i++) {
+		const struct calibration *c = &costs->item[i];
+		if (strcmp(c->phase, phase) == 0 && c->seconds > 0 && c->rows >= LEAST_ROWS)
+			row[n++] = c->seconds / (double)c->rows;
+	}
+	return median(row, n);
+}
+
+bool foretold_history(struct pg *db, const char *job, const char *phase, struct history *ret,
+		      struct err *err)
+{
+	AUTO_CALIBRATIONS struct calibrations estimates = { 0 }, runs = { 0 }, costs = { 0 };
+	double ratio[RUNS], row[RUNS], duty[RUNS];
+	size_t ratios, rows = 0, duties = 0;
+
+	if (!calibration_read(db, job, "estimate", RUNS * (BATCH_PHASES + 1), &estimates, err) ||
+	    !calibration_read(db, job, "cost", RUNS * BATCH_PHASES, &costs, err) ||
 	    !calibration_read(db, job, "run", RUNS, &runs, err))
 		return false;
-	for (size_t i = 0; i < estimates.n; i++) {
-		const struct calibration *c = &estimates.item[i];
-		if (c->actual > 0 && c->seconds > 0)
-			ratio[ratios++] = log(c->actual / c->seconds);
-	}
+	ratios = ratios_of(&estimates, phase, ratio);
+	if (ratios == 0)
+		ratios = ratios_of(&estimates, "", ratio);
 	for (size_t i = 0; i < runs.n; i++) {
 		const struct calibration *c = &runs.item[i];
 		if (c->actual > 0 && c->rows > 0)
@@ -212,7 +286,9 @@ bool foretold_history(struct pg *db, const char *job, struct history *ret, struc
 		if (c->duty > 0 && c->duty < throttled)
 			duty[duties++] = c->duty;
 	}
-	*ret = (struct history){ .runs = runs.n, .row = median(row, rows) };
+	*ret = (struct history){ .runs = runs.n,
+				 .row = median(row, rows),
+				 .busy = busy_row(&costs, phase) };
 	estimate_regime(ratio, ratios, &ret->mu, &ret->sigma);
 	ret->duty = estimate_quantiles(duty, duties);
 	return true;

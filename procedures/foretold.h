@@ -8,9 +8,10 @@
 #include "lib/pace/estimate.h"
 #include "procedures/manifest_job.h"
 
-/* Of one job at full speed. */
+/* Of one job, or one of its phases, at full speed. */
 struct foretold {
-	const char *job; /* label of the procedure */
+	const char *job;   /* label of the procedure */
+	const char *phase; /* its name; "": all of the job */
 	int64_t rows;
 	struct quantiles seconds;
 	double raw; /* p50 without what earlier runs say */
@@ -21,12 +22,14 @@ void foretold_keep(const struct manifest_job *j, const struct foretold *f, size_
 void foretold_compare(const struct manifest_job *j, const struct batch_job *job,
 		      const struct batch_result *res);
 
-/* What earlier runs of this host say of a job. */
+/* What earlier runs of this host say of a phase of a job: images and lists differ in how far what a
+ * sample shows is from what a run takes. */
 struct history {
 	size_t runs;
-	double mu, sigma;      /* see estimate_regime() */
-	double row;	       /* seconds of a row at full speed; NaN: no run */
+	double mu, sigma; /* see estimate_regime(); of the whole job where the phase never ran */
+	double row;  /* seconds of all workers for a row of the job, at full speed; NaN: no run */
+	double busy; /* seconds of one worker for a row of the phase; NaN: it never ran */
 	struct quantiles duty; /* that a throttle left; NaN: no run was throttled */
 };
-bool foretold_history(struct pg *db, const char *job, struct history *ret,
+bool foretold_history(struct pg *db, const char *job, const char *phase, struct history *ret,
 		      struct err *err) MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "procedures/manifest_estimate.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/pressure.h"
 #include "lib/pulp/cache_keys.h"
 #include "lib/pulp/live.h"
 #include "procedures/manifest_throttle.h"
@@ -18,6 +19,9 @@ static const double least_time = 5, share_of_work = 0.01, rough_row = 100e-6;
 /* What a throttle leaves where none has been at work on this host. */
 static const struct quantiles assumed_duty = { 0.3, 0.7, 0.95 };
 
+/* Of the phases. */
+static const char name_images[] = "images", name_lists[] = "lists", name_detach[] = "detach";
+
 static void sum_up(struct manifest_estimate *e)
 {
 	for (size_t i = 0; i < e->strata.n; i++) {
@@ -26,7 +30,19 @@ static void sum_up(struct manifest_estimate *e)
 			      : s->state == STRATUM_FILL ? &e->fill
 							 : &e->filled;
 		*of += s->rows;
+		e->lists += s->state == STRATUM_FILL && s->kind == STRATUM_LIST ? s->rows : 0;
 	}
+}
+
+/* Where the data is may be hidden from the role, and where the server works from the user. */
+static double free_on_this_host(struct pg *db, const char *data_directory)
+{
+	struct statvfs fs;
+
+	if (*data_directory && statvfs(data_directory, &fs) == 0)
+		return (double)fs.f_bavail * (double)fs.f_frsize;
+	double room = pressure_room(pg_backend_pid(db));
+	return room >= 0 ? room : NAN;
 }
 
 static bool ask_server(struct manifest_job *j, struct estimate_facts *f,
@@ -39,8 +55,8 @@ static bool ask_server(struct manifest_job *j, struct estimate_facts *f,
 		    "SELECT pg_is_in_recovery(), to_regnamespace('plmaint') IS NOT NULL"
 		    " OR has_database_privilege(current_database(), 'CREATE'),"
 		    " pg_relation_size('container_manifest')::float8 / current_setting('block_size')::float8,"
-		    " (SELECT setting FROM pg_settings WHERE name = 'data_directory'"
-		    " AND (inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr()))",
+		    " inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr(),"
+		    " (SELECT setting FROM pg_settings WHERE name = 'data_directory')",
 		    NULL, 0, &r, err))
 		return false;
 	if (pg_bool(r, 0, 0))
@@ -48,9 +64,8 @@ static bool ask_server(struct manifest_job *j, struct estimate_facts *f,
 	else if (!pg_bool(r, 0, 1))
 		j->setup.writers = 1; /* a run without a shared ledger has one */
 	f->page_rows = strtod(pg_text(r, 0, 2), NULL);
-	struct statvfs fs;
-	if (!pg_is_null(r, 0, 3) && statvfs(pg_text(r, 0, 3), &fs) == 0)
-		e->free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
+	if (pg_bool(r, 0, 3))
+		e->free_bytes = free_on_this_host(j->control, pg_text(r, 0, 4));
 	e->writers = j->setup.writers;
 	return true;
 }
@@ -176,9 +191,9 @@ static bool find_duty(struct manifest_job *j, const struct estimate_facts *f,
 	if (strcmp(config_source(c, "pre-migrate.duty"), "default") != 0) {
 		e->duty_from = DUTY_SET;
 		e->duty = (struct quantiles){ j->setup.duty, j->setup.duty, j->setup.duty };
-	} else if (!isnan(f->fill.duty.p50) || !isnan(f->detach.duty.p50)) {
+	} else if (!isnan(f->images.duty.p50) || !isnan(f->detach.duty.p50)) {
 		e->duty_from = DUTY_SEEN;
-		e->duty = isnan(f->fill.duty.p50) ? f->detach.duty : f->fill.duty;
+		e->duty = isnan(f->images.duty.p50) ? f->detach.duty : f->images.duty;
 	} else {
 		e->duty_from = DUTY_ASSUMED;
 		e->duty = assumed_duty;
@@ -214,14 +229,34 @@ static bool find_cache_keys(struct manifest_job *j, struct manifest_estimate *e,
 /* What a run will be held against. */
 static void keep(const struct manifest_job *j, const struct manifest_estimate *e)
 {
+	const struct estimate_result *t = &e->time;
+	const struct quantiles *images = &t->part[PART_IMAGES], *lists = &t->part[PART_LISTS],
+			       *step = &t->part[PART_FILL_STEP];
+	const char *fill = procedure_pulp_manifests_fill.label;
 	const struct foretold all[] = {
-		{ procedure_pulp_manifests_fill.label, e->fill, e->time.part[1], e->time.raw[1] },
-		{ procedure_pulp_manifests_detach.label, e->fill + e->filled, e->time.part[2],
-		  e->time.raw[2] },
+		{ fill,
+		  "",
+		  e->fill,
+		  { step->p10 + images->p10 + lists->p10, step->p50 + images->p50 + lists->p50,
+		    step->p90 + images->p90 + lists->p90 },
+		  t->raw[PART_FILL_STEP] + t->raw[PART_IMAGES] + t->raw[PART_LISTS] },
+		{ fill, name_images, e->fill - e->lists, *images, t->raw[PART_IMAGES] },
+		{ fill, name_lists, e->lists, *lists, t->raw[PART_LISTS] },
+		{ procedure_pulp_manifests_detach.label, "", e->fill + e->filled,
+		  t->part[PART_DETACH], t->raw[PART_DETACH] },
 	};
-	size_t from = e->fill == 0, n = from + (e->fill > 0) + (e->fill + e->filled > 0);
 
-	foretold_keep(j, all + from, n - from);
+	foretold_keep(j, all, ARRAY_LEN(all));
+}
+
+static bool look_back(struct manifest_job *j, struct estimate_facts *f, struct err *err)
+{
+	const char *fill = procedure_pulp_manifests_fill.label,
+		   *detach = procedure_pulp_manifests_detach.label;
+
+	return foretold_history(j->control, fill, name_images, &f->images, err) &&
+	       foretold_history(j->control, fill, name_lists, &f->lists, err) &&
+	       foretold_history(j->control, detach, name_detach, &f->detach, err);
 }
 
 /* Without its artifacts an estimate still has its counts. */
@@ -258,10 +293,7 @@ static bool work(struct manifest_job *j, const struct estimate_wish *asked,
 	size_t n = estimate_groups(&e->strata, wish.sample, seed, groups);
 	bool ok = take_sample(j, &wish, groups, n, fmax(all / 4, all - (clock_monotonic() - began)),
 			      e, err) &&
-		  foretold_history(j->control, procedure_pulp_manifests_fill.label, &f.fill, err) &&
-		  foretold_history(j->control, procedure_pulp_manifests_detach.label, &f.detach,
-				   err) &&
-		  find_duty(j, &f, e, err) && find_cache_keys(j, e, err);
+		  look_back(j, &f, err) && find_duty(j, &f, e, err) && find_cache_keys(j, e, err);
 	if (ok) {
 		for (size_t i = 0; i < e->sample.n; i++)
 			e->unreadable += e->sample.block[i].bad;

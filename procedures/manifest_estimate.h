@@ -15,10 +15,14 @@ struct estimate_wish {
 	const char *no_media; /* why no artifact can be read; NULL: they can */
 };
 
+/* What the times are made of, one after the other. */
+enum { PART_AROUND, PART_FILL_STEP, PART_IMAGES, PART_LISTS, PART_DETACH, PART_VACUUM, PARTS };
+
 struct manifest_estimate {
 	struct strata strata;
 	int64_t fill, lost,
 		filled; /* rows: to fill, to recover first, and filled with their link */
+	int64_t lists;	/* of those to fill */
 	int64_t bytes;	/* to read */
 	struct sample sample;
 	size_t unreadable;     /* rows of the sample */
@@ -59,7 +63,7 @@ struct estimate_facts {
 	double batch_rows, detach_rows; /* of a batch */
 	bool vacuum;			/* it will be due */
 	struct vacuum_cost vacuum_cost;
-	struct history fill, detach;
+	struct history images, lists, detach;
 };
 void estimate_model(const struct estimate_group *g, size_t n, const struct estimate_facts *f,
 		    struct manifest_estimate *e);

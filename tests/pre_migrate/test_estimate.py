@@ -301,7 +301,7 @@ def test_run_is_held_against_the_last_estimate(site, pg_db, plmaint):
     plmaint.run(*ESTIMATE, code=0)
     plmaint.run("pre-migrate", "run", code=0)
     foretold = entries(pg_db, "estimate")
-    assert [e[0] for e in foretold] == [FILL_JOB, DETACH_JOB]
+    assert [e[0] for e in foretold] == [FILL_JOB, FILL_JOB, DETACH_JOB], "all of it, and its images"
     assert all(e[1] > 0 and e[2] > 0 and e[3] > 0 and e[4] == 200 and e[5] > 0 for e in foretold)
     assert [e[0] for e in entries(pg_db, "run")] == [FILL_JOB, DETACH_JOB, VACUUM_JOB]
     assert sum(e[4] for e in entries(pg_db, "cost") if e[0] == FILL_JOB) == 200
@@ -356,3 +356,41 @@ def test_vacuum_is_timed_and_known_the_next_time(site, pg_db, plmaint, tmp_path)
     assert guessed["full"]["p50"] < 50 < 90 < known["full"]["p50"] < 200
     ran = plmaint.run("pre-migrate", "run", code=0)
     assert ran.of("progress")[0]["eta"]["p50"] > 50
+
+
+def test_another_mix_is_foretold_by_its_phases(site, pg_db, plmaint):
+    """Here lists take ten times longer in a run than in a sample, and the next run has mostly lists."""
+    Brake(pg_db, on=(FILL,))
+    pg_db.query(
+        "DROP TRIGGER brake ON container_manifest; CREATE TRIGGER brake BEFORE UPDATE ON container_manifest"
+        " FOR EACH ROW WHEN (NEW.media_type LIKE '%index%') EXECUTE FUNCTION brake.hold()",
+        user="postgres",
+    )
+    repo = site.repository("team/lists")
+    children = [site.image("oci", repo) for _ in range(2)]
+
+    def add(images, lists):
+        site.bulk_images(images, repos=1, own_config=False)
+        for _ in range(lists):
+            site.index(children, repo, annotations={"number": str(site.count)})
+        pg_db.query("UPDATE brake.rate SET seconds = 0.001", user="postgres")
+
+    def spent():
+        pg_db.query("UPDATE brake.rate SET seconds = 0.012", user="postgres")
+        ran = plmaint.run("pre-migrate", "run", code=0)
+        return sum(ran.one("step.end", label=job)["seconds"] for job in (FILL_JOB, DETACH_JOB))
+
+    def error(foretold, took):
+        return abs(math.log(foretold["full"]["p50"] / took))
+
+    add(images=1500, lists=40)
+    plmaint.run(*ESTIMATE, code=0)
+    spent()
+    kept = pg_db.query("SELECT phase, rows FROM plmaint.calibration WHERE what = 'estimate' AND job = %s", (FILL_JOB,))
+    assert sorted(kept) == [("", 1542), ("images", 1502), ("lists", 40)]
+    add(images=40, lists=250)
+    by_phase = told(plmaint.run(*ESTIMATE, code=0))
+    pg_db.query("UPDATE plmaint.calibration SET phase = 'of another time' WHERE what = 'estimate' AND phase <> ''")
+    by_job = told(plmaint.run(*ESTIMATE, code=0))
+    took = spent()
+    assert error(by_phase, took) < error(by_job, took) / 1.5
