@@ -50,7 +50,7 @@ struct answer {
 	struct quantiles window;
 	char end[64], end_late[64]; /* of the window */
 	double max_downtime;
-	bool first, full_disk; /* to be done before the upgrade; the disk has no room for it */
+	bool first, full_disk; /* to be done before the upgrade; on this disk a run would stop */
 	char verdict[256];
 };
 
@@ -97,7 +97,7 @@ static void judge(struct answer *a)
 	clock_in_words(full->p90, high, sizeof(high));
 	clock_in_words(a->max_downtime, most, sizeof(most));
 	a->first = full->p90 > a->max_downtime;
-	a->full_disk = a->e->disk_bytes > a->e->free_bytes;
+	a->full_disk = a->e->disk_bytes > a->e->free_bytes / 2;
 	if (a->first)
 		snprintf(a->verdict, sizeof(a->verdict),
 			 "pre-migrate first: the upgrade would stand still for about %s (%s to %s),"
@@ -307,7 +307,8 @@ static void warn(struct session *s, const struct answer *a)
 {
 	if (a->full_disk)
 		EMIT(s->reporter, "notice", F_TEXT("level", "warning"),
-		     F_TEXT("message", "the database would grow by more than its disk has free"),
+		     F_TEXT("message",
+			    "the database would grow by more than half of what its disk has free, where a run stops"),
 		     F_TEXT("hint", "Make room first; the write-ahead log needs some too."));
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /proc/pressure: totals and not averages, since the shortest average looks back ten seconds. */
+/* /proc/pressure: totals and not averages, since the shortest average looks back ten seconds.  A
+ * server's disk is found by its processes. */
 #include "lib/drivers/pressure.h"
 #include "lib/core/mem.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,42 +30,116 @@ struct pressure pressure_read(void)
 				  .memory_full = total("/proc/pressure/memory", "full") };
 }
 
-/* As df counts: blocks that only root may take are of no use. */
-static double full(int backend, const char *below)
+static size_t read_whole(int pid, const char *name, char *out, size_t size)
 {
-	struct statvfs v;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/cwd/%s", backend, below);
-	if (statvfs(path, &v) != 0)
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	AUTO_FILE FILE *f = fopen(path, "re");
+	size_t n = f ? fread(out, 1, size - 1, f) : 0;
+	out[n] = '\0';
+	return n;
+}
+
+/* The server's own process: the parent of its backends. */
+static int server_of(int backend)
+{
+	char text[512];
+	int parent = 0;
+
+	if (read_whole(backend, "cmdline", text, sizeof(text)) == 0 ||
+	    strncmp(text, "postgres: ", 10) != 0 ||
+	    read_whole(backend, "stat", text, sizeof(text)) == 0)
+		return 0;
+	/* After the name, which may hold anything. */
+	const char *rest = strrchr(text, ')');
+	return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* As the server's command line has it, which anybody may read. */
+static bool named_by_server(int backend, char *ret, size_t size)
+{
+	char args[4096];
+	int server = server_of(backend);
+	size_t n = server > 0 ? read_whole(server, "cmdline", args, sizeof(args)) : 0;
+
+	for (const char *arg = args; arg < args + n; arg += strlen(arg) + 1) {
+		if (strncmp(arg, "-D", 2) != 0)
+			continue;
+		const char *path = arg[2] ? arg + 2 : arg + 3;
+		snprintf(ret, size, "%s", path < args + n ? path : "");
+		return *ret == '/' && strlen(path) < size;
+	}
+	return false;
+}
+
+/* A backend works in its data directory, but only root and its own user may look there.  In another
+ * pid namespace it is no process of ours. */
+static bool data_directory(int backend, char *ret, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd/PG_VERSION", backend);
+	if (backend <= 0)
+		return false;
+	if (access(path, R_OK) != 0)
+		return named_by_server(backend, ret, size);
+	snprintf(ret, size, "/proc/%d/cwd", backend);
+	return true;
+}
+
+static bool is_mount(const char *path)
+{
+	AUTO_FILE FILE *f = fopen("/proc/self/mountinfo", "re");
+	char at[4096];
+
+	while (f && fscanf(f, "%*s %*s %*s %*s %4095s%*[^\n]", at) == 1) {
+		if (strcmp(at, path) == 0)
+			return true;
+	}
+	return !f;
+}
+
+/* Where it may not be entered, a directory above it that is on the same file system tells. */
+static bool stat_near(char *path, struct statvfs *v)
+{
+	while (statvfs(path, v) != 0) {
+		char *end = strrchr(path, '/');
+		if (errno != EACCES || !end || end == path || is_mount(path))
+			return false;
+		*end = '\0';
+	}
+	return true;
+}
+
+/* As df counts: blocks that only root may take are of no use. */
+static double full(const char *directory, const char *below)
+{
+	struct statvfs v;
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s%s", directory, below);
+	if (!stat_near(path, &v))
 		return -1;
 	double used = (double)(v.f_blocks - v.f_bfree), left = (double)v.f_bavail;
 	return used + left > 0 ? used / (used + left) : -1;
 }
 
-/* A backend works in its data directory; in another pid namespace it is no process of ours. */
-static bool is_backend(int pid)
+double pressure_disk(int backend)
 {
-	char path[64];
+	char path[4096];
 
-	snprintf(path, sizeof(path), "/proc/%d/cwd/PG_VERSION", pid);
-	return pid > 0 && access(path, R_OK) == 0;
+	if (!data_directory(backend, path, sizeof(path)))
+		return -1;
+	return fmax(full(path, ""), full(path, "/pg_wal"));
 }
 
 double pressure_room(int backend)
 {
 	struct statvfs v;
-	char path[64];
+	char path[4096];
 
-	snprintf(path, sizeof(path), "/proc/%d/cwd", backend);
-	if (!is_backend(backend) || statvfs(path, &v) != 0)
+	if (!data_directory(backend, path, sizeof(path)) || !stat_near(path, &v))
 		return -1;
 	return (double)v.f_bavail * (double)v.f_frsize;
-}
-
-double pressure_disk(int backend)
-{
-	if (!is_backend(backend))
-		return -1;
-	return fmax(full(backend, "."), full(backend, "pg_wal"));
 }

@@ -20,6 +20,9 @@ from harness.pulpdata import Site
 
 FILL = "pulp-manifests-fill"
 KEEP = ("pre-migrate", "run", "--keep-links")
+ESTIMATE = ("pre-migrate", "estimate", "--no-write", "--set", "upgrade.max_downtime=10h")
+# As a user who may see neither where the server works nor into its directory.
+AS_PULP = ("setpriv", "--bounding-set=-sys_ptrace,-dac_override,-dac_read_search")
 BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%' AND xact_start IS NOT NULL"
 pytestmark = pytest.mark.slow
 
@@ -40,7 +43,7 @@ class Online:
         self.brake = Brake(self.db, seconds=0.3)
         self.stack, self.tmp_path, self.tools = stack, tmp_path, 0
 
-    def start(self, *args):
+    def tool(self):
         self.tools += 1
         tool = Plmaint(
             self.tmp_path / f"p{self.tools}",
@@ -49,7 +52,14 @@ class Online:
             settings={"pre-migrate.batch_rows": "2"},
         )
         self.stack.callback(tool.close)
-        return tool.start(*KEEP, *args)
+        return tool
+
+    def start(self, *args, wrap=()):
+        return self.tool().start(*KEEP, *args, wrap=wrap)
+
+    def estimate(self, code):
+        ran = self.tool().run(*ESTIMATE, code=code, wrap=AS_PULP)
+        return {**ran.one("estimate"), "warning": "".join(e["message"] for e in ran.of("notice"))}
 
     def ends(self, *running):
         self.brake.let_go()
@@ -133,7 +143,7 @@ def test_archiver_that_fails_stops_the_work(tmp_path):
 @contextlib.contextmanager
 def server_on_small_disk(megabytes):
     """A server on a file system of its own, and the file system."""
-    need(root=True, programs=("mount",))
+    need(root=True, programs=("mount", "setpriv"))
     with contextlib.ExitStack() as stack:
         # Not below pytest's directory, which is closed to the server's user.
         disk = pathlib.Path(tempfile.mkdtemp(prefix="plpg"))
@@ -177,7 +187,8 @@ def test_disk_without_room_for_what_is_to_come_stops_the_work(tmp_path):
         server, disk = stack.enter_context(server_on_small_disk(320))
         online = Online(server, tmp_path, stack, rows=rows, anybody=False)
         server.admin("CHECKPOINT")
-        running = online.start()
+        assert online.estimate(code=0)["free_bytes"] == pytest.approx(shutil.disk_usage(disk).free, rel=0.1)
+        running = online.start(wrap=AS_PULP)
         at_full_speed(running)
         # A row takes about 1.5 KB: less than twice of that.
         leave = rows * 2700
@@ -186,6 +197,7 @@ def test_disk_without_room_for_what_is_to_come_stops_the_work(tmp_path):
             ballast = fill_up(disk, leave)
             assert slowed(running, "the database will still grow by ")["duty"] == 0
             wait_until(lambda: not online.db.value(BUSY), 30, "what was at work is done")
+            assert "half of what its disk has free" in online.estimate(code=78)["warning"]
             ballast.unlink()
             at_full_speed(running)
             online.site.heartbeat("worker", age=-3600)
