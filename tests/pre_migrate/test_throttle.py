@@ -200,6 +200,27 @@ def test_session_that_waits_for_a_lock_of_ours_stops_it(online, pg_db, plmaint):
     assert ran.code == 0, ran
 
 
+def test_batch_that_blocks_somebody_is_cancelled(online, pg_db, plmaint):
+    """Each row takes a minute, and the other does not wait for even one."""
+    pg_db.query("UPDATE brake.rate SET seconds = 60", user="postgres")
+    running = plmaint.start(*KEEP)
+    wait_until(
+        lambda: pg_db.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%' AND wait_event = 'PgSleep'"
+        ),
+        30,
+        "a batch is in its middle",
+    )
+    other = pg_db.connect()
+    other.cursor().execute("SET lock_timeout TO '40s'")
+    other.cursor().execute("SELECT FROM container_manifest FOR UPDATE")
+    other.close()
+    online.brake.let_go()
+    ran = running.wait()
+    assert ran.code == 0 and after.pending(online) == 0, ran
+    assert any("for a lock of ours" in e["reason"] for e in ran.of("slowed")), ran
+
+
 def test_trace_is_written(online, tmp_path, plmaint):
     trace = tmp_path / "trace"
     running = plmaint.start(*KEEP, "--set", f"throttle.trace={trace}")
