@@ -3,5 +3,5 @@
 #pragma once
 
 /* The calling thread: niceness 1 to 19, and the lowest level of disk access that is not idle.
- * Where the kernel refuses nothing changes. */
+ * Whoever is lower stays so; where the kernel refuses nothing changes. */
 void priority_lower(int nice);

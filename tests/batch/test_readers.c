@@ -5,6 +5,9 @@
 #include "tests/harness/tap.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct mark {
 	struct batch_row head;
@@ -185,6 +188,67 @@ TEST(a_phase_that_loads_nothing_does_not_wait)
 	drop(&f);
 }
 
+enum { WHO_PROCESS = 1, CLASS = 13, BEST_EFFORT = 2, IDLE = 3, LOWEST = 7 };
+
+struct priority {
+	int nice;
+	long disk;
+};
+
+static struct priority own_priority(void)
+{
+	return (struct priority){ getpriority(PRIO_PROCESS, 0),
+				  syscall(SYS_ioprio_get, WHO_PROCESS, 0) };
+}
+
+static void load_priority(void *ctx, struct batch_row *row)
+{
+	(void)row;
+	*(struct priority *)ctx = own_priority();
+}
+
+static struct priority of_readers(int nice)
+{
+	struct priority seen = { -100, -1 };
+	const struct batch_phase phase = { .load = load_priority, .ctx = &seen };
+	struct readers *r = readers_start(1, nice);
+	struct fixture f;
+
+	make(&f, 1);
+	readers_submit(r, &f.loading, &phase, &f.window);
+	readers_wait(r, &f.loading);
+	readers_stop(r);
+	drop(&f);
+	return seen;
+}
+
+/* In a thread of its own, since nobody but root gets back up. */
+static void *start_from_below(void *arg)
+{
+	const struct priority was = own_priority();
+	struct priority seen = of_readers(was.nice + 2);
+
+	(void)arg;
+	CHECK_INT(seen.nice, was.nice + 2);
+	CHECK_INT(seen.disk, was.disk >> CLASS == IDLE ? was.disk : BEST_EFFORT << CLASS | LOWEST);
+	CHECK(setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), was.nice + 4) == 0);
+	CHECK(syscall(SYS_ioprio_set, WHO_PROCESS, 0, IDLE << CLASS) == 0);
+	seen = of_readers(was.nice + 2);
+	CHECK_INT(seen.nice, was.nice + 4);
+	CHECK_INT(seen.disk >> CLASS, IDLE);
+	return NULL;
+}
+
+TEST(readers_step_back_and_never_forward)
+{
+	pthread_t thread;
+
+	if (own_priority().nice > 15)
+		SKIP("there is nothing left to step back to");
+	REQUIRE(pthread_create(&thread, NULL, start_from_below, NULL) == 0);
+	pthread_join(thread, NULL);
+}
+
 TEST(an_idle_pool_stops)
 {
 	for (int i = 0; i < 50; i++)
@@ -195,4 +259,5 @@ TEST(an_idle_pool_stops)
 
 TAP_MAIN(row(each_row_is_loaded_once), row(writers_share_the_pool),
 	 row(without_a_thread_the_caller_loads), row(a_phase_that_loads_nothing_does_not_wait),
-	 row(a_dropped_window_ends_early_and_takes_nothing_with_it), row(an_idle_pool_stops))
+	 row(a_dropped_window_ends_early_and_takes_nothing_with_it),
+	 row(readers_step_back_and_never_forward), row(an_idle_pool_stops))
