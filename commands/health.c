@@ -301,6 +301,8 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 							 .crew_limit = limit,
 							 .ended = fix_ended,
 							 .ended_arg = fix });
+	if (!o->fix.fix)
+		fix_point_out(fix, s);
 	return !o->fix.fix || stop_requested() ||
 	       fix_run(fix, s, &o->fix, options, exit_status, err);
 }

@@ -354,6 +354,21 @@ static void tell_all(const struct fix *f, struct session *s, bool dry_run)
 		s->reporter->print(s->reporter->self, "\nThere is nothing to mend.\n");
 }
 
+void fix_point_out(const struct fix *f, struct session *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_seen; i++)
+		n += is_bad(&f->seen[i]) && f->seen[i].step.check->remedies;
+	if (n == 0 || s->quiet)
+		return;
+	AUTO_FREE char *line = xasprintf(
+		"Procedures mend %zu of these findings: `plmaint health check --fix` offers them.\n",
+		n);
+
+	s->reporter->print(s->reporter->self, line);
+}
+
 static void plan(const struct fix *f, struct session *s)
 {
 	unsigned needs = 0;

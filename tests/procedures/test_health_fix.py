@@ -40,6 +40,7 @@ def test_a_finding_names_what_mends_it(plmaint, pg_db, site, made):
     assert look(plmaint, STALE)["remedies"] == ["pulp-apps-remove"]
     said = plmaint.run("health", "check", "--label", STALE, json=False, code=78).out
     assert "mended by: pulp-apps-remove" in said
+    assert "Procedures mend 1 of these findings: `plmaint health check --fix` offers them." in said
     assert "remedies" not in look(plmaint, STUCK)
 
 
