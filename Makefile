@@ -100,22 +100,27 @@ $(BUILD)/tests/%.t: tests/%.c $(LIB_OBJS)
 	$(CC) $(ALL_CFLAGS) -MF $@.d -o $@ $< $(LIB_OBJS) $(ALL_LDFLAGS) $(PKG_LIBS) -lm
 
 # Fuzzing: the library once more under clang's sanitizers; each target replays its corpus and then
-# takes its share of the time.  What it finds and its log stay in build/fuzz, a crash beside them.
-FUZZ_SHARE = $$(($(FUZZ_SECONDS) / $(words $(FUZZERS))))
-.PHONY: fuzz fuzz-build
+# makes its own.  Classification, which decides what is written, has the whole time; the others go
+# one after another beside it and share as much.  What a target finds and its log stay in
+# build/fuzz, a crash beside them.
+FUZZ_RUNS := fuzz-manifest $(patsubst %,fuzz-%,$(filter-out manifest,$(FUZZERS)))
+FUZZ_TIME = $(shell expr $(FUZZ_SECONDS) / $(words $(filter-out manifest,$(FUZZERS))))
+fuzz-manifest: FUZZ_TIME = $(FUZZ_SECONDS)
+.PHONY: fuzz fuzz-build $(FUZZ_RUNS)
 fuzz:
 	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang WARNINGS= HARDEN=-fPIE OPTIMIZE="-O1 -g" fuzz-build \
 		SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined"
-	@cd $(BUILD)/fuzz && for f in $(FUZZERS); do \
-		mkdir -p found/$$f; \
-		corpus="$(CURDIR)/tests/fuzz/corpus/$$f"; dict="$(CURDIR)/tests/fuzz/fuzz_$$f.dict"; \
-		set --; test ! -f "$$dict" || set -- "-dict=$$dict"; \
-		{ tests/fuzz/fuzz_$$f -runs=0 "$$corpus" && \
-		  tests/fuzz/fuzz_$$f "$$@" -max_total_time=$(FUZZ_SHARE) -timeout=10 -max_len=8192 \
-			-print_final_stats=1 -artifact_prefix=$$f- found/$$f "$$corpus"; } > $$f.log 2>&1 \
-		|| { tail -n 40 $$f.log; echo "fuzz $$f: failed, see $(BUILD)/fuzz/$$f.log"; exit 1; }; \
-		echo "fuzz $$f: $$(sed -n 's/.*executed_units: *//p' $$f.log) runs in $(FUZZ_SHARE) s"; \
-	done
+	@$(MAKE) --no-print-directory -j2 $(FUZZ_RUNS)
+
+$(FUZZ_RUNS): fuzz-%:
+	@cd $(BUILD)/fuzz && mkdir -p found/$* && \
+	corpus="$(CURDIR)/tests/fuzz/corpus/$*"; dict="$(CURDIR)/tests/fuzz/fuzz_$*.dict"; \
+	set --; test ! -f "$$dict" || set -- "-dict=$$dict"; \
+	{ tests/fuzz/fuzz_$* -runs=0 "$$corpus" && \
+	  tests/fuzz/fuzz_$* "$$@" -max_total_time=$(FUZZ_TIME) -timeout=10 -max_len=8192 \
+		-artifact_prefix=$*- found/$* "$$corpus"; } > $*.log 2>&1 \
+	|| { tail -n 40 $*.log; echo "fuzz $*: failed, see $(BUILD)/fuzz/$*.log"; exit 1; }; \
+	echo "fuzz $*: $$(sed -n 's/^Done \(.*\) second.*/\1 s/p' $*.log | tail -n 1)"
 
 fuzz-build: $(FUZZERS:%=$(BUILD)/tests/fuzz/fuzz_%)
 # An archive, so that a target holds only what it fuzzes and its coverage means something.
@@ -246,7 +251,7 @@ help:
 	@echo "make format        clang-format over the tree"
 	@echo "make asan, tsan    the tests on a build with these sanitizers"
 	@echo "make coverage      which lines the tests reach, in build/coverage"
-	@echo "make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS long"
+	@echo "make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS (60) long"
 	@echo "make crash         kill at every write, with many rows"
 	@echo "make bench         figures and their peers; ONLY=NAME for one"
 	@echo "make golden        write the expected help texts and plans anew"
