@@ -36,6 +36,11 @@ static void say_left(const struct pulp_schema *s, const struct pending_counts *c
 			out,
 			"%lld lists have data and no type; Pulp's own command never selects them (--refill does)",
 			(long long)c->list_type);
+	if (c->labels > 0)
+		outcome_example(
+			out,
+			"%lld images have a configuration and no labels; what a push has missed, --refill fills",
+			(long long)c->labels);
 	if (!s->has_data)
 		outcome_example(out,
 				"level %04d has no column for the data: it stays in the artifacts",

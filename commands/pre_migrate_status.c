@@ -37,6 +37,7 @@ static bool tell_pending(struct session *s, const char *verdicts, struct strbuf 
 	EMIT(s->reporter, "pending", F_INT("images", c.images), F_INT("lists", c.lists),
 	     F_INT("lost", c.lost), F_INT("filled", c.detach),
 	     F_INT("without_data", c.without_data), F_INT("manifests", c.manifests),
+	     F_INT("list_type", c.list_type), F_INT("labels", c.labels),
 	     F_INT("level", schema.level));
 	strbuf_addf(out, "manifests   %lld, %lld of them without data (schema level %04d)\n",
 		    (long long)c.manifests, (long long)c.without_data, schema.level);
@@ -49,6 +50,11 @@ static bool tell_pending(struct session *s, const char *verdicts, struct strbuf 
 			out,
 			"            %lld lists with data have no type: `pre-migrate run --refill` fills it\n",
 			(long long)c.list_type);
+	if (c.labels > 0)
+		strbuf_addf(
+			out,
+			"            %lld images have a configuration and no labels: `pre-migrate run --refill` fills what a push has missed\n",
+			(long long)c.labels);
 	return true;
 }
 

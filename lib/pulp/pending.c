@@ -55,6 +55,23 @@ static void lost(const struct pulp_schema *s, struct strbuf *b)
 		s->has_domain ? " AND a.pulp_domain_id = m._pulp_domain_id" : "");
 }
 
+/* Those whose labels upstream may have missed: what a refill has looked at is known. */
+static char *unlabelled_where(const struct pulp_schema *s, const struct pending_options *o)
+{
+	struct strbuf b = { 0 };
+
+	if (!s->has_data)
+		return xstrdup("false");
+	strbuf_adds(&b, "NOT " LISTS " AND NOT " NO_DATA " AND " NO_LABELS
+			" AND m.config_blob_id IS NOT NULL");
+	if (o->except)
+		strbuf_addf(&b,
+			    " AND NOT EXISTS (SELECT FROM %s v WHERE v.kind = 'manifest'"
+			    " AND v.id = m.content_ptr_id)",
+			    o->except);
+	return strbuf_take(&b);
+}
+
 char *pending_where(const struct pulp_schema *s, enum pending_kind kind,
 		    const struct pending_options *o)
 {
@@ -157,16 +174,14 @@ bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pend
 {
 	AUTO_FREE char *w_images = pending_where(s, PENDING_IMAGES, o);
 	AUTO_FREE char *w_lists = pending_where(s, PENDING_LISTS, o);
+	AUTO_FREE char *unlabelled = unlabelled_where(s, o);
 	AUTO_FREE char *lost = pending_select(s, PENDING_LOST, o);
 	AUTO_FREE char *lost_sql = xasprintf("SELECT count(*) FROM (%s) p", lost);
 	AUTO_FREE char *sql = xasprintf(
 		"SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s),"
 		" count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FROM container_manifest m",
 		w_images, w_lists, s->has_data ? NO_DATA : "true",
-		s->has_type ? LISTS " AND NOT " NO_DATA " AND " NO_TYPE : "false",
-		s->has_data ? "NOT " LISTS " AND NOT " NO_DATA " AND " NO_LABELS
-			      " AND m.config_blob_id IS NOT NULL"
-			    : "false");
+		s->has_type ? LISTS " AND NOT " NO_DATA " AND " NO_TYPE : "false", unlabelled);
 	AUTO_ROWS struct pg_rows *r = NULL;
 
 	if (!pg_query(db, sql, NULL, 0, &r, err))

@@ -15,6 +15,17 @@ def nature(site, manifest):
     return row.get("type"), row["is_bootable"], row["is_flatpak"]
 
 
+def unlabelled(plmaint, ran):
+    """How many images without labels a run and the status after it tell of."""
+    examples = ran.one("step.end", label="pulp-manifests-pending").get("examples", ())
+    told = [int(e.split()[0]) for e in examples if "a configuration and no labels" in e]
+    status = plmaint.run("pre-migrate", "status", code=0).one("pending")["labels"]
+    plain = plmaint.run("pre-migrate", "status", json=False, code=0).out
+    assert told == [status] * len(told) and bool(told) == (status > 0)
+    assert (f"{status} images have a configuration and no labels" in plain) == (status > 0)
+    return status
+
+
 @both_levels
 def test_list_is_bootable_or_flatpak_when_a_child_is(site, plmaint, level):
     repo = site.repository()
@@ -95,9 +106,10 @@ def test_labels_missing_since_the_push_are_filled_on_request(site, plmaint, tmp_
     made = site.fill(site.manifest(spec, repo), detach=True)
     site.sql("UPDATE container_manifest SET labels = '{}' WHERE content_ptr_id = %s", (made.pk,))
     bare = site.fill(site.image("oci", repo, labels={}), detach=True)
-    plmaint.run("pre-migrate", "run", code=0)
+    ran = plmaint.run("pre-migrate", "run", code=0)
     assert after.columns(site, made)["labels"] == {}
-    plmaint.run("pre-migrate", "run", "--refill", code=0)
+    assert unlabelled(plmaint, ran) == 2
+    assert unlabelled(plmaint, plmaint.run("pre-migrate", "run", "--refill", code=0)) == 0
     assert after.columns(site, made)["labels"] == {"a": "b"}
     assert after.columns(site, bare)["labels"] == {}
     for m in (made, bare):
