@@ -37,6 +37,57 @@ def many(site, n):
     ]
 
 
+def refuse(db, when, sqlstate):
+    """The database refuses an update of a manifest with this SQLSTATE when the condition holds."""
+    db.query(
+        "CREATE SCHEMA refusal; CREATE SEQUENCE refusal.nth; CREATE FUNCTION refusal.refuse()"
+        " RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+        f" IF {when} THEN RAISE EXCEPTION 'not this one' USING ERRCODE = '{sqlstate}'; END IF;"
+        " RETURN NEW; END $$;"
+        "CREATE TRIGGER refusal BEFORE UPDATE ON container_manifest FOR EACH ROW"
+        " EXECUTE FUNCTION refusal.refuse()",
+        user="postgres",
+    )
+
+
+@pytest.mark.parametrize("sqlstate", ["22023", "23514"])
+def test_row_that_the_database_refuses_is_found_among_its_neighbours(
+    site, pg_db, plmaint, tmp_path, sqlstate
+):
+    """Nothing that we know is wrong with it: only halving the batch tells which one it is."""
+    site.bulk_images(60, repos=1, own_config=False)
+    bad = site.image("oci", site.repository("team/app"))
+    refuse(pg_db, f"NEW.content_ptr_id = '{bad.pk}'", sqlstate)
+    ran = plmaint.run("pre-migrate", "run", code=78)
+    told = ran.one("quarantine")
+    assert (told["digest"], told["reason"], told["sqlstate"]) == (
+        *(bad.digest, "row-refused", sqlstate),
+    )
+    assert told["repositories"] == ["team/app"] and told["message"] and told["hint"]
+    assert after.pending(site) == 1 and after.links(site, bad) == 1
+    assert after.columns(site, bad)["data"] is None
+    listed = plmaint.run("pre-migrate", "quarantine", "list", code=0).one("quarantine")
+    assert listed["sqlstate"] == sqlstate
+    shown = plmaint.run("pre-migrate", "quarantine", "show", bad.digest, json=False, code=0).out
+    assert sqlstate in shown and "not this one" in shown
+    trace = tmp_path / "trace"
+    more = site.image("oci", bad.repo)
+    plmaint.run("pre-migrate", "run", code=78, wrap=(*after.STRACE, trace))
+    opened = after.opened_artifacts(trace)
+    assert more.artifact.name in opened and bad.artifact.name not in opened
+
+
+@pytest.mark.parametrize("sqlstate", ["40P01", "40001", "55P03"])
+def test_conflict_is_tried_again_and_no_row_set_aside(site, pg_db, plmaint, sqlstate):
+    """Not even by the sixth time, when halving has come down to the one row."""
+    site.bulk_images(60, repos=1, own_config=False)
+    first = "(SELECT min(content_ptr_id::text) FROM container_manifest)"
+    refuse(pg_db, f"NEW.content_ptr_id::text = {first} AND nextval('refusal.nth') <= 6", sqlstate)
+    ran = plmaint.run("pre-migrate", "run", code=0)
+    assert pg_db.value("SELECT last_value FROM refusal.nth", user="postgres") > 6
+    assert after.pending(site) == 0 and not ran.of("quarantine")
+
+
 def test_list_show_and_export_say_all_that_is_known(site, plmaint, missing):
     plmaint.run("pre-migrate", "run", code=78)
     listed = plmaint.run("pre-migrate", "quarantine", "list", code=0)
