@@ -38,6 +38,9 @@ int pg_socket(const struct pg *pg);
 /* From another thread or a signal path: asks the server to cancel what pg runs.  Never blocks for
  * long. */
 void pg_cancel(const struct pg *pg);
+/* Whether the server has warned since this was last asked, and what it said last: a statement that
+ * it could not do is not always an error (VACUUM of a locked table). */
+bool pg_warned(struct pg *pg, struct err *ret);
 
 enum pg_oid {
 	PG_BOOL = 16,

@@ -49,6 +49,14 @@ static void ignore_notice(void *arg, const char *message)
 	(void)message;
 }
 
+static void keep_warning(void *arg, const PGresult *res)
+{
+	struct pg *pg = arg;
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	if (severity && strcmp(severity, "WARNING") == 0)
+		pg_fail(pg, res, &pg->warning);
+}
+
 /* Start-up options, after those of the connection string, so that ours win. */
 static void add_options(struct strbuf *b, const struct pg_options *o)
 {
@@ -266,6 +274,7 @@ static bool connect_info(const PQconninfoOption *info, const struct pg_options *
 	pg->sequential = true;
 #endif
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+	PQsetNoticeReceiver(conn, keep_warning, pg);
 	*ret = pg;
 	return true;
 }
@@ -300,6 +309,13 @@ bool pg_alive(const struct pg *pg)
 		return false;
 	struct pollfd p = { .fd = PQsocket(pg->conn), .events = POLLRDHUP };
 	return poll(&p, 1, 0) <= 0 || !(p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
+}
+
+bool pg_warned(struct pg *pg, struct err *ret)
+{
+	*ret = pg->warning;
+	pg->warning = (struct err){ 0 };
+	return ret->code != ERR_NONE;
 }
 
 int pg_backend_pid(const struct pg *pg)

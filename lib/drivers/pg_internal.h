@@ -10,8 +10,9 @@ enum { PG_PARAMS_MAX = 64 }; /* parameters of one statement; ours have under 30 
 
 struct pg {
 	PGconn *conn;
-	PGcancel *cancel; /* made at connect: PQgetCancel itself is not thread safe */
-	bool sequential;  /* no pipeline mode: queued statements run one after the other */
+	PGcancel *cancel;   /* made at connect: PQgetCancel itself is not thread safe */
+	bool sequential;    /* no pipeline mode: queued statements run one after the other */
+	struct err warning; /* the server's last since it was asked for; code ERR_NONE: none */
 
 	/* The queue of pg_pipe_*. */
 	size_t piped;

@@ -41,6 +41,22 @@ TEST(read_only_refuses_to_write)
 	CHECK(strstr(err.hint, "read only"));
 }
 
+TEST(last_warning_is_kept_until_asked_for)
+{
+	SESSION(pg, false);
+	struct err warning;
+	CHECK(!pg_warned(pg, &warning));
+	REQUIRE(says(pg_exec(pg,
+			     "DO $$ BEGIN RAISE WARNING 'first'; RAISE NOTICE 'no matter';"
+			     " RAISE WARNING 'last' USING ERRCODE = '55P03'; END $$",
+			     &err)));
+	REQUIRE(says(pg_exec(pg, "SELECT 1", &err)));
+	CHECK(pg_warned(pg, &warning));
+	CHECK_STR(warning.text, "last");
+	CHECK_STR(warning.native, "55P03");
+	CHECK(!pg_warned(pg, &warning));
+}
+
 TEST(parameters_and_results_as_text)
 {
 	SESSION(pg, false);
@@ -402,7 +418,8 @@ TEST(notifications)
 }
 
 TAP_MAIN(row(settings_of_a_session), row(read_only_refuses_to_write),
-	 row(parameters_and_results_as_text), row(results_in_binary), row(rows_affected),
-	 row(arrays), row(empty_array), row(errors_by_sqlstate), row(ret_is_untouched_on_failure),
+	 row(last_warning_is_kept_until_asked_for), row(parameters_and_results_as_text),
+	 row(results_in_binary), row(rows_affected), row(arrays), row(empty_array),
+	 row(errors_by_sqlstate), row(ret_is_untouched_on_failure),
 	 row(copy_is_an_error_and_no_hang), row(too_many_parameters), row(cancel_of_a_statement),
 	 row(cancel_of_a_pipeline), row(end_by_the_administrator), row(notifications))
