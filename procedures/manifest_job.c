@@ -487,21 +487,26 @@ bool manifest_links_pending(const struct probe *p, const struct manifest_params 
 	return pending_links_known(p, params && params->assume_schema, &o, schema, any, ret, err);
 }
 
-static bool run_open(const struct probe *p, const char *label, bool *open, struct err *err)
+/* Of what the ledger knows: an open run, or verdicts of rules that are not ours; who opens it makes
+ * these void. */
+static bool ledger_left_over(const struct probe *p, const char *label, bool *any, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
+	char rules[16];
 	bool ledger;
 
-	*open = false;
+	*any = false;
 	if (!ledger_exists(p->db, &ledger, err))
 		return false;
 	if (!ledger)
 		return true;
+	snprintf(rules, sizeof(rules), "%d", LEDGER_CLASSIFIER);
 	if (!pg_query(p->db,
-		      "SELECT EXISTS (SELECT FROM plmaint.run WHERE job = $1 AND state = 'open')",
-		      (struct pg_param[]){ PG_P_TEXT(label) }, 1, &r, err))
+		      "SELECT EXISTS (SELECT FROM plmaint.run WHERE job = $1 AND state = 'open')"
+		      " OR EXISTS (SELECT FROM plmaint.meta WHERE classifier <> $2::int)",
+		      (struct pg_param[]){ PG_P_TEXT(label), PG_P_TEXT(rules) }, 2, &r, err))
 		return false;
-	*open = pg_bool(r, 0, 0);
+	*any = pg_bool(r, 0, 0);
 	return true;
 }
 
@@ -509,12 +514,12 @@ bool manifest_left_over(const struct probe *p, const struct pulp_schema *schema,
 			const struct manifest_params *params, enum pending_kind kind,
 			const char *label, bool *changed, bool *any, struct err *err)
 {
-	bool open;
+	bool left;
 
 	if (!revisit_needed(p, schema, params, kind, changed, err) ||
-	    !run_open(p, label, &open, err))
+	    !ledger_left_over(p, label, &left, err))
 		return false;
-	*any = *changed || open;
+	*any = *changed || left;
 	return true;
 }
 

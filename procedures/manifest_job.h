@@ -179,7 +179,7 @@ bool manifest_links_pending(const struct probe *p, const struct manifest_params 
 /*
  * Also for needed(): what there is to do although nothing is pending.  *changed: rows that were set
  * aside have changed; *any: that, or a run has still to be ended, whose last row was settled just
- * before a kill.
+ * before a kill, or the ledger's verdicts are of other rules than ours.
  */
 bool manifest_left_over(const struct probe *p, const struct pulp_schema *schema,
 			const struct manifest_params *params, enum pending_kind kind,

@@ -400,6 +400,36 @@ def test_a_ledger_of_the_older_format_is_brought_up(site, pg_db, plmaint):
     ), "every table has a primary key"
 
 
+def test_a_ledger_of_a_newer_format_is_refused(site, pg_db, plmaint):
+    site.image("oci", site.repository())
+    plmaint.run("pre-migrate", "run", code=0)
+    pg_db.query("UPDATE plmaint.meta SET format = 99")
+    image = site.image("oci", site.repository())
+    before = after.ledger(pg_db)
+    end = plmaint.run("pre-migrate", "run", code=1).one("step.end", result="failed")
+    assert "made by a newer plmaint (format 99)" in end["message"]
+    assert "pre-migrate reset" in end["hint"]
+    assert after.ledger(pg_db) == before
+    assert after.columns(site, image)["data"] is None and after.links(site, image) == 1
+
+
+def test_verdicts_of_other_rules_are_void(site, pg_db, plmaint):
+    site.fill(site.image("oci", site.repository(), labels={}), detach=True)
+    verdict = "SELECT run FROM plmaint.verdict WHERE effect = 'examined'"
+
+    def refill():
+        ran = plmaint.run("pre-migrate", "run", "--refill", code=0)
+        result = ran.one("step.end", label="pulp-manifests-fill")["result"]
+        return result, pg_db.value(verdict)
+
+    done, first = refill()
+    assert done == "ok" and refill() == ("not-needed", first)
+    pg_db.query("UPDATE plmaint.meta SET classifier = 0")
+    done, second = refill()
+    assert done == "ok" and second > first
+    assert refill() == ("not-needed", second)
+
+
 def test_wait_lasts_through_a_pause(slow, plmaint):
     waits = plmaint.start("pre-migrate", "wait")
     plmaint.run("pre-migrate", "pause", code=0)
