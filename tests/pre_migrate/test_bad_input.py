@@ -61,6 +61,10 @@ def test_connection_string_that_is_none(plmaint):
     refused(plmaint.run("pre-migrate", "run"), "cannot be parsed", "key=value", USAGE)
 
 
+def no_schema_of_ours(db):
+    return db.value("SELECT to_regnamespace('plmaint') IS NULL")
+
+
 def test_database_that_is_not_pulps(plmaint, cluster):
     with contextlib.closing(_Other(cluster, "other_app")) as db:
         plmaint.configure({"database.pulp.conninfo": db.conninfo})
@@ -70,6 +74,8 @@ def test_database_that_is_not_pulps(plmaint, cluster):
             "database.pulp.conninfo",
             USAGE,
         )
+        assert no_schema_of_ours(db.db)
+        assert db.db.value("SELECT count(*) FROM pg_stat_user_tables") == 0
 
 
 def test_database_that_is_not_utf8(plmaint, cluster, level):
@@ -77,7 +83,8 @@ def test_database_that_is_not_utf8(plmaint, cluster, level):
         with contextlib.closing(db.db.connect("postgres", autocommit=False)) as conn:
             schema.create(conn, level)
         plmaint.configure({"database.pulp.conninfo": db.conninfo})
-        refused(plmaint.run("pre-migrate", "run"), ["LATIN1", "UTF8"], ".")
+        refused(plmaint.run("pre-migrate", "run"), ["LATIN1", "UTF8"], "dump the database", FAILED)
+        assert no_schema_of_ours(db.db)
 
 
 class _Other:

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from harness import after, manifests
+from harness.brake import DETACH, Brake
 from harness.need import need
 from harness.process import wait_until
 
@@ -242,3 +243,27 @@ def test_unknown_cache_is_told(site, plmaint):
     ran = plmaint.run("pre-migrate", "run", code=0)
     told = ran.one("notice", level="warning")
     assert "cache" in told["message"] and "redis.url" in told["hint"]
+
+
+def test_what_is_cached_between_the_flush_and_the_drop_is_deleted_too(
+    site, pg_db, plmaint, redis_server, redis
+):
+    """The content app may answer, and keep the answer, until the last link is gone."""
+    repo = site.repository("team/app")
+    site.distribution("team/app", repo)
+    for _ in range(30):
+        site.image("oci", repo)
+    plmaint.configure({"redis.url": redis_server.url(), "pre-migrate.detach_rows": "5"})
+    plmaint.run("pre-migrate", "run", "--keep-links", code=0)
+    brake = Brake(pg_db, on=(DETACH,))
+    running = plmaint.start("procedure", "run", "pulp-manifests-detach")
+    links = site.sql("SELECT count(*) FROM core_contentartifact")
+    wait_until(
+        lambda: site.sql("SELECT count(*) FROM core_contentartifact") < links,
+        60,
+        "links are dropped",
+    )
+    put(redis, "team/app")
+    brake.let_go()
+    assert running.wait().code == 0
+    assert left(redis) == set()

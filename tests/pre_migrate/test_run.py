@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A run as its operator sees it: dry, in part, together with another, stopped and gone on with."""
 
+import re
 import signal
 import subprocess
 
@@ -8,7 +9,7 @@ import pytest
 
 from harness import after, manifests, pg
 from harness.brake import Brake, stop_between_batches
-from harness.cli import Plmaint
+from harness.cli import Plmaint, binary
 from harness.process import wait_until
 from harness.pulpdata import diff, snapshot
 
@@ -327,3 +328,26 @@ def test_link_that_somebody_holds_is_left_for_later(site, pg_db, plmaint):
         holder.close()
     plmaint.run("pre-migrate", "detach", code=0)
     assert after.links(site, held) == 0
+
+
+def test_each_file_is_opened_once(site, plmaint, tmp_path):
+    """A manifest's and its configuration's; upstream reads the configuration twice."""
+    made = [site.image(kind, site.repository()) for kind in ("oci", "docker", "bootable") * 3]
+    trace = tmp_path / "trace"
+    plmaint.run("pre-migrate", "run", code=0, wrap=(*after.STRACE, trace))
+    names = after.opened_artifacts(trace)
+    assert sorted(names) == sorted({a for m in made for a in (m.artifact.name, m.config.artifact.name)})
+
+
+def test_no_shell_is_started(site, plmaint, redis_server, tmp_path):
+    """What the site configured is executed as it is, and nothing else."""
+    site.image("oci", site.repository())
+    plmaint.configure({"redis.url": redis_server.url(), "hooks.before_run": "/bin/true $(id) ; id"})
+    trace = tmp_path / "trace"
+    plmaint.run(
+        *("pre-migrate", "run"),
+        code=0,
+        wrap=("strace", "-f", "-qq", "-e", "trace=execve,execveat", "-e", "signal=none", "-o", trace),
+    )
+    begun = re.findall(r'execve(?:at)?\("([^"]*)".* = 0$', trace.read_text(), re.MULTILINE)
+    assert begun == [str(binary()), "/bin/true"]
