@@ -31,6 +31,11 @@ struct pg_options {
 /* Errors: ERR_CONNECT (no server, wrong database, wrong password: each with its own hint). */
 bool pg_connect(const struct pg_options *o, struct pg **ret, struct err *err) MUST_CHECK;
 void pg_close(struct pg *pg); /* NULL is fine */
+/*
+ * Where the server of a connection string is, the first of several: a host name or address, or the
+ * path of its socket, which begins with a slash.  Caller frees both.  ERR_CONFIG.
+ */
+bool pg_where(const char *conninfo, char **ret_host, char **ret_port, struct err *err) MUST_CHECK;
 bool pg_alive(const struct pg *pg);
 int pg_backend_pid(const struct pg *pg);
 int pg_server_version(const struct pg *pg); /* 150018 */

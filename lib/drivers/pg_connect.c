@@ -279,15 +279,43 @@ static bool connect_info(const PQconninfoOption *info, const struct pg_options *
 	return true;
 }
 
-bool pg_connect(const struct pg_options *o, struct pg **ret, struct err *err)
+static PQconninfoOption *parse(const char *conninfo, struct err *err)
 {
 	/* Its own message repeats parts of the string, which may be the password. */
-	PQconninfoOption *info = PQconninfoParse(o->conninfo, NULL);
+	PQconninfoOption *info = PQconninfoParse(conninfo, NULL);
 	if (!info) {
-		err_set(err, ERR_CONFIG, "the database connection string cannot be parsed");
-		return err_hint(err, "Write it as libpq wants it: key=value words or a "
-				     "postgresql:// URI, values with spaces in single quotes.");
+		(void)err_set(err, ERR_CONFIG, "the database connection string cannot be parsed");
+		(void)err_hint(err, "Write it as libpq wants it: key=value words or a "
+				    "postgresql:// URI, values with spaces in single quotes.");
 	}
+	return info;
+}
+
+bool pg_where(const char *conninfo, char **ret_host, char **ret_port, struct err *err)
+{
+	PQconninfoOption *info = parse(conninfo, err);
+	if (!info)
+		return false;
+	const char *host = value_of(info, "hostaddr"), *port = value_of(info, "port");
+	if (!host || !*host)
+		host = value_of(info, "host");
+	if (!host || !*host)
+		host = "/var/run/postgresql";
+	if (!port || !*port)
+		port = "5432";
+	*ret_port = xstrndup(port, strcspn(port, ","));
+	*ret_host = *host == '/' ? xasprintf("%.*s/.s.PGSQL.%s", (int)strcspn(host, ","), host,
+					     *ret_port)
+				 : xstrndup(host, strcspn(host, ","));
+	PQconninfoFree(info);
+	return true;
+}
+
+bool pg_connect(const struct pg_options *o, struct pg **ret, struct err *err)
+{
+	PQconninfoOption *info = parse(o->conninfo, err);
+	if (!info)
+		return false;
 	bool ok = connect_info(info, o, ret, err);
 	PQconninfoFree(info);
 	return ok;

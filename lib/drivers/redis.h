@@ -14,6 +14,9 @@ struct redis_options {
 };
 bool redis_connect(const struct redis_options *o, struct redis **ret, struct err *err) MUST_CHECK;
 void redis_close(struct redis *r);
+/* Where the server of a URL is: a host, or the path of its socket, which begins with a slash.
+ * Caller frees both. */
+bool redis_where(const char *url, char **ret_host, char **ret_port, struct err *err) MUST_CHECK;
 bool redis_ping(struct redis *r, struct err *err) MUST_CHECK;
 /* DEL in chunks of 500; *ret_deleted counts the keys that existed. */
 bool redis_delete(struct redis *r, const char *const *keys, size_t n, size_t *ret_deleted,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* URLs of Redis.  Pure: no name is looked up, no file opened. */
 #include "lib/core/mem.h"
+#include "lib/drivers/redis.h"
 #include "lib/drivers/redis_internal.h"
 #include "lib/drivers/secret.h"
 #include <ctype.h>
@@ -191,5 +192,16 @@ bool redis_address_parse(const char *url, struct redis_address *ret, struct err 
 				     "unix:///path/to/socket?db=0, special characters as %%XX.");
 	}
 	*ret = a;
+	return true;
+}
+
+bool redis_where(const char *url, char **ret_host, char **ret_port, struct err *err)
+{
+	struct redis_address a = { 0 };
+	if (!redis_address_parse(url, &a, err))
+		return false;
+	*ret_host = TAKE(a.host);
+	*ret_port = a.port ? TAKE(a.port) : xstrdup("");
+	redis_address_release(&a);
 	return true;
 }

@@ -15,10 +15,13 @@
 
 enum { MOST_TEXT = 1 << 20 };
 
-static const char *const directories[] = {
-	"/etc/nginx",	   "/etc/nginx/conf.d", "/etc/nginx/sites-enabled",
-	"/etc/nginx/pulp", "/etc/httpd/conf.d", "/etc/apache2/sites-enabled"
-};
+static const char *const directories[] = { "/etc/nginx",
+					   "/etc/nginx/conf.d",
+					   "/etc/nginx/sites-enabled",
+					   "/etc/nginx/pulp",
+					   "/etc/httpd/conf.d",
+					   "/etc/httpd/conf.d/05-foreman-ssl.d",
+					   "/etc/apache2/sites-enabled" };
 static const char *const words[] = { "ssl_certificate", "SSLCertificateFile" };
 /* Of Katello and of smart proxies, where they exist: of the services behind the web server. */
 static const char *const files[] = { "/etc/pki/katello/certs/pulp-client.crt",
@@ -85,9 +88,9 @@ static void tell_once(void *arg, const char *path)
 	o->fn(o->arg, path);
 }
 
-void certificates_find(void (*fn)(void *arg, const char *path), void *arg)
+/* Calls fn with the text of each file of a web server's configuration. */
+static void each_text(void (*fn)(void *arg, const char *text), void *arg)
 {
-	struct once once = { .fn = fn, .arg = arg };
 	struct dirent *entry;
 
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
@@ -101,11 +104,43 @@ void certificates_find(void (*fn)(void *arg, const char *path), void *arg)
 				continue;
 			read_text(path, &text);
 			if (text.len)
-				certificates_named(text.data, tell_once, &once);
+				fn(arg, text.data);
 		}
 	}
+}
+
+static void tell_named(void *arg, const char *text)
+{
+	certificates_named(text, tell_once, arg);
+}
+
+void certificates_find(void (*fn)(void *arg, const char *path), void *arg)
+{
+	struct once once = { .fn = fn, .arg = arg };
+
+	each_text(tell_named, &once);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (access(files[i], F_OK) == 0)
 			tell_once(&once, files[i]);
 	strbuf_release(&once.seen);
+}
+
+struct sought {
+	const char *word;
+	bool found;
+};
+
+static void seek(void *arg, const char *text)
+{
+	struct sought *s = arg;
+
+	s->found |= strstr(text, s->word) != NULL;
+}
+
+bool web_server_says(const char *word)
+{
+	struct sought s = { .word = word };
+
+	each_text(seek, &s);
+	return s.found;
 }

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* proc(5): what it says of a process that ends meanwhile is nothing, and that is an answer. */
+#include "lib/host/process_unit.h"
+
+#include "lib/core/mem.h"
+#include "lib/core/strbuf.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MOST_TEXT = 4 << 20, MOST_SOCKETS = 64, LISTENS = 0x0a };
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+#define AUTO_DIR __attribute__((cleanup(close_dir)))
+
+/* Zero bytes, as between the words of cmdline, become blanks.  False: it is gone or closed to us.
+ */
+static bool read_proc(pid_t pid, const char *name, struct strbuf *out)
+{
+	AUTO_FREE char *path =
+		pid ? xasprintf("/proc/%d/%s", (int)pid, name) : xasprintf("/proc/%s", name);
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char buf[4096];
+	ssize_t n;
+
+	strbuf_clear(out);
+	while (fd >= 0 && out->len < MOST_TEXT && (n = read(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			buf[i] = buf[i] ? buf[i] : ' ';
+		strbuf_add(out, buf, (size_t)n);
+	}
+	return out->len > 0;
+}
+
+/* The last part of the path that names a unit; one of a user's own manager is not the system's. */
+static char *unit_in_path(const char *path)
+{
+	static const char service[] = ".service";
+	char *found = NULL;
+
+	for (const char *p = path; *p;) {
+		size_t len = strcspn(p, "/"), tail = sizeof(service) - 1;
+
+		if (len > tail && strncmp(p + len - tail, service, tail) == 0) {
+			free(found);
+			found = xstrndup(p, len);
+		}
+		p += len + (p[len] == '/');
+	}
+	if (found && strstr(path, "/user@")) {
+		free(found);
+		found = NULL;
+	}
+	return found;
+}
+
+/* Hierarchies that systemd may keep its units in, the surest first: its own of version 1, that of
+ * version 2, and those of controllers. */
+char *unit_in_cgroup(const char *text)
+{
+	static const char *const marks[] = { ":name=systemd:", "0::", ":" };
+
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+			AUTO_FREE char *line = xstrndup(p, strcspn(p, "\n"));
+			const char *path = strstr(line, marks[i]);
+			char *unit = path ? unit_in_path(path + strlen(marks[i])) : NULL;
+
+			if (unit)
+				return unit;
+		}
+	}
+	return NULL;
+}
+
+char *unit_of_process(pid_t pid)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+
+	return read_proc(pid, "cgroup", &text) ? unit_in_cgroup(text.data) : NULL;
+}
+
+bool process_is(pid_t pid, const char *program)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+	size_t len = strlen(program);
+
+	return read_proc(pid, "comm", &text) && strncmp(text.data, program, len) == 0 &&
+	       text.data[len] == '\n';
+}
+
+/* Numbers are used again: what signed on under this one must still look like Pulp. */
+static bool is_pulps(pid_t pid)
+{
+	AUTO_STRBUF struct strbuf words = { 0 };
+
+	return read_proc(pid, "cmdline", &words) && strstr(words.data, "pulp");
+}
+
+/* Whether the process is in a container, where it has this number, and the container this name. */
+static bool is_inside(pid_t pid, long inner, const char *host)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+	const char *line, *last = NULL;
+
+	if (!read_proc(pid, "status", &text) || !(line = strstr(text.data, "\nNSpid:")))
+		return false;
+	line += strlen("\nNSpid:");
+	for (const char *p = line; *p && *p != '\n'; p++)
+		if (isdigit((unsigned char)*p) && !isdigit((unsigned char)p[-1]))
+			last = p;
+	if (!last || last == line + strspn(line, " \t") || strtol(last, NULL, 10) != inner)
+		return false;
+	/* Podman calls a container by the beginning of its id, unless it is told. */
+	if (read_proc(pid, "cgroup", &text) && strstr(text.data, host))
+		return true;
+	return read_proc(pid, "root/etc/hostname", &text) &&
+	       strncmp(text.data, host, strlen(host)) == 0 && strchr("\n", text.data[strlen(host)]);
+}
+
+/* Calls fn for each process until it says yes; that one, or 0. */
+static pid_t find_process(bool (*fn)(pid_t pid, const void *arg), const void *arg)
+{
+	AUTO_DIR DIR *proc = opendir("/proc");
+
+	for (const struct dirent *e; proc && (e = readdir(proc));) {
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+
+		if (pid > 1 && fn(pid, arg))
+			return pid;
+	}
+	return 0;
+}
+
+struct signature {
+	long pid;
+	const char *host;
+};
+
+static bool signed_inside(pid_t pid, const void *arg)
+{
+	const struct signature *s = arg;
+
+	return is_inside(pid, s->pid, s->host) && is_pulps(pid);
+}
+
+pid_t process_of_heartbeat(const char *name)
+{
+	const char *at = strchr(name, '@');
+	struct signature s = { .pid = strtol(name, NULL, 10), .host = at ? at + 1 : NULL };
+	char here[256] = "";
+
+	if (s.pid <= 0 || !s.host || !*s.host)
+		return 0;
+	(void)gethostname(here, sizeof(here) - 1);
+	if (strcmp(here, s.host) == 0 && is_pulps((pid_t)s.pid))
+		return (pid_t)s.pid;
+	return find_process(signed_inside, &s);
+}
+
+struct sockets {
+	unsigned long inodes[MOST_SOCKETS];
+	size_t n;
+};
+
+static void add_inode(struct sockets *s, unsigned long inode)
+{
+	if (inode && s->n < MOST_SOCKETS)
+		s->inodes[s->n++] = inode;
+}
+
+/* sl local rem st tx:rx tr:when retrnsmt uid timeout inode */
+static void add_tcp(struct sockets *s, const char *file, unsigned port)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+
+	(void)read_proc(0, file, &text);
+	for (const char *p = text.len ? text.data : ""; *p;
+	     p += strcspn(p, "\n"), p += *p == '\n') {
+		unsigned local, state;
+		unsigned long inode;
+
+		if (sscanf(p,
+			   " %*d: %*32[0-9A-Fa-f]:%x %*32[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu",
+			   &local, &state, &inode) == 3 &&
+		    local == port && state == LISTENS)
+			add_inode(s, inode);
+	}
+}
+
+/* /var/run is a link to /run. */
+static const char *without_var(const char *path)
+{
+	return strncmp(path, "/var/run/", 9) == 0 ? path + 4 : path;
+}
+
+/* Num RefCount Protocol Flags Type St Inode Path; what listens has flag 0x10000. */
+static void add_unix(struct sockets *s, const char *path)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+
+	(void)read_proc(0, "net/unix", &text);
+	for (const char *p = text.len ? text.data : ""; *p;
+	     p += strcspn(p, "\n"), p += *p == '\n') {
+		AUTO_FREE char *line = xstrndup(p, strcspn(p, "\n"));
+		const char *bound = strchr(line, '/');
+		unsigned long inode;
+		unsigned flags;
+
+		if (bound && strcmp(without_var(bound), without_var(path)) == 0 &&
+		    sscanf(line, "%*s %*s %*s %x %*s %*s %lu", &flags, &inode) == 2 &&
+		    flags & 0x10000)
+			add_inode(s, inode);
+	}
+}
+
+static bool holds_socket(pid_t pid, const void *arg)
+{
+	const struct sockets *s = arg;
+	AUTO_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
+	AUTO_DIR DIR *fds = opendir(path);
+	char target[64];
+
+	for (const struct dirent *e; fds && (e = readdir(fds));) {
+		ssize_t n = readlinkat(dirfd(fds), e->d_name, target, sizeof(target) - 1);
+		unsigned long inode;
+
+		target[n > 0 ? n : 0] = '\0';
+		if (sscanf(target, "socket:[%lu]", &inode) != 1)
+			continue;
+		for (size_t i = 0; i < s->n; i++)
+			if (s->inodes[i] == inode)
+				return true;
+	}
+	return false;
+}
+
+pid_t process_that_listens(const char *host, const char *port)
+{
+	struct sockets s = { .n = 0 };
+
+	if (host && *host == '/') {
+		add_unix(&s, host);
+	} else {
+		unsigned number = (unsigned)strtoul(port, NULL, 10);
+
+		add_tcp(&s, "net/tcp", number);
+		add_tcp(&s, "net/tcp6", number);
+	}
+	return s.n ? find_process(holds_socket, &s) : 0;
+}
+
+static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
+{
+	if (!b || a->sa_family != b->sa_family)
+		return false;
+	if (a->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)(const void *)b)->sin_addr.s_addr;
+	return a->sa_family == AF_INET6 &&
+	       memcmp(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
+		      &((const struct sockaddr_in6 *)(const void *)b)->sin6_addr,
+		      sizeof(struct in6_addr)) == 0;
+}
+
+bool host_is_here(const char *host)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	struct ifaddrs *mine = NULL;
+	bool here = false;
+
+	if (!host || !*host || *host == '/' || *host == '@')
+		return true;
+	if (getaddrinfo(host, NULL, &hints, &found) != 0)
+		return false;
+	if (getifaddrs(&mine) == 0) {
+		for (const struct addrinfo *a = found; a; a = a->ai_next)
+			for (const struct ifaddrs *i = mine; i; i = i->ifa_next)
+				here |= same_address(a->ai_addr, i->ifa_addr);
+		freeifaddrs(mine);
+	}
+	freeaddrinfo(found);
+	return here;
+}
