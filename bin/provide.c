@@ -116,8 +116,10 @@ static bool meet_root(struct provision *p, struct err *err)
 static bool meet_systemd(struct provision *p, struct err *err)
 {
 	(void)p;
-	return access("/run/systemd/system", F_OK) == 0 ||
-	       err_set(err, ERR_UNSUPPORTED, "this host is not run by systemd");
+	if (access("/run/systemd/system", F_OK) == 0)
+		return true;
+	(void)err_set(err, ERR_UNSUPPORTED, "this host is not run by systemd");
+	return err_hint(err, "In a container, run it on the container's host.");
 }
 
 static const struct {

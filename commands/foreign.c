@@ -6,8 +6,6 @@
 const struct foreign_command foreign_commands[] = {
 	{ "update",
 	  "Updates are installed by the package manager; ask `plmaint upgrade check` first." },
-	{ "service", "Services are not managed by this release; use systemctl, on a Katello host "
-		     "`foreman-maintain service`." },
 	{ "maintenance-mode", "There is no maintenance mode in this release, and pre-migrate needs "
 			      "none: it works while Pulp is online." },
 	{ "backup", "Backups are not made by this release; use `foreman-maintain backup`, or "

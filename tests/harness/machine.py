@@ -61,10 +61,14 @@ class Machine:
         state = self.run("systemctl", "is-system-running", check=False)
         return state.strip() in ("running", "degraded")
 
+    def enter(self):
+        """What stands before a command to have it run on the machine."""
+        return ["nsenter", "-t", str(self.pid), "-m", "-r", "-p", "-i", "-u", "-C", "--"]
+
     def run(self, *argv, check=True):
         """A command on the machine; what it printed."""
         done = subprocess.run(
-            ["nsenter", "-t", str(self.pid), "-m", "-r", "-p", "-i", "-u", "-C", "--", *map(str, argv)],
+            [*self.enter(), *map(str, argv)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host of Pulp in units of systemd, on a machine of its own: Debian's PostgreSQL and a Redis, both
+real, and processes that sign on as Pulp's do (fake_pulpcore.py).
+"""
+
+import contextlib
+import pathlib
+import shutil
+
+import psycopg2
+
+from . import cli, pg, process, schema
+from .machine import OUTER
+
+HERE = pathlib.Path(__file__).parent
+CLUSTER = "pulp"
+POSTGRESQL = f"postgresql@15-{CLUSTER}.service"
+REDIS = "redis-server.service"
+WORKERS = ("pulpcore-worker@1.service", "pulpcore-worker@2.service")
+ODD = "registry-jobs.service"  # a worker whose unit has a name of its own
+PULP = ("pulpcore-api.service", "pulpcore-content.service", *WORKERS, ODD)
+SOCKET, TIMER = "pulpcore-content.socket", "pulpcore-cleanup.timer"
+ALL = (SOCKET, REDIS, POSTGRESQL, *PULP, TIMER)  # a socket will not start after its service
+OFF = "pulpcore-worker@3.service"  # installed, neither enabled nor running
+UNIT = """[Unit]
+Description=Pulp, {kind}
+[Service]
+ExecStart=/usr/bin/python3 {outer}/fake_pulpcore.py {kind} "{conninfo}" {port}
+TimeoutStopSec=20
+{more}
+[Install]
+WantedBy=basic.target
+"""
+
+
+class Host:
+    """One machine; `level` chooses the database that the services use."""
+
+    def __init__(self, machine):
+        self.machine, self.outer, self.level = machine, machine.outer, None
+        self.port = pg.free_port()
+        self.databases = {}
+        shutil.copy(HERE / "fake_pulpcore.py", self.outer)
+        shutil.copy(cli.binary(), self.outer / "plmaint")
+        self._make_postgresql()
+        self._make_redis()
+
+    # -- its parts
+
+    def _make_postgresql(self):
+        sockets = self.outer / "s"
+        sockets.mkdir()
+        sockets.chmod(0o777)
+        self.machine.run("pg_createcluster", "15", CLUSTER, "--", "-N")
+        folder = self.machine.path(f"/etc/postgresql/15/{CLUSTER}")
+        with open(folder / "postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(f"listen_addresses = ''\nunix_socket_directories = '{OUTER}/s'\nport = 5432\nfsync = off\n")
+        (folder / "pg_hba.conf").write_text("local all all trust\n")
+        self.systemctl("start", POSTGRESQL)
+        process.wait_until(self._connects, 60, "PostgreSQL of the machine answers")
+        self.query("postgres", f"CREATE ROLE {schema.OWNER} LOGIN", user="postgres")
+
+    def _connects(self):
+        with contextlib.suppress(psycopg2.OperationalError):
+            self.query("postgres", "SELECT 1", user="postgres")
+            return True
+        return False
+
+    def query(self, database, sql, user=schema.OWNER):
+        conn = psycopg2.connect(host=str(self.outer / "s"), port=5432, dbname=database, user=user)
+        conn.autocommit = True
+        with contextlib.closing(conn), conn.cursor() as cur:
+            cur.execute(sql)
+            return cur.fetchall() if cur.description else None
+
+    def _make_redis(self):
+        self.write_unit(
+            REDIS,
+            "[Service]\nType=notify\nExecStart=/usr/bin/redis-server --port 0 --save '' --dir /run"
+            f" --unixsocket {OUTER}/redis.sock --supervised systemd --daemonize no\n"
+            "[Install]\nWantedBy=basic.target\n",
+        )
+
+    def write_unit(self, name, text):
+        self.machine.path(f"/etc/systemd/system/{name}").write_text(text)
+
+    def use(self, level):
+        """Pulp of this level, all of its services up."""
+        if level not in self.databases:
+            name = f"pulp_{level}"
+            self.query("postgres", f"CREATE DATABASE {name} OWNER {schema.OWNER}", user="postgres")
+            conn = psycopg2.connect(
+                host=str(self.outer / "s"), port=5432, dbname=name, user="postgres"
+            )
+            with contextlib.closing(conn):
+                schema.create(conn, level)
+            self.databases[level] = name
+        if level != self.level:
+            self.level = level
+            self._write_units()
+        self.systemctl("reset-failed")
+        self.systemctl("start", POSTGRESQL)
+        process.wait_until(self._connects, 60, "PostgreSQL of the machine answers")
+        self.systemctl("start", *ALL)
+        process.wait_until(lambda: self.signed_on() == len(PULP), 60, "all have signed on")
+
+    def conninfo(self):
+        return f"host={OUTER}/s port=5432 dbname={self.databases[self.level]} user={schema.OWNER}"
+
+    def _write_units(self):
+        def unit(kind, port="", more=""):
+            return UNIT.format(kind=kind, outer=OUTER, conninfo=self.conninfo(), port=port, more=more)
+
+        self.systemctl("stop", *PULP, SOCKET, check=False)
+        self.write_unit("pulpcore-api.service", unit("api", self.port))
+        self.write_unit("pulpcore-content.service", unit("content"))
+        self.write_unit("pulpcore-worker@.service", unit("worker"))
+        self.write_unit(ODD, unit("worker"))
+        self.write_unit(
+            SOCKET, "[Socket]\nListenStream=/run/pulpcore-content.sock\n[Install]\nWantedBy=sockets.target\n"
+        )
+        self.write_unit("pulpcore-cleanup.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+        self.write_unit(TIMER, "[Timer]\nOnCalendar=yearly\n[Install]\nWantedBy=timers.target\n")
+        self.systemctl("daemon-reload")
+        self.systemctl("enable", REDIS, *PULP, SOCKET, TIMER)
+
+    # -- asking
+
+    def systemctl(self, *words, check=True):
+        return self.machine.run("systemctl", *words, check=check)
+
+    def active(self, units=ALL):
+        """Those of the units that run."""
+        lines = self.systemctl("is-active", *units, check=False).split()
+        assert len(lines) == len(units), lines
+        return {u for u, state in zip(units, lines) if state in ("active", "activating", "reloading")}
+
+    def since(self, unit):
+        return self.systemctl("show", "-p", "ActiveEnterTimestampMonotonic", "--value", unit).strip()
+
+    def signed_on(self):
+        """How many processes of Pulp have given a sign of life just now."""
+        tables = ["core_appstatus"]
+        name = self.databases[self.level]
+        if not self.query(name, "SELECT to_regclass('core_appstatus')")[0][0]:
+            tables = ["core_worker", "core_apiappstatus", "core_contentappstatus"]
+        live = (f"SELECT name FROM {t} WHERE last_heartbeat > now() - interval '3 s'" for t in tables)
+        return self.query(name, f"SELECT count(*) FROM ({' UNION ALL '.join(live)}) h")[0][0]
+
+    @contextlib.contextmanager
+    def drop_in(self, unit, text):
+        """Further lines for the service section of a unit."""
+        folder = self.machine.path(f"/etc/systemd/system/{unit}.d")
+        folder.mkdir()
+        (folder / "test.conf").write_text(f"[Service]\n{text}\n")
+        self.systemctl("daemon-reload")
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder)
+            self.systemctl("daemon-reload")
+
+
+class Inside(cli.Plmaint):
+    """plmaint on the machine."""
+
+    def __init__(self, host, directory, settings=None):
+        self.host = host
+        super().__init__(
+            host.outer / directory, host.conninfo(), OUTER, f"unix://{OUTER}/redis.sock", settings
+        )
+
+    def configure(self, settings):
+        super().configure(settings)
+        self.config.write_text(self.host.machine.inside(self.config.read_text()))
+
+    def argv(self, *args, json_lines=True, config=True):
+        out = [f"{OUTER}/plmaint"]
+        if config:
+            out += ["--config", self.host.machine.inside(self.config)]
+        return [*out, *(["--json"] if json_lines else []), *map(str, args)]
+
+    def start(self, *args, wrap=(), **options):
+        return super().start(*args, wrap=[*self.host.machine.enter(), *wrap], **options)
+
+    def remembered(self):
+        path = self.state_dir / "services"
+        return set(path.read_text().splitlines()[1:]) if path.exists() else set()

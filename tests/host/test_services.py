@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""service: what is found on a host, and that a stop and a start leave it as it was, whenever they are
+killed. PostgreSQL, Redis and systemd are real; Pulp's processes sign on as the real ones do.
+"""
+
+import contextlib
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+from harness import units
+from harness.machine import Machine
+from harness.process import wait_until
+from harness.units import ALL, ODD, OFF, POSTGRESQL, PULP, REDIS, SOCKET, TIMER, Host, Inside
+
+pytestmark = pytest.mark.slow
+OLD, NEW = "0043", "0050"  # the two generations of heartbeats
+
+
+@pytest.fixture(scope="module")
+def host():
+    outer = pathlib.Path(tempfile.mkdtemp(prefix="plunits"))
+    outer.chmod(0o755)
+    try:
+        with contextlib.closing(Machine(outer)) as machine:
+            yield Host(machine)
+    finally:
+        shutil.rmtree(outer, ignore_errors=True)
+
+
+@pytest.fixture
+def tool(host, request, tmp_path):
+    """plmaint on the machine, all services up before and after."""
+    host.use(getattr(request, "param", NEW))
+    made = Inside(host, tmp_path.name, {"services.timeout": "60s"})
+    yield made
+    made.close()
+
+
+def services(done):
+    return {e["name"]: e for e in done.of("service")}
+
+
+@pytest.mark.parametrize("tool", [OLD, NEW], indirect=True)
+def test_all_that_runs_is_found_and_nothing_else(host, tool):
+    """Also the worker whose unit has a name of its own; not the meta unit and not the other cluster."""
+    found = services(tool.run("service", "status", code=0))
+    assert set(ALL) <= set(found) <= {*ALL, OFF}, sorted(found)
+    assert all(found[u]["state"] == "active" and not found[u]["fails"] for u in ALL)
+    assert found[ODD]["feature"] == "pulp" and "signs on" in found[ODD]["message"]
+    assert found[POSTGRESQL]["feature"] == "postgresql" and found[REDIS]["feature"] == "redis"
+    answers = {e["feature"]: e["answers"] for e in tool.run("service", "status", code=0).of("answer")}
+    assert answers == {"redis": True, "postgresql": True, "pulp": True}
+    listed = list(services(tool.run("service", "list", code=0)))
+    assert listed.index(REDIS) < listed.index(POSTGRESQL) < listed.index(ODD) < listed.index(TIMER)
+
+
+def test_status_for_people(host, tool):
+    host.systemctl("stop", "pulpcore-worker@2")
+    text = tool.run("service", "status", "--failing", "--brief", json=False, code=1).out
+    assert text.splitlines() == ["FAIL pulpcore-worker@2.service                    inactive (dead)"]
+    full = tool.run("service", "status", "--only", "pulp", json=False, code=1).out
+    assert "signs on in Pulp's database" in full and POSTGRESQL not in full
+    host.systemctl("start", "pulpcore-worker@2")
+
+
+def test_a_dead_database_is_told(host, tool):
+    """Names are left then; what does not answer is failing."""
+    host.systemctl("kill", "-s", "KILL", POSTGRESQL)
+    wait_until(lambda: POSTGRESQL not in host.active(), 30, "PostgreSQL is dead")
+    done = tool.run("service", "status", code=1)
+    assert services(done)[POSTGRESQL]["fails"] and "Pulp's processes" in done.one("notice")["message"]
+    host.systemctl("reset-failed", POSTGRESQL)
+
+
+def test_words_that_name_nothing(tool):
+    done = tool.run("service", "list", "--only", "pulpcore-wroker@1", code=2)
+    assert "there is no service" in done.err and "Did you mean pulpcore-worker@1" in done.err
+    done = tool.run("service", "stop", "--exclude", "postgrseql", code=2)
+    assert "Did you mean postgresql" in done.out
+
+
+def test_stop_and_start_leave_it_as_it_was(host, tool):
+    """What the operator has stopped stays so; who answers has been asked."""
+    host.systemctl("stop", "pulpcore-worker@2")
+    ran = set(ALL) - {"pulpcore-worker@2.service"}
+    assert tool.run("service", "stop", code=0).one("step.end", label="services-stop")["result"] == "ok"
+    assert host.active() == set() and tool.remembered() == ran
+    assert tool.run("service", "stop", code=0).one("step.end")["result"] == "not-needed"
+    assert tool.remembered() == ran
+    status = services(tool.run("service", "status", code=1))
+    assert {u for u, e in status.items() if e["remembered"]} == ran
+    assert tool.run("service", "start", code=0).one("step.end", label="services-start")["result"] == "ok"
+    assert host.signed_on() == len(PULP) - 1
+    assert host.active() == ran and tool.remembered() == set()
+    # With none remembered those that start with the host are meant.
+    tool.run("service", "start", code=0)
+    assert host.active() == set(ALL)
+    assert tool.run("service", "start", code=0).one("step.end")["result"] == "not-needed"
+
+
+def test_their_order(host, tool):
+    def times(what):
+        return [
+            int(host.systemctl("show", "-p", f"{what}EnterTimestampMonotonic", "--value", u))
+            for u in (TIMER, ODD, POSTGRESQL, REDIS)
+        ]
+
+    assert tool.run("service", "restart", code=0).one("step.end", label="services-restart")
+    assert times("Inactive") == sorted(times("Inactive"))
+    assert times("Active") == sorted(times("Active"), reverse=True)
+
+
+def test_only_and_exclude(host, tool):
+    tool.run("service", "stop", "--exclude", "postgresql,redis", code=0)
+    assert host.active() == {POSTGRESQL, REDIS}
+    tool.run("service", "start", "--only", "pulpcore-worker@1", code=0)
+    assert host.active() == {POSTGRESQL, REDIS, "pulpcore-worker@1.service"}
+    tool.run("service", "start", "--only", "pulp*", code=0)
+    assert ODD in tool.remembered() and TIMER not in tool.remembered()
+    tool.run("service", "stop", "--only", "redis", code=0)
+    tool.run("service", "start", code=0)
+    assert host.active() == set(ALL) and tool.remembered() == set()
+
+
+def test_enable_and_disable(host, tool):
+    tool.run("service", "disable", "--only", "pulp", code=(0, 78))
+    assert host.systemctl("is-enabled", ODD, check=False).strip() == "disabled"
+    assert host.active() == set(ALL)
+    done = tool.run("service", "enable", "--only", "pulp,postgresql", code=78)
+    assert services(done)[ODD]["enabled"] == "enabled"
+    assert any(POSTGRESQL in e["message"] for e in done.of("notice"))
+
+
+def test_one_that_will_not_stop(host, tool):
+    """Under it stays what it needs; once systemd has killed it, that is said."""
+    tool.configure({"services.timeout": "3s"})
+    with host.drop_in(ODD, "KillSignal=SIGCONT\nTimeoutStopSec=15"):
+        step = tool.run("service", "stop", code=1).one("step.end")
+        assert ODD in step["message"] and f"journalctl -u {ODD}" in step["hint"]
+        assert host.active([POSTGRESQL, REDIS]) == {POSTGRESQL, REDIS}
+        wait_until(lambda: "failed" in host.systemctl("show", "-p", "ActiveState", ODD), 60, "killed")
+        tool.configure({"services.timeout": "60s"})
+        tool.run("service", "start", code=0)
+        step = tool.run("service", "stop", code=78).one("step.end")
+        assert "did not stop by itself" in step["message"] and host.active() == set()
+    tool.run("service", "start", code=0)
+    assert host.active() == set(ALL)
+
+
+def test_one_that_will_not_start(host, tool):
+    """The others are started; it alone is remembered, and the next start brings it."""
+    tool.run("service", "stop", code=0)
+    bad = "pulpcore-worker@1.service"
+    with host.drop_in(bad, "ExecStart=\nExecStart=/bin/false"):
+        step = tool.run("service", "start", code=1).one("step.end")
+        assert bad in step["message"] and bad in step["hint"]
+        assert host.active() == set(ALL) - {bad} and tool.remembered() == {bad}
+    tool.run("service", "start", code=0)
+    assert host.active() == set(ALL) and tool.remembered() == set()
+
+
+def test_one_that_runs_and_does_not_answer(host, tool):
+    """A process is not an answer: it must sign on."""
+    tool.run("service", "stop", code=0)
+    tool.configure({"services.timeout": "3s"})
+    with host.drop_in("pulpcore-worker@1.service", "ExecStart=\nExecStart=/bin/sleep 999"):
+        step = tool.run("service", "start", code=1).one("step.end")
+        assert "pulpcore-worker@1.service has not signed on" in step["message"]
+        host.systemctl("stop", "pulpcore-worker@1")
+
+
+def test_the_status_of_pulp_is_asked(host, tool):
+    url = f"http://127.0.0.1:{host.port}/pulp/api/v3/status/"
+    tool.configure({"throttle.status_url": url})
+    tool.run("service", "restart", "--only", "pulp", code=0)
+    host.systemctl("stop", SOCKET, "pulpcore-content")
+    done = tool.run("service", "status", code=1)
+    assert "content app" in done.one("answer", feature="pulp")["message"]
+
+
+def test_a_process_in_no_unit(host, tool):
+    """It cannot be stopped here, and a stop that leaves it is none."""
+    name = f"{units.OUTER}/fake_pulpcore.py"
+    host.machine.run(
+        "systemd-run", "--unit=starter", "-p", "KillMode=none", "-p", "Type=forking",
+        "/bin/sh", "-c", f'systemd-run --scope --unit=loose python3 {name} worker "{host.conninfo()}" &',
+    )  # fmt: skip
+    wait_until(lambda: host.signed_on() == len(PULP) + 1, 30, "the loose one has signed on")
+    found = tool.run("service", "status", code=1).one("service", state="loose")
+    assert found["fails"] and "no unit" in found["message"]
+    step = tool.run("service", "stop", code=1).one("step.end")
+    assert "in no unit" in step["message"]
+    host.systemctl("stop", "loose.scope", "starter.service", check=False)
+    tool.run("service", "start", code=0)
+
+
+CONTAINED = """#!/bin/sh
+hostname c0ffee
+echo c0ffee >/run/c0ffee
+mount --bind /run/c0ffee /etc/hostname
+exec /usr/bin/python3 {outer}/fake_pulpcore.py worker "{conninfo}"
+"""
+
+
+def test_a_container_is_acted_on_through_its_unit(host, tool):
+    """No podman here: namespaces as podman makes them, with a host name and process numbers of their own."""
+    script = host.outer / "contained"
+    script.write_text(CONTAINED.format(outer=units.OUTER, conninfo=host.conninfo()))
+    script.chmod(0o755)
+    host.write_unit(
+        "registry-box.service",
+        "[Service]\nExecStart=/usr/bin/unshare --mount --uts --pid --fork --kill-child=TERM --mount-proc"
+        f" {units.OUTER}/contained\n",
+    )
+    host.systemctl("daemon-reload")
+    host.systemctl("start", "registry-box")
+    wait_until(lambda: host.signed_on() == len(PULP) + 1, 30, "the contained one has signed on")
+    found = services(tool.run("service", "status", code=0))
+    assert found["registry-box.service"]["feature"] == "pulp"
+    tool.run("service", "stop", "--only", "pulp", code=0)
+    assert host.active(["registry-box.service"]) == set()
+    tool.run("service", "start", code=0)
+    assert host.active(["registry-box.service"]) and host.active() == set(ALL)
+    host.systemctl("stop", "registry-box")
+
+
+def test_a_remote_database_is_shown_and_not_touched(host, tool):
+    tool.configure({"database.pulp.conninfo": "host=192.0.2.1 dbname=x user=y"})
+    done = tool.run("service", "status", code=1)
+    found = services(done)
+    assert found["postgresql at 192.0.2.1:5432"]["state"] == "remote" and POSTGRESQL not in found
+    assert not done.one("answer", feature="postgresql")["answers"]
+    tool.run("service", "stop", "--only", "postgresql", code=0)
+    assert host.active() == set(ALL)
+
+
+def test_without_rights(host, tool):
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    step = tool.run("service", "stop", config=False, wrap=nobody, code=1).one("step.end")
+    assert "needs root" in step["message"] and "sudo" in step["hint"]
+    assert host.active() == set(ALL)
+
+
+def test_a_file_that_is_not_ours(host, tool):
+    (tool.state_dir / "services").write_text("plmaint services 1\n--force\n")
+    done = tool.run("service", "stop", code=1)
+    assert "does not say which services" in done.one("step.end")["message"]
+    assert host.active() == set(ALL)
+
+
+def test_an_operator_who_ends_a_restart(host, tool):
+    running = tool.start("service", "restart")
+    wait_until(lambda: ODD not in host.active(), 60, "Pulp is stopped", poll=0.02)
+    running.terminate()
+    running.wait()
+    wait_until(lambda: host.active() == set(ALL), 60, "all run again")
+
+
+def killed(tool, action, call, n):
+    """Runs it and kills it at its n-th call; whether that was."""
+    trace = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e"]
+    done = tool.run("service", action, wrap=[*trace, f"inject={call}:signal=KILL:when={n}"])
+    assert done.code in (0, 137), done
+    return done.code == 137
+
+
+# Each systemctl is a clone; the first eight are those of looking.
+MOMENTS = [("fsync", 1), ("rename", 1), ("fsync", 2), ("unlink", 1), *(("clone", n) for n in range(8, 30))]
+
+
+@pytest.mark.parametrize("action", ["stop", "start", "restart"])
+def test_killed_at_each_step(host, tool, action):
+    """Run again, or rescued by a start: the same services run as before."""
+    count = 0
+    for call, n in MOMENTS:
+        if action == "start":
+            tool.run("service", "stop", code=0)
+        if killed(tool, action, call, n):
+            count += 1
+            if action == "stop" and n % 2:
+                tool.run("service", "stop", code=0)
+                assert host.active() == set() and tool.remembered() == set(ALL)
+        tool.run("service", "start", code=0)
+        assert host.active() == set(ALL), (call, n)
+        assert tool.remembered() == set(), (call, n)
+    assert count > 5
