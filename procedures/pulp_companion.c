@@ -88,7 +88,7 @@ const struct procedure procedure_pulp_companion = {
 		"Runs `pulpcore-manager COMMAND` as the user pulp with the settings and the environment of Pulp's services, shows "
 		"what it says as it comes, and keeps its last lines and its exit status.",
 	.changes = "what that command changes",
-	.tags = (const char *const[]){ "pulp", NULL },
+	.tags = (const char *const[]){ "companion", NULL },
 	.needs = NEED_SETTINGS,
 	.params = params_table,
 	.params_size = sizeof(struct params),

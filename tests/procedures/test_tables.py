@@ -78,6 +78,14 @@ def test_killed_between_two_batches_the_rest_is_done_later(plmaint, pg_db, site,
     assert stuck(site) == 0 and done.one("step.end")["rows"] == 2000
 
 
+def test_two_at_once_share_the_work(plmaint, site, made):
+    many_reports(site, 6000)
+    both = [plmaint.start("procedure", "run", "pulp-progress-clean") for _ in range(2)]
+    ends = [running.wait().one("step.end") for running in both]
+    assert all(e["result"] in ("ok", "not-needed") for e in ends)
+    assert sum(e.get("rows", 0) for e in ends) == 6000 and stuck(site) == 0
+
+
 def test_locked_rows_are_passed_over(plmaint, pg_db, site, made):
     many_reports(site, 3)
     with contextlib.closing(pg_db.connect(autocommit=False)) as other, other.cursor() as cur:
