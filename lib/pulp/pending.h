@@ -38,8 +38,8 @@ struct pending_counts {
 				 the ledger says of them */
 	int64_t list_type;    /* lists with data whose type is empty: never selected by Pulp's own
 				 command; filled by --refill */
-	int64_t labels; /* images with data and a configuration but no labels, and no verdict:
-			   --refill looks whether the configuration has any */
+	int64_t labels;	      /* images with data and a configuration but no labels, and no verdict:
+				 --refill looks whether the configuration has any */
 	int64_t manifests;
 };
 bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
