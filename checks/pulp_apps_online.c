@@ -2,25 +2,18 @@
 /* The registry is two services: api answers for manifests and tokens, content hands out the files.
  */
 #include "checks/checks.h"
-#include "lib/core/mem.h"
 #include "lib/pulp/look.h"
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
-	const struct pulp_columns *c;
 
 	(void)params;
-	if (!pulp_columns_known(p, &c, err))
-		return false;
-	AUTO_FREE char *heartbeats = pulp_heartbeats(p, c, err);
-	if (!heartbeats)
-		return false;
-	AUTO_FREE char *sql = xasprintf("SELECT count(*) FILTER (WHERE app_type = 'api'),"
-					" count(*) FILTER (WHERE app_type = 'content')"
-					" FROM %s h WHERE last_heartbeat >= now() - ttl",
-					heartbeats);
-	if (!look_query(p, sql, &r, err))
+	if (!look_query(p,
+			"SELECT count(*) FILTER (WHERE app_type = 'api'),"
+			" count(*) FILTER (WHERE app_type = 'content')"
+			" FROM {heartbeats} h WHERE last_heartbeat >= now() - ttl",
+			&r, err))
 		return false;
 	long long api = pg_int(r, 0, 0), content = pg_int(r, 0, 1);
 	bool well = api > 0 && content > 0;

@@ -5,34 +5,24 @@
  * does.
  */
 #include "checks/checks.h"
-#include "lib/core/mem.h"
 #include "lib/pulp/look.h"
+
+static const struct look look = {
+	.needs = "core_task",
+	.sql = "SELECT app_type || ' ' || name || ', last seen ' || to_char(last_heartbeat AT TIME ZONE 'UTC',"
+	       " 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), count(*) OVER () FROM {heartbeats} h"
+	       " WHERE last_heartbeat < now() - ttl ORDER BY last_heartbeat LIMIT 10",
+	.bad = RESULT_WARNING,
+	.sound = "no service has vanished without signing off",
+	.found = "services have vanished without signing off",
+	.hint = "Look into their journal; workers delete these "
+		"rows after a while, unless there is none.",
+};
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	const struct pulp_columns *c;
-
 	(void)params;
-	if (!pulp_columns_known(p, &c, err))
-		return false;
-	AUTO_FREE char *heartbeats = pulp_heartbeats(p, c, err);
-	if (!heartbeats)
-		return false;
-	AUTO_FREE char *sql = xasprintf(
-		"SELECT app_type || ' ' || name || ', last seen ' || to_char(last_heartbeat AT TIME ZONE 'UTC',"
-		" 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), count(*) OVER () FROM %s h"
-		" WHERE last_heartbeat < now() - ttl ORDER BY last_heartbeat LIMIT 10",
-		heartbeats);
-
-	return look_for(p,
-			&(struct look){ .needs = "core_task",
-					.sql = sql,
-					.bad = RESULT_WARNING,
-					.sound = "no service has vanished without signing off",
-					.found = "services have vanished without signing off",
-					.hint = "Look into their journal; workers delete these "
-						"rows after a while, unless there is none." },
-			out, err);
+	return look_for(p, &look, out, err);
 }
 
 const struct check check_pulp_apps_stale = {

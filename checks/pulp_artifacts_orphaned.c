@@ -4,36 +4,24 @@
  * starts one by itself before pulpcore 3.91.
  */
 #include "checks/checks.h"
-#include "lib/core/mem.h"
 #include "lib/pulp/look.h"
 
-enum { SAMPLE_ROWS = 50000 };
+static const struct look look = {
+	.needs = "core_artifact.timestamp_of_interest core_contentartifact.artifact_id",
+	.sql = "SELECT a.file || ', ' || a.size || ' bytes', count(*) OVER ()"
+	       " FROM (SELECT pulp_id, file, size FROM core_artifact{sample} WHERE timestamp_of_interest < now() - interval '1 day') a"
+	       " WHERE NOT EXISTS (SELECT FROM core_contentartifact c WHERE c.artifact_id = a.pulp_id) ORDER BY a.size DESC LIMIT 10",
+	.sample_of = "core_artifact",
+	.sample_rows = 50000,
+	.bad = RESULT_WARNING,
+	.sound = "every artifact older than a day is in use",
+	.found = "artifacts are in use by no content",
+	.hint = "`pulp orphan cleanup` deletes them; look at pulp-manifests-recoverable first.",
+};
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	const struct look_params *o = params;
-	struct look_sample sample;
-
-	if (!look_sample(p, "core_artifact", SAMPLE_ROWS, o->full, &sample, err))
-		return false;
-	AUTO_FREE char *sql = xasprintf(
-		"SELECT a.file || ', ' || a.size || ' bytes', count(*) OVER ()"
-		" FROM (SELECT pulp_id, file, size FROM core_artifact%s WHERE timestamp_of_interest < now() - interval '1 day') a"
-		" WHERE NOT EXISTS (SELECT FROM core_contentartifact c WHERE c.artifact_id = a.pulp_id) ORDER BY a.size DESC LIMIT 10",
-		sample.clause);
-
-	return look_for(
-		p,
-		&(struct look){
-			.needs =
-				"core_artifact.timestamp_of_interest core_contentartifact.artifact_id",
-			.sql = sql,
-			.bad = RESULT_WARNING,
-			.sound = "every artifact older than a day is in use",
-			.found = "artifacts are in use by no content",
-			.hint = "`pulp orphan cleanup` deletes them; look at pulp-manifests-recoverable first.",
-			.among = sample.among },
-		out, err);
+	return look_in_sample(p, &look, params, out, err);
 }
 
 const struct check check_pulp_artifacts_orphaned = {

@@ -1,36 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Content in no repository is kept, with its files, until an orphan cleanup deletes it. */
 #include "checks/checks.h"
-#include "lib/core/mem.h"
 #include "lib/pulp/look.h"
 
-enum { SAMPLE_ROWS = 50000 };
+static const struct look look = {
+	.needs = "core_content.timestamp_of_interest core_repositorycontent.content_id",
+	.sql = "SELECT c.pulp_type || ' ' || c.pulp_id, count(*) OVER ()"
+	       " FROM (SELECT pulp_id, pulp_type FROM core_content{sample} WHERE timestamp_of_interest < now() - interval '1 day') c"
+	       " WHERE NOT EXISTS (SELECT FROM core_repositorycontent r WHERE r.content_id = c.pulp_id) ORDER BY 1 LIMIT 10",
+	.sample_of = "core_content",
+	.sample_rows = 50000,
+	.bad = RESULT_WARNING,
+	.sound = "all content older than a day is in a repository",
+	.found = "contents are in no repository",
+	.hint = "`pulp orphan cleanup` deletes them with their files; look at pulp-manifests-recoverable first.",
+};
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	const struct look_params *o = params;
-	struct look_sample sample;
-
-	if (!look_sample(p, "core_content", SAMPLE_ROWS, o->full, &sample, err))
-		return false;
-	AUTO_FREE char *sql = xasprintf(
-		"SELECT c.pulp_type || ' ' || c.pulp_id, count(*) OVER ()"
-		" FROM (SELECT pulp_id, pulp_type FROM core_content%s WHERE timestamp_of_interest < now() - interval '1 day') c"
-		" WHERE NOT EXISTS (SELECT FROM core_repositorycontent r WHERE r.content_id = c.pulp_id) ORDER BY 1 LIMIT 10",
-		sample.clause);
-
-	return look_for(
-		p,
-		&(struct look){
-			.needs =
-				"core_content.timestamp_of_interest core_repositorycontent.content_id",
-			.sql = sql,
-			.bad = RESULT_WARNING,
-			.sound = "all content older than a day is in a repository",
-			.found = "contents are in no repository",
-			.hint = "`pulp orphan cleanup` deletes them with their files; look at pulp-manifests-recoverable first.",
-			.among = sample.among },
-		out, err);
+	return look_in_sample(p, &look, params, out, err);
 }
 
 const struct check check_pulp_content_orphaned = {

@@ -4,38 +4,25 @@
  * a remote that was deleted.
  */
 #include "checks/checks.h"
-#include "lib/core/mem.h"
 #include "lib/pulp/look.h"
 
-enum { SAMPLE_ROWS = 50000 };
+static const struct look look = {
+	.needs = "core_contentartifact.artifact_id core_remoteartifact.content_artifact_id",
+	.sql = "SELECT t.pulp_type || ' ' || c.relative_path, count(*) OVER ()"
+	       " FROM (SELECT pulp_id, content_id, relative_path FROM core_contentartifact{sample} WHERE artifact_id IS NULL) c"
+	       " JOIN core_content t ON t.pulp_id = c.content_id AND t.pulp_type LIKE 'container.%'"
+	       " WHERE NOT EXISTS (SELECT FROM core_remoteartifact r WHERE r.content_artifact_id = c.pulp_id) ORDER BY 1 LIMIT 10",
+	.sample_of = "core_contentartifact",
+	.sample_rows = 50000,
+	.bad = RESULT_FINDING,
+	.sound = "all container content has its file or a remote",
+	.found = "container contents have neither a file nor a remote to fetch it from",
+	.hint = "Sync or push the images again; `pulp repository version repair` only mends files that are damaged.",
+};
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	const struct look_params *o = params;
-	struct look_sample sample;
-
-	if (!look_sample(p, "core_contentartifact", SAMPLE_ROWS, o->full, &sample, err))
-		return false;
-	AUTO_FREE char *sql = xasprintf(
-		"SELECT t.pulp_type || ' ' || c.relative_path, count(*) OVER ()"
-		" FROM (SELECT pulp_id, content_id, relative_path FROM core_contentartifact%s WHERE artifact_id IS NULL) c"
-		" JOIN core_content t ON t.pulp_id = c.content_id AND t.pulp_type LIKE 'container.%%'"
-		" WHERE NOT EXISTS (SELECT FROM core_remoteartifact r WHERE r.content_artifact_id = c.pulp_id) ORDER BY 1 LIMIT 10",
-		sample.clause);
-
-	return look_for(
-		p,
-		&(struct look){
-			.needs =
-				"core_contentartifact.artifact_id core_remoteartifact.content_artifact_id",
-			.sql = sql,
-			.bad = RESULT_FINDING,
-			.sound = "all container content has its file or a remote",
-			.found =
-				"container contents have neither a file nor a remote to fetch it from",
-			.hint = "Sync or push the images again; `pulp repository version repair` only mends files that are damaged.",
-			.among = sample.among },
-		out, err);
+	return look_in_sample(p, &look, params, out, err);
 }
 
 const struct check check_pulp_content_unfetchable = {

@@ -2,24 +2,17 @@
 /* Without a worker every sync, push and cleanup waits, while the registry answers as if all were
  * well. */
 #include "checks/checks.h"
-#include "lib/core/mem.h"
 #include "lib/pulp/look.h"
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
-	const struct pulp_columns *c;
 
 	(void)params;
-	if (!pulp_columns_known(p, &c, err))
-		return false;
-	AUTO_FREE char *heartbeats = pulp_heartbeats(p, c, err);
-	if (!heartbeats)
-		return false;
-	AUTO_FREE char *sql = xasprintf(
-		"SELECT count(*) FROM %s h WHERE app_type = 'worker' AND last_heartbeat >= now() - ttl",
-		heartbeats);
-	if (!look_query(p, sql, &r, err))
+	if (!look_query(
+		    p,
+		    "SELECT count(*) FROM {heartbeats} h WHERE app_type = 'worker' AND last_heartbeat >= now() - ttl",
+		    &r, err))
 		return false;
 	if (pg_int(r, 0, 0) > 0) {
 		outcome_set(out, RESULT_OK, "%lld workers are online", (long long)pg_int(r, 0, 0));

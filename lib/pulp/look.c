@@ -48,12 +48,31 @@ static bool say_denied(const struct pulp_columns *c, const char *sql, struct err
 			tables.data, c->role);
 }
 
-bool look_query(const struct probe *p, const char *sql, struct pg_rows **ret, struct err *err)
+/* sql with what stands in place of word; the caller frees. */
+static char *with(const char *sql, const char *word, const char *instead)
 {
+	AUTO_STRBUF struct strbuf out = { 0 };
+	const char *found;
+
+	for (; (found = strstr(sql, word)); sql = found + strlen(word)) {
+		strbuf_add(&out, sql, (size_t)(found - sql));
+		strbuf_adds(&out, instead);
+	}
+	strbuf_adds(&out, sql);
+	return xstrdup(out.data);
+}
+
+bool look_query(const struct probe *p, const char *statement, struct pg_rows **ret, struct err *err)
+{
+	static const char word[] = "{heartbeats}";
+	AUTO_FREE char *heartbeats = NULL, *sql = NULL;
 	const struct pulp_columns *c;
 
 	if (!pulp_columns_known(p, &c, err))
 		return false;
+	if (strstr(statement, word) && !(heartbeats = pulp_heartbeats(p, c, err)))
+		return false;
+	sql = with(statement, word, heartbeats ? heartbeats : "");
 	if (pg_query(p->db, sql, NULL, 0, ret, err))
 		return true;
 	if (err->code == ERR_DENIED)
@@ -83,18 +102,19 @@ bool look_possible(const struct probe *p, const char *needs, bool *possible, str
 	return true;
 }
 
-bool look_for(const struct probe *p, const struct look *l, struct outcome *out, struct err *err)
+/* among: "in a sample of ...", behind either message, or "". */
+static bool look(const struct probe *p, const struct look *l, const char *sql, const char *among,
+		 struct outcome *out, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
-	const char *blank = l->among && *l->among ? " " : "";
-	const char *among = l->among ? l->among : "";
+	const char *blank = *among ? " " : "";
 	bool possible;
 
 	if (!look_possible(p, l->needs, &possible, out, err))
 		return false;
 	if (!possible)
 		return true;
-	if (!look_query(p, l->sql, &r, err))
+	if (!look_query(p, sql, &r, err))
 		return false;
 	int64_t n = pg_rows_count(r) ? pg_int(r, 0, 1) : 0;
 	outcome_count(out, "found", n);
@@ -107,6 +127,22 @@ bool look_for(const struct probe *p, const struct look *l, struct outcome *out, 
 	for (size_t i = 0; i < pg_rows_count(r); i++)
 		outcome_example(out, "%s", pg_text(r, i, 0));
 	return true;
+}
+
+bool look_for(const struct probe *p, const struct look *l, struct outcome *out, struct err *err)
+{
+	return look(p, l, l->sql, "", out, err);
+}
+
+bool look_in_sample(const struct probe *p, const struct look *l, const struct look_params *o,
+		    struct outcome *out, struct err *err)
+{
+	struct look_sample sample;
+
+	if (!look_sample(p, l->sample_of, l->sample_rows, o->full, &sample, err))
+		return false;
+	AUTO_FREE char *sql = with(l->sql, "{sample}", sample.clause);
+	return look(p, l, sql, sample.among, out, err);
 }
 
 bool look_sample(const struct probe *p, const char *table, long rows, bool full,

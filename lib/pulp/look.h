@@ -11,18 +11,23 @@ struct look {
 	/* Columns that it reads, a blank between them; where one is missing there is nothing to
 	 * check, and the outcome is "skipped". */
 	const char *needs;
-	/* Yields up to ten rows: the example, and in each row how many there are in all (int8). */
+	/* Yields up to ten rows: the example, and in each row how many there are in all (int8).
+	 * {sample} behind the name of sample_of looks at about sample_rows of its rows. */
 	const char *sql;
+	const char *sample_of; /* a table, or NULL: all is looked at */
+	long sample_rows;
 	enum result bad;   /* what it means that there are some */
 	const char *sound; /* message where there are none */
 	const char *found; /* message where there are some, behind their number */
 	const char *hint;  /* for those */
-	const char
-		*among; /* "in a sample of ...", behind either message; NULL: all was looked at */
 };
 bool look_for(const struct probe *p, const struct look *l, struct outcome *out,
 	      struct err *err) MUST_CHECK;
-/* A statement of a check: an error names the right that is missing, or that time was up. */
+/*
+ * A statement of a check: an error names the right that is missing, or that time was up.
+ * {heartbeats} stands for a relation of all services of Pulp, whatever tables they are in: app_type
+ * (api, content, worker), name, last_heartbeat, ttl, versions, pulp_id.
+ */
 bool look_query(const struct probe *p, const char *sql, struct pg_rows **ret,
 		struct err *err) MUST_CHECK;
 /* As look_for does: the outcome is "skipped" where one of the columns is missing. */
@@ -34,6 +39,9 @@ struct look_params {
 	int full; /* first: the command finds it there */
 };
 extern const struct opt look_params_table[];
+/* look_for with a sample, unless the params want all. */
+bool look_in_sample(const struct probe *p, const struct look *l, const struct look_params *o,
+		    struct outcome *out, struct err *err) MUST_CHECK;
 
 struct look_sample {
 	char clause[64]; /* behind the table's name: " TABLESAMPLE SYSTEM (2.5)", or "" for all */
