@@ -9,6 +9,7 @@
 #include "lib/core/runner.h"
 #include "lib/core/stop.h"
 #include "lib/core/strbuf.h"
+#include "lib/report/textfile_health.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,22 @@ static bool takes_full(const struct check *c)
 	return false;
 }
 
+/* Others would seem to be gone from the file if it told of a few that were named. */
+static int look(const struct run_request *rq)
+{
+	const struct check_options *o = rq->options;
+	struct session *s = rq->session;
+	const struct reporter *report = s->reporter;
+	const char *path = o->choice.label ? NULL : config_get(s->config, "health.textfile");
+	struct reporter *metrics = path ? textfile_health_open(path, report) : NULL;
+
+	s->reporter = metrics ? metrics : report;
+	int status = runner_run(rq);
+	s->reporter = report;
+	textfile_health_close(metrics);
+	return status;
+}
+
 static bool check(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	const struct check_options *o = options;
@@ -292,15 +309,15 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 	}
 	AUTO_FIX struct fix *fix = fix_new(n);
 
-	*exit_status = runner_run(&(struct run_request){ .command = "health",
-							 .action = "check",
-							 .steps = steps,
-							 .options = options,
-							 .session = s,
-							 .crew = (size_t)parallel,
-							 .crew_limit = limit,
-							 .ended = fix_ended,
-							 .ended_arg = fix });
+	*exit_status = look(&(struct run_request){ .command = "health",
+						   .action = "check",
+						   .steps = steps,
+						   .options = options,
+						   .session = s,
+						   .crew = (size_t)parallel,
+						   .crew_limit = limit,
+						   .ended = fix_ended,
+						   .ended_arg = fix });
 	if (!o->fix.fix)
 		fix_point_out(fix, s);
 	return !o->fix.fix || stop_requested() ||

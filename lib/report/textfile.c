@@ -3,9 +3,8 @@
 #include "lib/report/textfile.h"
 
 #include "lib/core/clock.h"
-#include "lib/core/log.h"
 #include "lib/core/mem.h"
-#include "lib/drivers/fs.h"
+#include "lib/report/metrics.h"
 #include "lib/report/style.h"
 
 #include <math.h>
@@ -39,30 +38,6 @@ struct textfile {
 };
 static const char *const set_aside_keys[SET_ASIDE] = { "partial", "quarantined" };
 
-static void add_label(struct strbuf *out, const char *value)
-{
-	for (; *value; value++) {
-		if (*value == '\n')
-			strbuf_adds(out, "\\n");
-		else
-			strbuf_addf(out, "%s%c", *value == '"' || *value == '\\' ? "\\" : "",
-				    *value);
-	}
-}
-
-static void add_head(struct strbuf *out, const char *name, const char *type, const char *help)
-{
-	strbuf_addf(out, "# HELP plmaint_%s %s\n# TYPE plmaint_%s %s\n", name, help, name, type);
-}
-
-static void add_gauge(struct strbuf *out, const char *name, const char *help, double value)
-{
-	if (!isfinite(value))
-		return;
-	add_head(out, name, "gauge", help);
-	strbuf_addf(out, "plmaint_%s %.15g\n", name, value);
-}
-
 /* One family with a sample for each step that has the value. */
 static void add_steps(struct strbuf *out, const struct textfile *t, const char *name,
 		      const char *type, const char *help, size_t offset)
@@ -75,10 +50,10 @@ static void add_steps(struct strbuf *out, const struct textfile *t, const char *
 		if (!isfinite(value))
 			continue;
 		if (!any)
-			add_head(out, name, type, help);
+			metric_head(out, name, type, help);
 		any = true;
 		strbuf_addf(out, "plmaint_%s{label=\"", name);
-		add_label(out, t->steps[i].label);
+		metric_label(out, t->steps[i].label);
 		strbuf_addf(out, "\"} %.15g\n", value);
 	}
 }
@@ -91,14 +66,14 @@ static void add_lost(struct strbuf *out, const struct textfile *t)
 		const struct step_metrics *s = &t->steps[i];
 		for (size_t k = 0; k < s->reasons; k++) {
 			if (!any)
-				add_head(
+				metric_head(
 					out, "step_lost_seconds_total", "counter",
 					"Seconds in which it did not work so that others would not feel it.");
 			any = true;
 			strbuf_adds(out, "plmaint_step_lost_seconds_total{label=\"");
-			add_label(out, s->label);
+			metric_label(out, s->label);
 			strbuf_adds(out, "\",reason=\"");
-			add_label(out, s->lost[k].reason);
+			metric_label(out, s->lost[k].reason);
 			strbuf_addf(out, "\"} %.15g\n", s->lost[k].seconds);
 		}
 	}
@@ -113,13 +88,13 @@ static void add_results(struct strbuf *out, const struct textfile *t)
 		if (!*s->result)
 			continue;
 		if (!any)
-			add_head(out, "step_result", "gauge",
-				 "Result of each step that has ended.");
+			metric_head(out, "step_result", "gauge",
+				    "Result of each step that has ended.");
 		any = true;
 		strbuf_adds(out, "plmaint_step_result{label=\"");
-		add_label(out, s->label);
+		metric_label(out, s->label);
 		strbuf_adds(out, "\",result=\"");
-		add_label(out, s->result);
+		metric_label(out, s->result);
 		strbuf_adds(out, "\"} 1\n");
 	}
 }
@@ -130,8 +105,8 @@ static void add_eta(struct strbuf *out, const double eta[3])
 
 	if (!isfinite(eta[0]) || !isfinite(eta[1]) || !isfinite(eta[2]))
 		return;
-	add_head(out, "progress_eta_seconds", "gauge",
-		 "Seconds to the end of the run: likely bounds.");
+	metric_head(out, "progress_eta_seconds", "gauge",
+		    "Seconds to the end of the run: likely bounds.");
 	for (int i = 0; i < 3; i++)
 		strbuf_addf(out, "plmaint_progress_eta_seconds{bound=\"%s\"} %.15g\n", bounds[i],
 			    eta[i]);
@@ -139,8 +114,8 @@ static void add_eta(struct strbuf *out, const double eta[3])
 
 static void add_set_aside(struct strbuf *out, const struct textfile *t)
 {
-	add_head(out, "run_set_aside_rows", "gauge",
-		 "Rows that this run filled with fields missing, or put into quarantine.");
+	metric_head(out, "run_set_aside_rows", "gauge",
+		    "Rows that this run filled with fields missing, or put into quarantine.");
 	for (int i = 0; i < SET_ASIDE; i++)
 		strbuf_addf(out, "plmaint_run_set_aside_rows{effect=\"%s\"} %.15g\n",
 			    set_aside_keys[i], t->set_aside[i]);
@@ -150,22 +125,22 @@ static void add_set_aside(struct strbuf *out, const struct textfile *t)
 static void write_file(struct textfile *t)
 {
 	AUTO_STRBUF struct strbuf out = { 0 };
-	struct err err;
 
-	add_head(&out, "run_info", "gauge", "What runs, or ran last, on this host.");
+	metric_head(&out, "run_info", "gauge", "What runs, or ran last, on this host.");
 	strbuf_adds(&out, "plmaint_run_info{command=\"");
-	add_label(&out, t->command);
+	metric_label(&out, t->command);
 	strbuf_adds(&out, "\",version=\"");
-	add_label(&out, t->version);
+	metric_label(&out, t->version);
 	strbuf_adds(&out, "\"} 1\n");
-	add_gauge(&out, "run_start_timestamp_seconds", "When it began.", t->started);
-	add_gauge(&out, "run_end_timestamp_seconds", "When it ended; absent while it runs.",
-		  t->ended);
-	add_gauge(&out, "run_exit_status", "Its exit status; absent while it runs.", t->exit);
+	metric_gauge(&out, "run_start_timestamp_seconds", "When it began.", t->started);
+	metric_gauge(&out, "run_end_timestamp_seconds", "When it ended; absent while it runs.",
+		     t->ended);
+	metric_gauge(&out, "run_exit_status", "Its exit status; absent while it runs.", t->exit);
 	add_set_aside(&out, t);
-	add_gauge(&out, "progress_waits", "1 while it is paused or waits for something.", t->waits);
-	add_gauge(&out, "progress_duty_ratio", "Share of time in which it may work.", t->duty);
-	add_gauge(&out, "progress_rows_per_second", "Rate of the step that works.", t->rate);
+	metric_gauge(&out, "progress_waits", "1 while it is paused or waits for something.",
+		     t->waits);
+	metric_gauge(&out, "progress_duty_ratio", "Share of time in which it may work.", t->duty);
+	metric_gauge(&out, "progress_rows_per_second", "Rate of the step that works.", t->rate);
 	add_eta(&out, t->eta);
 	add_steps(&out, t, "step_rows", "gauge", "Rows that a step has looked at.", STEP(done));
 	add_steps(&out, t, "step_expected_rows", "gauge", "Rows that it has in all.", STEP(total));
@@ -176,10 +151,7 @@ static void write_file(struct textfile *t)
 		  STEP(seconds));
 	add_results(&out, t);
 	t->written = clock_monotonic();
-	if (fs_write_atomic(t->path, out.data, out.len, 0644, &err) || t->failed)
-		return;
-	t->failed = true; /* said once */
-	log_warning("no metrics: %s", err.text);
+	metrics_write(t->path, &out, &t->failed);
 }
 
 static struct step_metrics *step_of(struct textfile *t, const struct field *fields)

@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from harness.metrics import judged, parse
+
 UNMIGRATED = "pulp-manifests-unmigrated"
 
 
@@ -99,6 +101,46 @@ def test_a_server_that_hangs_is_given_up(plmaint):
     hangs, other = done.of("step.end")
     assert hangs["result"] == "unknown" and hangs["message"].startswith("it did not end within 1")
     assert other["result"] == "ok"
+
+
+@pytest.fixture
+def prom(plmaint, tmp_path):
+    path = tmp_path / "collector" / "plmaint-health.prom"
+    path.parent.mkdir()
+    plmaint.configure({"health.textfile": path})
+    return path
+
+
+def test_textfile(plmaint, site, prom):
+    """Also beside the plugin's answer, which goes to somebody else."""
+    site.image("oci")
+    done = plmaint.run("health", "check")
+    got = parse(prom.read_text())
+    assert got["plmaint_health_exit_status", ""] == done.code == 1
+    assert got["plmaint_health_check_result", f'label="{UNMIGRATED}",result="finding"'] == 1
+    assert got["plmaint_health_check_found_cases", f'label="{UNMIGRATED}"'] == 1
+    results = [labels for name, labels in got if name == "plmaint_health_check_result"]
+    ends = [f'label="{e["label"]}",result="{e["result"]}"' for e in done.of("step.end")]
+    assert results == ends, "of every check, those that were skipped too"
+    assert [p.name for p in prom.parent.iterdir()] == [prom.name], "nothing of its making is left"
+    before = prom.read_text()
+    plmaint.run("health", "check", "--label", UNMIGRATED, code=1)
+    assert prom.read_text() == before, "a look at one check tells nothing of the others"
+    plmaint.run("health", "check", "--output", "nagios", json=False)
+    assert prom.read_text() != before
+
+
+def test_textfile_that_cannot_be_written_stops_nothing(plmaint, site):
+    plmaint.configure({"health.textfile": "/nowhere/plmaint.prom"})
+    done = plmaint.run("health", "check", "--tags", "tasks", code=0)
+    assert done.err.count("no metrics") == 1
+
+
+@pytest.mark.slow
+def test_prometheus_finds_nothing_to_complain_of(plmaint, site, prom):
+    site.image("oci")
+    plmaint.run("health", "check", "--exclude-tags", "services", code=1)
+    assert judged(prom) == ""
 
 
 def plugin(plmaint, code, *words):

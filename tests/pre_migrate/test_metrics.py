@@ -1,43 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """metrics.textfile: what node_exporter reads of a run is whole at every moment, and sound."""
 
-import re
-import subprocess
-
 import pytest
 
 from harness.brake import Brake
+from harness.metrics import judged, parse
 from harness.process import wait_until
-from harness.promtool import promtool
-
-NAME = r"[a-z][a-z0-9_]*"
-SAMPLE = re.compile(rf'^({NAME})(?:\{{((?:{NAME}="(?:[^"\\\n]|\\[\\"n])*",?)+)\}})? (\S+)$')
-
-
-def parse(text):
-    """The samples, {(name, labels): value}; fails where the text exposition format is broken."""
-    assert text.endswith("\n")
-    types, helps, samples, family = {}, set(), {}, None
-    for line in text.splitlines():
-        if line.startswith("# HELP "):
-            family, words = line[7:].split(" ", 1)
-            assert family not in helps and words, "one help text a family, and families whole"
-            helps.add(family)
-        elif line.startswith("# TYPE "):
-            name, kind = line[7:].split(" ")
-            assert name == family and name not in types
-            types[name] = kind
-            assert kind in ("gauge", "counter") and name.endswith("_total") == (kind == "counter")
-        else:
-            found = SAMPLE.match(line)
-            assert found, line
-            name, labels, value = found.groups()
-            assert name == family and name in types, "a sample of another family"
-            assert (name, labels or "") not in samples, "twice"
-            samples[name, labels or ""] = float(value)
-    assert helps == set(types) == {name for name, _ in samples}
-    return samples
-
 
 @pytest.fixture
 def prom(plmaint, tmp_path):
@@ -64,28 +32,19 @@ def test_a_run_and_its_end(site, plmaint, prom):
 def test_prometheus_finds_nothing_to_complain_of(site, pg_db, plmaint, prom):
     """While it runs, while it waits, and at its end; promtool's complaints are on its stderr."""
 
-    def check():
-        done = subprocess.run(
-            [judge, "check", "metrics"], input=prom.read_text(), text=True, capture_output=True
-        )
-        assert done.returncode == 0 and not done.stdout + done.stderr, done
-
-    judge = promtool()
-    wrong = subprocess.run([judge, "check", "metrics"], input="a_total{} 1\n", text=True, capture_output=True)
-    assert wrong.returncode != 0, "it does judge"
     site.bulk_images(400, repos=1, own_config=False)
     plmaint.configure({"pre-migrate.batch_rows": 10})
     brake = Brake(pg_db, seconds=0.02)
     running = plmaint.start("pre-migrate", "run")
     wait_until(lambda: prom.exists() and "progress_duty_ratio" in prom.read_text(), 30, "progress")
-    check()
+    assert judged(prom) == ""
     plmaint.run("pre-migrate", "pause", code=0)
     wait_until(lambda: parse(prom.read_text())["plmaint_progress_waits", ""] == 1, 30, "it waits")
-    check()
+    assert judged(prom) == ""
     plmaint.run("pre-migrate", "resume", code=0)
     brake.let_go()
     assert running.wait().code == 0
-    check()
+    assert judged(prom) == ""
 
 
 @pytest.mark.slow
