@@ -2,7 +2,6 @@
 /* An expired certificate stops every pull at once, on a day that was known years before. */
 #include "checks/checks.h"
 #include "lib/core/clock.h"
-#include "lib/core/mem.h"
 #include "lib/drivers/certificate.h"
 #include "lib/drivers/probe.h"
 #include "lib/host/certificates.h"
@@ -50,19 +49,6 @@ static void look(void *arg, const char *path)
 		s->unread = err;
 }
 
-static void look_at_list(struct seen *s, const char *list)
-{
-	for (const char *at = list; *at; at += *at == ',') {
-		AUTO_FREE char *path = NULL;
-
-		at += strspn(at, " ");
-		path = xstrndup(at, strcspn(at, ","));
-		at += strlen(path);
-		if (*path)
-			look(s, path);
-	}
-}
-
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	const char *list = config_get(p->config, "health.certificates");
@@ -71,7 +57,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 
 	(void)params;
 	if (list && *list)
-		look_at_list(&s, list);
+		certificates_listed(list, look, &s);
 	else
 		certificates_find(look, &s);
 	outcome_count(out, "found", s.bad);

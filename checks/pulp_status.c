@@ -4,12 +4,9 @@
  * database and the cache, as a client's request does.
  */
 #include "checks/checks.h"
-#include "lib/core/clock.h"
-#include "lib/drivers/http.h"
 #include "lib/drivers/json.h"
 #include "lib/drivers/probe.h"
-
-static const double answer_within = 5.0; /* seconds */
+#include "lib/host/listeners.h"
 
 static void say_connection(const struct json *status, const char *path, const char *what,
 			   struct outcome *out, int *bad)
@@ -69,35 +66,24 @@ static void judge(const struct probe *p, const struct json *status, const char *
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	const char *url = config_get(p->config, "throttle.status_url");
-	const struct http_options o = { .timeout = answer_within };
 	AUTO_STRBUF struct strbuf body = { 0 };
 	struct json *status = NULL;
-	char took[32];
-	long code;
+	struct answer a;
 
 	(void)params;
-	if (!url || !*url) {
-		outcome_set(out, RESULT_SKIPPED, "throttle.status_url does not say where to ask");
+	if (!listener_ask(p->config, &listener_api, &body, &a, out, err))
+		return false;
+	if (!a.answered)
 		return true;
-	}
-	double began = clock_monotonic();
-	if (!http_get(url, &o, &body, &code, err)) {
-		if (err->code != ERR_CONNECT && err->code != ERR_TIMEOUT)
-			return false;
-		outcome_set(out, RESULT_FINDING, "%s", err->text);
-		outcome_hint(out, "Look whether the web server and pulpcore-api run.");
-		return true;
-	}
-	clock_in_words(clock_monotonic() - began, took, sizeof(took));
-	if (code != 200) {
-		outcome_set(out, RESULT_FINDING, "Pulp's status is answered with HTTP %ld", code);
+	if (a.status != 200) {
+		outcome_set(out, RESULT_FINDING, "Pulp's status is answered with HTTP %ld",
+			    a.status);
 		outcome_hint(out, "Look into the journal of pulpcore-api.");
 		return true;
 	}
 	if (!json_parse(body.data, body.len, &status, err))
-		return err_wrap(err, "the answer of %s", url);
-	judge(p, status, took, out);
+		return err_wrap(err, "the answer of Pulp's status");
+	judge(p, status, a.took, out);
 	json_free(status);
 	return true;
 }
@@ -106,7 +92,8 @@ const struct check check_pulp_status = {
 	.label = "pulp-status",
 	.summary = "Pulp answers, and says that it is well",
 	.explain = "Asks throttle.status_url, such as https://HOST/pulp/api/v3/status/, for its "
-		   "workers, its connections and its storage.",
+		   "workers, its connections and its storage; where that is not set the service "
+		   "itself, at /run/pulpcore-api.sock or port 24817 of this host.",
 	.tags = (const char *const[]){ "default", "services", NULL },
 	.needs = NEED_REDIS,
 	.run = run,

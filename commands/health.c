@@ -21,7 +21,7 @@ struct check_options {
 	struct choice choice;
 	struct fix_options fix;
 	char *output;
-	int full;
+	int all, full;
 };
 
 #define CHOICE(type, member) offsetof(type, member)
@@ -47,6 +47,10 @@ static const struct opt list_table[] = {
 };
 static const struct opt check_table[] = {
 	CHOICE_ROWS(struct check_options, choice.),
+	{ .name = "all",
+	  .kind = OPT_FLAG,
+	  .offset = offsetof(struct check_options, all),
+	  .help = "all checks, not only those that have the tag default" },
 	{ .name = "full",
 	  .kind = OPT_FLAG,
 	  .offset = offsetof(struct check_options, full),
@@ -298,7 +302,7 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 	for (size_t i = 0; i < all; i++) {
 		const struct check *c = s->catalogue->checks[i];
 
-		if (chosen(c, &o->choice, "default"))
+		if (chosen(c, &o->choice, o->all ? NULL : "default"))
 			steps[n++] = (struct step){ .check = c,
 						    .flags = STEP_FAIL_SLOW,
 						    .bind = takes_full(c) ? bind_full : NULL };

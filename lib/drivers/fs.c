@@ -4,6 +4,7 @@
  * byte more than there should be and so sees the end, close.
  */
 #include "lib/drivers/fs.h"
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/fs_internal.h"
 #include <errno.h>
@@ -209,4 +210,26 @@ enum fs_verdict fs_remove(const struct fs_root *r, const char *name)
 	if (!S_ISREG(st.st_mode))
 		return FS_NOT_REGULAR;
 	return unlinkat(dir, base, 0) == 0 ? FS_OK : verdict_of(errno);
+}
+
+enum fs_verdict fs_read_direct(const struct fs_root *r, const char *name, double until,
+			       int64_t most, int64_t *bytes, struct fs_file *out)
+{
+	enum { STEP = 1 << 20, ALIGNED = 4096 };
+	AUTO_FREE void *buf = NULL;
+	AUTO_FD int fd = -1;
+	ssize_t got = 1;
+	enum fs_verdict verdict =
+		open_regular(r, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_DIRECT, &fd, out);
+	if (verdict != FS_OK)
+		return verdict;
+	if (posix_memalign(&buf, ALIGNED, STEP) != 0)
+		return refuse(out, ENOMEM);
+	while (got > 0 && *bytes < most && clock_monotonic() < until) {
+		got = read_retrying(fd, buf, STEP);
+		if (got < 0)
+			return refuse(out, errno);
+		*bytes += got;
+	}
+	return FS_OK;
 }

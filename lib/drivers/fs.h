@@ -49,6 +49,13 @@ enum fs_verdict fs_stat(const struct fs_root *r, const char *name, struct fs_fil
  * FS_MISSING: it is gone already.
  */
 enum fs_verdict fs_remove(const struct fs_root *r, const char *name);
+/*
+ * Reads a file for its speed: past the page cache (O_DIRECT), until its end, `until`
+ * (clock_monotonic) or *bytes, which is added to, reaches most.  FS_IO_ERROR with EINVAL in
+ * out->saved_errno: this file system has no such reads.
+ */
+enum fs_verdict fs_read_direct(const struct fs_root *r, const char *name, double until,
+			       int64_t most, int64_t *bytes, struct fs_file *out);
 
 /* Writes by temp file, fsync, rename, fsync of the directory. */
 bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mode,

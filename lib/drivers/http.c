@@ -89,6 +89,8 @@ static void set_up(CURL *c, const char *url, const struct http_options *o, struc
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(seconds * 1000));
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, sink);
+	if (o->unix_socket)
+		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
 	if (o->ca_file)
 		curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
 	if (o->cert)

@@ -13,8 +13,9 @@ struct http_options {
 	const char *ca_file;		  /* NULL: the system's */
 	const char *cert, *key;		  /* of ours, PEM; NULL: none */
 	const char *user, *password_file; /* basic authentication; NULL: none */
-	double timeout;			  /* seconds for all of it, 0 = 10 */
-	size_t max_body;		  /* bytes, 0 = 1 MiB; more is an error */
+	const char *unix_socket; /* connect to this path, whatever host the URL names; NULL: no */
+	double timeout;		 /* seconds for all of it, 0 = 10 */
+	size_t max_body;	 /* bytes, 0 = 1 MiB; more is an error */
 };
 /*
  * True for every answer, 404 and 500 too: *ret_status says which.  The body is added, on success

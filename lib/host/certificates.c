@@ -30,6 +30,10 @@ static const char *const files[] = { "/etc/pki/katello/certs/pulp-client.crt",
 				     "/etc/foreman/client_cert.pem",
 				     "/etc/foreman-proxy/ssl_cert.pem",
 				     "/etc/foreman-proxy/foreman_ssl_cert.pem" };
+static const char *const authorities[] = { "/etc/pki/katello/certs/katello-default-ca.crt",
+					   "/etc/pki/katello/certs/katello-server-ca.crt",
+					   "/etc/foreman-proxy/ssl_ca.pem",
+					   "/etc/foreman-proxy/foreman_ssl_ca.pem" };
 
 static void auto_closedir(DIR **dir)
 {
@@ -143,4 +147,24 @@ bool web_server_says(const char *word)
 
 	each_text(seek, &s);
 	return s.found;
+}
+
+void certificates_authorities(void (*fn)(void *arg, const char *path), void *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(authorities); i++)
+		if (access(authorities[i], F_OK) == 0)
+			fn(arg, authorities[i]);
+}
+
+void certificates_listed(const char *list, void (*fn)(void *arg, const char *path), void *arg)
+{
+	for (const char *at = list; *at; at += *at == ',') {
+		at += strspn(at, " ");
+
+		AUTO_FREE char *path = xstrndup(at, strcspn(at, ","));
+
+		at += strlen(path);
+		if (*path)
+			fn(arg, path);
+	}
 }

@@ -7,6 +7,11 @@
 
 /* Calls fn once for each file; its text is borrowed for the call. */
 void certificates_find(void (*fn)(void *arg, const char *path), void *arg);
+/* Those that may sign them beside the system's: of Katello and the smart proxy, where they exist.
+ */
+void certificates_authorities(void (*fn)(void *arg, const char *path), void *arg);
+/* The files that a comma separated list names. */
+void certificates_listed(const char *list, void (*fn)(void *arg, const char *path), void *arg);
 /* For the test: those named in the text of a configuration of nginx or Apache. */
 void certificates_named(const char *text, void (*fn)(void *arg, const char *path), void *arg);
 /* Whether a site that this host's web server is configured for has the word. */

@@ -5,12 +5,14 @@ import contextlib
 import datetime
 import http.server
 import json
-import os
+import socketserver
 import subprocess
+import tempfile
 import threading
 
 import pytest
 from harness import pg
+from harness.apart import apart
 from harness.need import need
 
 
@@ -24,18 +26,8 @@ def one(plmaint, label, code, *words, **options):
 
 def on_a_tmpfs(plmaint, tmp_path, media_root, options, fill):
     """host-disk with the media on a small file system, in a mount namespace of its own."""
-    need(
-        when=os.geteuid() == 0 and os.system("unshare -m true 2>/dev/null") == 0,
-        why="needs root and unshare -m",
-    )
-    script = tmp_path / "wrap"
-    script.write_text(
-        f'#!/bin/sh\nset -e\nmount -t tmpfs -o {options} tmpfs {media_root}\ncd {media_root}\n{fill}\ncd /\nexec "$@"\n'
-    )
-    script.chmod(0o755)
-    done = plmaint.run(
-        "health", "check", "--label", "host-disk", wrap=["unshare", "-m", str(script)]
-    )
+    wrap = apart(tmp_path, f"mount -t tmpfs -o {options} tmpfs {media_root}", f"cd {media_root}", fill)
+    done = plmaint.run("health", "check", "--label", "host-disk", wrap=wrap)
     found = done.one("step.end")
     mine = [e for e in found.get("examples", []) if e.startswith(str(media_root))]
     return found["result"], mine
@@ -158,6 +150,47 @@ def test_status_minds_a_cache_that_is_enabled(plmaint, status, tmp_path):
     assert one(plmaint, "pulp-status", 1)["examples"] == ["it has no connection to its cache"]
 
 
+# -- the service content
+
+
+def test_content(plmaint, status):
+    label = "pulp-content"
+    assert one(plmaint, label, 0)["result"] == "skipped"
+    plmaint.configure({"throttle.content_url": f"http://127.0.0.1:{status.server_address[1]}/v2/"})
+    for code in (200, 404):
+        status.answer = code, b""
+        assert one(plmaint, label, 0)["message"].endswith(f", HTTP {code}")
+    status.answer = 502, b"Bad Gateway"
+    assert one(plmaint, label, 1)["message"] == "the service content answers with HTTP 502"
+    plmaint.configure({"throttle.content_url": f"http://127.0.0.1:{pg.free_port()}/"})
+    assert one(plmaint, label, 1)["result"] == "finding"
+
+
+@pytest.mark.parametrize(
+    "label, name, path",
+    [
+        ("pulp-content", "pulpcore-content.sock", "/pulp/content/"),
+        ("pulp-status", "pulpcore-api.sock", "/pulp/api/v3/status/"),
+    ],
+)
+def test_services_are_found_at_their_sockets(plmaint, tmp_path, label, name, path):
+    asked = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            asked.append(self.rfile.readline().split()[1].decode())
+            body = json.dumps(WELL).encode()
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with tempfile.TemporaryDirectory(prefix="pl") as short:
+        with socketserver.ThreadingUnixStreamServer(f"{short}/s", Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            wrap = apart(tmp_path, "mount -t tmpfs tmpfs /run", f"ln -s {short}/s /run/{name}")
+            assert one(plmaint, label, 0, wrap=wrap)["result"] == "ok"
+            server.shutdown()
+    assert asked == [path]
+
+
 # -- certificates
 
 
@@ -174,7 +207,7 @@ commonName = supplied
 """
 
 
-def certificate(path, name, days):
+def certificate(path, name, days, begins="20200101000000Z"):
     """A certificate of itself that expires so many days from now; `openssl req` makes none of the
     past.
     """
@@ -187,7 +220,7 @@ def certificate(path, name, days):
         ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         + ["-keyout", key, "-out", request, "-subj", f"/CN={name}"],
         ["ca", "-batch", "-selfsign", "-notext", "-config", config, "-keyfile", key, "-in", request]
-        + ["-startdate", "20200101000000Z", "-enddate", f"{ends:%Y%m%d%H%M%SZ}", "-out", path],
+        + ["-startdate", begins, "-enddate", f"{ends:%Y%m%d%H%M%SZ}", "-out", path],
     ):
         subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True)
     return path
@@ -208,6 +241,10 @@ def test_certificates(plmaint, tmp_path):
     plmaint.configure({"health.certificates": chain})
     found = one(plmaint, label, 1)
     assert found["found"] == 1 and f"gone.example of {chain} expired on 20" in found["examples"][0]
+    early = certificate(tmp_path / "early.pem", "early.example", 4000, begins="20360101000000Z")
+    plmaint.configure({"health.certificates": early})
+    found = one(plmaint, label, 1)
+    assert f"early.example of {early} is not valid before 2036-01-01" in found["examples"][0]
     plmaint.configure({"health.certificates": good.with_suffix(".key")})
     assert "no certificate" in one(plmaint, label, 3)["message"]
     plmaint.configure({"health.certificates": tmp_path / "nosuch.pem"})
@@ -215,22 +252,57 @@ def test_certificates(plmaint, tmp_path):
 
 
 def test_certificates_of_the_web_server(plmaint, tmp_path):
-    need(
-        when=os.geteuid() == 0 and os.system("unshare -m true 2>/dev/null") == 0,
-        why="needs root and unshare -m",
-    )
-    soon = certificate(tmp_path / "soon.pem", "soon.example", 7)
-    script = tmp_path / "wrap"
-    script.write_text(
-        "#!/bin/sh\nset -e\nfor d in nginx httpd apache2 foreman foreman-proxy pki; do\n"
-        "[ ! -d /etc/$d ] || mount -t tmpfs tmpfs /etc/$d; done\n"
-        f"mkdir -p /etc/nginx/conf.d; echo '  ssl_certificate {soon};' > /etc/nginx/conf.d/pulp.conf\n"
-        'exec "$@"\n'
-    )
-    script.chmod(0o755)
     need(files=("/etc/nginx",))
-    found = one(plmaint, "host-certificates", 78, wrap=["unshare", "-m", str(script)])
+    soon = certificate(tmp_path / "soon.pem", "soon.example", 7)
+    wrap = apart(
+        tmp_path,
+        "for d in nginx httpd apache2 foreman foreman-proxy pki; do",
+        "[ ! -d /etc/$d ] || mount -t tmpfs tmpfs /etc/$d; done",
+        f"mkdir -p /etc/nginx/conf.d; echo '  ssl_certificate {soon};' > /etc/nginx/conf.d/pulp.conf",
+    )
+    found = one(plmaint, "host-certificates", 78, wrap=wrap)
     assert found["examples"][0].startswith(f"soon.example of {soon} expires on 20")
+
+
+def issue(path, name, signer=None, authority=False):
+    """A certificate, with its key beside it, signed by another one or by itself."""
+    need(programs=("openssl",))
+    key, extensions = path.with_suffix(".key"), path.with_suffix(".ext")
+    extensions.write_text(f"basicConstraints=critical,CA:{'TRUE' if authority else 'FALSE'}\n")
+    request = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    request += ["-keyout", key, "-out", path.with_suffix(".csr"), "-subj", f"/CN={name}"]
+    sign = ["x509", "-req", "-in", path.with_suffix(".csr"), "-days", "90", "-extfile", extensions]
+    sign += ["-CA", signer, "-CAkey", signer.with_suffix(".key")] if signer else ["-signkey", key]
+    for argv in (request, [*sign, "-out", path]):
+        subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True)
+    return path
+
+
+def test_chains(plmaint, tmp_path):
+    label = "host-chains"
+    root = issue(tmp_path / "root.pem", "root", authority=True)
+    middle = issue(tmp_path / "middle.pem", "middle", root, authority=True)
+    leaf = issue(tmp_path / "leaf.pem", "leaf", middle)
+    (tmp_path / "other").mkdir()
+    other = issue(tmp_path / "other" / "middle.pem", "middle", root, authority=True)  # not leaf's signer
+
+    def found(code, *parts):
+        served = tmp_path / "served.pem"
+        served.write_text("".join(p.read_text() for p in parts))
+        plmaint.configure({"health.certificates": served})
+        return one(plmaint, label, code)
+
+    plmaint.configure({"health.authorities": root})
+    assert found(0, leaf, middle)["message"] == "1 certificates lead to an authority that is trusted"
+    assert "leaf: unable to get local issuer certificate" in found(1, leaf)["examples"][0]
+    assert "leaf: " in found(1, leaf, other)["examples"][0]
+    alone = issue(tmp_path / "alone.pem", "alone")
+    assert found(78, alone)["examples"] == [f"{tmp_path / 'served.pem'}: signed by itself"]
+    plmaint.configure({"health.authorities": alone})
+    assert found(0, alone)["found"] == 0
+    assert found(1, leaf, middle)["found"] == 1
+    plmaint.configure({"health.authorities": leaf.with_suffix(".key")})
+    assert "holds no authority" in found(3, leaf)["message"]
 
 
 # -- the shell

@@ -42,6 +42,11 @@ def test_choice_is_in_the_order_of_the_list(plmaint, site):
     assert ran(plmaint.run("health", "check", *words, code=1)) == [UNMIGRATED]
     default = labels(plmaint.run("health", "list", "--tags", "default", code=0))
     assert ran(plmaint.run("health", "check")) == default
+    everything = labels(plmaint.run("health", "list", code=0))
+    assert ran(plmaint.run("health", "check", "--all")) == everything
+    assert ran(plmaint.run("health", "check", "--all", "--exclude-tags", "default")) == [
+        label for label in everything if label not in default
+    ]
 
 
 def test_three_answers(plmaint, site, pg_db):
