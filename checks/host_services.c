@@ -5,16 +5,11 @@
  */
 #include "checks/checks.h"
 #include "lib/core/mem.h"
-#include "lib/core/strbuf.h"
-#include "lib/drivers/process.h"
 #include "lib/host/features.h"
+#include "lib/host/unit.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { MOST_OUTPUT = 1 << 20, MOST_WORDS = 128 };
-static const double answer_within = 5.0; /* seconds */
 
 /* Debian's postgresql.service is always active and says nothing of its clusters. */
 static const struct {
@@ -34,30 +29,23 @@ static const struct {
 	{ "smart-proxy", "foreman-proxy.service" },
 };
 
-struct unit {
-	char name[128], state[32], sub[32], file[32], type[32];
-};
 struct seen {
 	struct outcome *out;
-	struct strbuf names; /* "\na.service\nb.service\n": each is shown once */
+	struct names names; /* an alias shows the same unit again */
 	int units, bad;
 };
 
 static void judge(struct seen *s, const struct unit *u)
 {
 	bool enabled = strncmp(u->file, "enabled", 7) == 0;
-	bool failed = strcmp(u->state, "failed") == 0;
+	bool failed = strcmp(u->active, "failed") == 0;
 	bool restarts = strcmp(u->sub, "auto-restart") == 0;
 	/* One that does its work and ends is not missing. */
-	bool gone = enabled && strcmp(u->state, "inactive") == 0 && strcmp(u->type, "oneshot") != 0;
+	bool gone = enabled && !unit_runs(u) && strcmp(u->type, "oneshot") != 0;
 
-	if (!*u->name || (!enabled && !failed && strcmp(u->state, "active") != 0))
+	if ((!enabled && !failed && !unit_runs(u)) || names_has(&s->names, u->name))
 		return;
-	AUTO_FREE char *line = xasprintf("\n%s\n", u->name);
-
-	if (s->names.len && strstr(s->names.data, line))
-		return;
-	strbuf_adds(&s->names, line);
+	names_add(&s->names, u->name);
 	s->units++;
 	if (!failed && !restarts && !gone)
 		return;
@@ -68,125 +56,39 @@ static void judge(struct seen *s, const struct unit *u)
 				   : "is enabled and does not run");
 }
 
-static void take(struct unit *u, const char *line, size_t len)
+/* The units of the features that this host has. */
+static bool find(const struct probe *p, struct units *ret, struct err *err)
 {
-	const struct {
-		const char *key;
-		char *to;
-		size_t size;
-	} places[] = { { "Id=", u->name, sizeof(u->name) },
-		       { "ActiveState=", u->state, sizeof(u->state) },
-		       { "SubState=", u->sub, sizeof(u->sub) },
-		       { "UnitFileState=", u->file, sizeof(u->file) },
-		       { "Type=", u->type, sizeof(u->type) } };
+	const char *patterns[ARRAY_LEN(units) + 1];
+	AUTO_NAMES struct names names = { 0 };
+	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		size_t key = strlen(places[i].key);
-
-		if (len >= key && memcmp(line, places[i].key, key) == 0)
-			snprintf(places[i].to, places[i].size, "%.*s", (int)(len - key),
-				 line + key);
-	}
-}
-
-/* Units are lines of key=value, with an empty line between two. */
-static void read_units(struct seen *s, const char *text)
-{
-	struct unit u = { 0 };
-
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		size_t len = strcspn(line, "\n");
-
-		take(&u, line, len);
-		if (len > 0 && line[len] && line[len + 1] && line[len + 1] != '\n')
-			continue;
-		judge(s, &u);
-		u = (struct unit){ 0 };
-	}
-}
-
-/* The patterns of what was found on this host, behind the n words that argv has; how many there are
- * then. */
-static size_t add_patterns(const struct probe *p, const char **argv, size_t n)
-{
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		const struct feature *f = feature_by_name(units[i].feature);
 		const char *why;
 
 		if (f && f->present(p, &why))
-			argv[n++] = units[i].pattern;
+			patterns[n++] = units[i].pattern;
 	}
-	argv[n] = NULL;
-	return n;
-}
-
-static bool ask(const char *const *argv, struct strbuf *text, struct err *err)
-{
-	int status;
-
-	if (!process_run(&(struct process_options){ .argv = argv,
-						    .timeout = answer_within,
-						    .max_output = MOST_OUTPUT },
-			 text, &status, err))
-		return false;
-	return status == 0 ||
-	       err_set(err, ERR_IO, "systemctl %s ended with exit status %d", argv[1], status);
-}
-
-/* A pattern finds what systemd has in memory; a unit that was stopped may have gone from there, so
- * those that are enabled are named as well.  text keeps the names. */
-static bool add_enabled(const struct probe *p, const char **argv, size_t n, struct strbuf *text,
-			struct err *err)
-{
-	static const char *const words[] = { "systemctl",
-					     "list-unit-files",
-					     "--no-legend",
-					     "--no-pager",
-					     "--state=enabled,enabled-runtime",
-					     "--" };
-	const char *list[MOST_WORDS];
-	char *rest = NULL;
-
-	memcpy(list, words, sizeof(words));
-	if (add_patterns(p, list, ARRAY_LEN(words)) == ARRAY_LEN(words))
-		return true;
-	if (!ask(list, text, err))
-		return false;
-	if (!text->len)
-		return true;
-	for (char *line = strtok_r(text->data, "\n", &rest); line && n + 1 < MOST_WORDS;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		line[strcspn(line, " ")] = '\0';
-		/* A template runs by its instances, which are in memory while they are wanted. */
-		if (*line && !strstr(line, "@."))
-			argv[n++] = line;
-	}
-	argv[n] = NULL;
-	return true;
+	patterns[n] = NULL;
+	return n == 0 || (units_named(patterns, &names, err) && units_show(&names, ret, err));
 }
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	static const char *const words[] = {
-		"systemctl", "show", "--no-pager",
-		"--property=Id,ActiveState,SubState,UnitFileState,Type", "--"
-	};
-	const char *argv[MOST_WORDS];
-	AUTO_STRBUF struct strbuf text = { 0 }, names = { 0 };
+	AUTO_UNITS struct units found = { 0 };
 	struct seen seen = { .out = out };
-	size_t n;
 
 	(void)params;
 	if (access("/run/systemd/system", F_OK) != 0) {
 		outcome_set(out, RESULT_SKIPPED, "this host is not run by systemd");
 		return true;
 	}
-	memcpy(argv, words, sizeof(words));
-	n = add_patterns(p, argv, ARRAY_LEN(words));
-	if (!add_enabled(p, argv, n, &names, err) || !ask(argv, &text, err))
+	if (!find(p, &found, err))
 		return false;
-	read_units(&seen, text.data ? text.data : "");
-	strbuf_release(&seen.names);
+	for (size_t i = 0; i < found.n; i++)
+		judge(&seen, &found.all[i]);
+	names_release(&seen.names);
 	outcome_count(out, "found", seen.bad);
 	if (seen.units == 0) {
 		outcome_set(out, RESULT_SKIPPED, "systemd runs no service of Pulp on this host");
@@ -196,7 +98,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	} else {
 		outcome_set(out, RESULT_FINDING, "%d of %d units are down", seen.bad, seen.units);
 		outcome_hint(out, "`systemctl status UNIT` and `journalctl -u UNIT` tell why; "
-				  "`systemctl start UNIT` starts it.");
+				  "`plmaint service start` starts them.");
 	}
 	return true;
 }
