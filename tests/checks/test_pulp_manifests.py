@@ -79,17 +79,48 @@ def test_digest_sees_one_changed_byte(site, plmaint, migrated):
         ("labels", """'{"a": "b"}'"""),
         ("type", "'helm'"),
         ("compressed_image_size", "1"),
+        ("compressed_image_size", "NULL"),
+        ("is_bootable", "true"),
+        ("is_flatpak", "true"),
+        ("annotations", """'{"a": "b"}'"""),
     ],
 )
 def test_sample_sees_a_wrong_column(site, plmaint, migrated, column, value):
     label = "pulp-manifests-sample"
     assert verified(plmaint, label, 0)["result"] == "ok"
-    image = next(m for m in migrated if m.type == "image" and m.media_type.endswith(".v2+json"))
+    docker = column != "annotations"
+    image = next(
+        m for m in migrated if m.type == "image" and m.media_type.endswith(".v2+json") == docker
+    )
     site.sql(
         f"UPDATE container_manifest SET {column} = {value} WHERE content_ptr_id = %s", (image.pk,)
     )
     found = verified(plmaint, label, 78)
     assert found["result"] == "warning" and found["examples"] == [f"{image.digest}: {column}"]
+
+
+@pytest.mark.parametrize(
+    "children, flags, wrong",
+    [
+        (["oci"], (True, False), "is_bootable"),
+        (["oci", "flatpak"], (True, False), "is_bootable"),
+        (["oci", "flatpak"], (False, False), "is_flatpak"),
+        (["oci", "bootable"], (False, True), "is_bootable"),
+        (["bootable", "flatpak"], (True, False), None),
+        (["bootable", "flatpak"], (False, True), None),
+    ],
+)
+def test_sample_asks_the_children_of_a_list(site, plmaint, children, flags, wrong):
+    repo = site.repository()
+    index = site.index([site.image(kind, repo) for kind in children], repo)
+    plmaint.run("pre-migrate", "run", code=0)
+    site.sql(
+        "UPDATE container_manifest SET is_bootable = %s, is_flatpak = %s WHERE content_ptr_id = %s",
+        (*flags, index.pk),
+    )
+    # A list with no flag at all is seen by the check of pending rows as well, with its own status.
+    found = verified(plmaint, "pulp-manifests-sample", (0, 1, 78))
+    assert found.get("examples", []) == ([f"{index.digest}: {wrong}"] if wrong else [])
 
 
 def test_pending_sees_what_came_after_the_run(site, plmaint, migrated):
