@@ -15,6 +15,7 @@ import redis
 from harness import cli, redisd, summary
 
 FAKE = """#!/bin/sh
+if [ "$1" = --dump=json ]; then exec %s "$1"; fi
 echo '{"event": "step.start", "label": "x"}'
 echo "args: $*" >&2
 if [ "$PLMAINT_TEST" = wait ]; then
@@ -30,7 +31,7 @@ exit 75
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     path = tmp_path / "fake"
-    path.write_text(FAKE)
+    path.write_text(FAKE % cli.binary())
     path.chmod(0o755)
     monkeypatch.setenv("PLMAINT_BIN", str(path))
     tool = cli.Plmaint(
@@ -39,6 +40,7 @@ def fake(tmp_path, monkeypatch):
         "/media",
         settings={"detach.grace": 0, "redis.url": None},
     )
+    tool.documented = False  # what it says is too short for the table of events
     yield tool
     tool.close()
 
@@ -58,6 +60,12 @@ def test_runner_returns_status_and_events(fake):
     assert result.err.startswith(f"args: --config {fake.config} --json pre-migrate run")
     with pytest.raises(AssertionError, match="exit 75, not 0"):
         fake.run("x", code=0)
+
+
+def test_runner_holds_every_line_against_the_table(fake):
+    fake.documented = True
+    with pytest.raises(AssertionError, match="step.start: kind is missing"):
+        fake.run("pre-migrate", "run")
 
 
 def test_runner_waits_for_events(fake):

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from . import process
+from . import lines, process
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 120  # no run in a test takes longer
@@ -63,11 +63,14 @@ class Result:
 
 
 class Running:
-    """plmaint in the background. Its lines are read as they come, so that it never waits for us."""
+    """plmaint in the background. Its lines are read as they come, so that it never waits for us.
 
-    def __init__(self, argv, env, cwd, err_path, stdin=None):
+    table: the events that its lines must be of, {} for none.
+    """
+
+    def __init__(self, argv, env, cwd, err_path, stdin=None, table=None):
         self.argv, self.began, self.lines, self.events = argv, time.monotonic(), [], []
-        self._news, self._err_path = threading.Condition(), err_path
+        self._news, self._err_path, self._table = threading.Condition(), err_path, table or {}
         with open(err_path, "wb") as err:
             self.proc = subprocess.Popen(
                 argv,
@@ -154,6 +157,8 @@ class Running:
                 f"{self.stderr()[-3000:]}"
             ) from None
         self._reader.join(10)
+        wrong = lines.of_output(self.lines, self._table) if self._table else []
+        assert wrong == [], f"lines of {shlex.join(self.argv)} are not as documented: {wrong}"
         code = self.proc.returncode
         # A negative number of Popen is a signal; a shell would say 128 + n, and so do our exit
         # codes.
@@ -186,6 +191,7 @@ class Plmaint:
             "general.state_dir": self.state_dir,
         }
         self.count, self.started = 0, []
+        self.documented = True  # every line of every run is held against the table of events
         self.configure(settings or {})
 
     def configure(self, settings):
@@ -227,7 +233,12 @@ class Plmaint:
             options = environment.get("ASAN_OPTIONS", "")
             environment["ASAN_OPTIONS"] = f"{options}:detect_leaks=0".lstrip(":")
         running = Running(
-            argv, environment, self.directory, self.directory / f"stderr.{self.count}", stdin
+            argv,
+            environment,
+            self.directory,
+            self.directory / f"stderr.{self.count}",
+            stdin,
+            lines.table(binary()) if json and self.documented else {},
         )
         self.started.append(running)
         return running
