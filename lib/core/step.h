@@ -76,6 +76,12 @@ struct check {
 		    struct err *err);
 };
 
+/*
+ * Whether it is possible is the answer of `needs`, which the dispatcher tries, and of needed().  An
+ * estimate is a procedure or an action of its own, since it takes time and a sample.  There is no
+ * undo: what is changed at a time is one transaction, whose rollback undoes it, or one file put in
+ * place by rename; what spans steps is for the rescue steps of a scenario.
+ */
 struct procedure {
 	const char *label, *summary, *explain;
 	const char
@@ -87,7 +93,8 @@ struct procedure {
 	unsigned needs;
 	const struct opt *params;
 	size_t params_size;
-	const char *deprecated_in; /* the plmaint release in which it may go, or NULL */
+	const char *deprecated_in; /* the plmaint release in which it goes, or NULL: `make lint`
+				      refuses one whose release has come */
 	/* Asks the system (not a version, not the ledger alone) whether there is work; fills
 	 * why->text. */
 	bool (*needed)(const struct probe *p, const void *params, bool *needed, struct outcome *why,

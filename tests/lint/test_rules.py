@@ -95,3 +95,27 @@ def test_lists_that_agree():
 def test_lists_that_disagree(change, words):
     found = list(tree.catalogue({**LISTS, **change}))
     assert found and words in found[0]
+
+
+def step(kind, body, more=""):
+    return {f"{kind}s/x.c": f"{LINE}{more}const struct {kind} {kind}_x = {{\n{body}}};\n"}
+
+
+ASKS = "static bool run(void)\n{\n\treturn pg_query(p->db);\n}\n"
+
+
+@pytest.mark.parametrize(
+    "rule, files, words",
+    [
+        (tree.needs, step("check", "\t.needs = NEED_MEDIA,\n", ASKS), "does not say NEED_DB"),
+        (tree.needs, step("check", "", "storage_open(c);\n"), "does not say NEED_MEDIA"),
+        (tree.needs, step("check", "\t.needs = NEED_DB,\n", ASKS), None),
+        (tree.needs, step("check", "", "if (!p->db)\n" + ASKS), None),
+        (tree.deprecated, step("procedure", '\t.deprecated_in = "0.10",\n'), "was to go in 0.10"),
+        (tree.deprecated, step("procedure", '\t.deprecated_in = "0.11.0",\n'), None),
+    ],
+)
+def test_a_step_that_does_not_say_what_it_needs_or_should_have_gone(rule, files, words):
+    version = {"lib/core/version.h": '#define PLMAINT_VERSION "0.10.1"\n'}
+    found = list(rule({**files, **version}))
+    assert (len(found) == 1 and words in found[0]) if words else not found

@@ -90,7 +90,42 @@ def catalogue(files):
                 yield f"{path}: {kind}_{name} is not listed in {folder}/{folder}.def"
 
 
-RULES = (licences, forbidden_calls, lengths, left_open, sleeping_tests, catalogue)
+def _steps(files):
+    """(path, text, kind, body) of each check and procedure."""
+    for path, text in sorted(files.items()):
+        kind = {"checks": "check", "procedures": "procedure"}.get(path.split("/")[0])
+        if kind and path.endswith(".c"):
+            for match in re.finditer(rf"^const struct {kind} {kind}_\w+ = {{\n(.*?)^}};", text, re.M | re.S):
+                yield path, text, kind, match[1]
+
+
+def needs(files):
+    """What a step uses, its needs say: else a run would find out in the middle.  A pointer that is
+    looked at first (`!p->db`) asks for nothing.
+    """
+    for path, text, _, body in _steps(files):
+        bare = _bare(text)
+        if re.search(r"\b(?:p|look)->db\b", bare) and not re.search(r"!p->db\b", bare):
+            if not re.search(r"\bNEED_(DB|LEDGER)\b", body):
+                yield f"{path}: asks the database and does not say NEED_DB"
+        if "storage_open(" in bare and "NEED_MEDIA" not in body:
+            yield f"{path}: reads artifacts and does not say NEED_MEDIA"
+
+
+def deprecated(files):
+    """A procedure whose release has come goes, or says why it stays."""
+    now = re.search(r'^#define PLMAINT_VERSION "([\d.]+)', files.get("lib/core/version.h", ""), re.M)
+    for path, _, _, body in _steps(files):
+        until = re.search(r'\.deprecated_in = "([\d.]+)"', body)
+        if until and now and _release(until[1]) <= _release(now[1]):
+            yield f"{path}: was to go in {until[1]}, and this is {now[1]}"
+
+
+def _release(text):
+    return [int(n) for n in text.split(".")]
+
+
+RULES = (licences, forbidden_calls, lengths, left_open, sleeping_tests, catalogue, needs, deprecated)
 
 
 def check(files):
