@@ -62,9 +62,17 @@ static double number(const char *s)
 	return s ? strtod(s, NULL) : NAN;
 }
 
+/* Rows a second; NAN where it is not known. */
+static double rate(const struct past_run *r)
+{
+	double seconds = number(r->seconds);
+
+	return seconds > 0 ? number(r->rows) / seconds : NAN;
+}
+
 static void emit_run(struct session *s, const struct past_run *r)
 {
-	struct field fields[7] = { F_TEXT("id", r->id),
+	struct field fields[8] = { F_TEXT("id", r->id),
 				   F_TEXT("command", r->command ? r->command : ""),
 				   F_TEXT("started", r->started),
 				   F_REAL("seconds", number(r->seconds)) };
@@ -74,6 +82,8 @@ static void emit_run(struct session *s, const struct past_run *r)
 		fields[n++] = (struct field)F_INT("exit", strtol(r->exit, NULL, 10));
 	if (r->rows)
 		fields[n++] = (struct field)F_INT("rows", strtoll(r->rows, NULL, 10));
+	if (isfinite(rate(r)))
+		fields[n++] = (struct field)F_REAL("rate", rate(r));
 	emit(s->reporter, "history", fields);
 }
 
@@ -81,18 +91,17 @@ static void show_run(struct session *s, const struct past_run *r)
 {
 	AUTO_STRBUF struct strbuf out = { 0 };
 	char words[32];
-	double seconds = number(r->seconds), rows = number(r->rows);
 
 	emit_run(s, r);
 	strbuf_addf(&out, "%.19sZ  %.8s  %-20s  ", r->started, r->id, r->command ? r->command : "");
 	if (r->exit) {
-		clock_in_words(seconds, words, sizeof(words));
+		clock_in_words(number(r->seconds), words, sizeof(words));
 		strbuf_addf(&out, "exit %s after %s", r->exit, words);
 	} else {
 		strbuf_addf(&out, "did not end: in step %s", r->last_step ? r->last_step : "none");
 	}
-	if (isfinite(rows) && seconds > 0)
-		strbuf_addf(&out, ", %.0f rows, %.0f rows/s", rows, rows / seconds);
+	if (isfinite(rate(r)))
+		strbuf_addf(&out, ", %.0f rows, %.0f rows/s", number(r->rows), rate(r));
 	strbuf_adds(&out, "\n");
 	s->reporter->print(s->reporter->self, out.data);
 }

@@ -68,7 +68,10 @@ def test_run_and_history_of_a_site(plmaint, site):
     assert done.events[-1]["exit"] == done.code
     past = plmaint.run("history", code=0)
     check(past)
-    assert past.one("history", id=done.events[0]["run"])["exit"] == done.code
+    kept = past.one("history", id=done.events[0]["run"])
+    assert kept["exit"] == done.code and kept["rows"] == done.one("run.end")["rows"] > 0
+    assert kept["rate"] == pytest.approx(kept["rows"] / kept["seconds"], rel=0.01)
+    assert f", {kept['rows']} rows, {kept['rate']:.0f} rows/s" in plmaint.run("history", json=False, code=0).out
     steps = plmaint.run("history", done.events[0]["run"][:8], code=0)
     check(steps)
     assert [e["label"] for e in steps.of("history.step")] == [e["label"] for e in ends]
