@@ -150,7 +150,7 @@ test:
 # -- variants, lint, figures
 
 .PHONY: print-compile print-objects print-link print-libs
-.PHONY: asan tsan coverage lint format bench crash golden docs tour docs-check docs-lint
+.PHONY: asan tsan coverage lint format bench bench-peer crash golden docs tour docs-check docs-lint
 asan tsan:
 	$(PYTHON) tests/check.py $@
 
@@ -178,6 +178,10 @@ format:
 # ONLY names some of the figures.
 bench: all $(BUILD)/tests/bench/bench_classify.t $(BUILD)/tests/bench/simulate.t
 	ONLY=$(ONLY) $(PYTHON) tests/bench/run.py
+
+# Against upstream's own command.
+bench-peer:
+	$(MAKE) bench ONLY=upstream
 
 # The kill tests of check with more rows and at every write of every case, then on builds that break
 # a rule on purpose, where they must see the loss.
@@ -253,7 +257,7 @@ help:
 	@echo "make coverage      which lines the tests reach, in build/coverage"
 	@echo "make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS (60) long"
 	@echo "make crash         kill at every write, with many rows"
-	@echo "make bench         figures and their peers; ONLY=NAME for one"
+	@echo "make bench         figures and their peers; ONLY=NAME for one; bench-peer: upstream's"
 	@echo "make golden        write the expected help texts and plans anew"
 	@echo "make docs          man page, completion, tables of README.md; make tour: its tour"
 	@echo "make lab           a real Pulp to play with, until Ctrl-C; PULP=2.22 ROWS=5000"

@@ -270,7 +270,7 @@ static bool connect_info(const PQconninfoOption *info, const struct pg_options *
 	struct pg *pg = xcalloc(1, sizeof *pg);
 	pg->conn = conn;
 	pg->cancel = PQgetCancel(conn);
-#ifndef LIBPQ_HAS_PIPELINING
+#ifndef PG_PIPELINE
 	pg->sequential = true;
 #endif
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);

@@ -6,6 +6,11 @@
 #include "lib/drivers/pg.h"
 #include <libpq-fe.h>
 
+/* libpq 14 and later.  `make lint` also compiles what is left without it. */
+#if defined(LIBPQ_HAS_PIPELINING) && !defined(PLMAINT_NO_PIPELINE)
+#define PG_PIPELINE 1
+#endif
+
 enum { PG_PARAMS_MAX = 64 }; /* parameters of one statement; ours have under 30 */
 
 struct pg {

@@ -64,7 +64,7 @@ static bool flush_sequential(struct pg *pg, struct pg_rows **rets, struct err *e
 	return ok;
 }
 
-#ifdef LIBPQ_HAS_PIPELINING
+#ifdef PG_PIPELINE
 /*
  * Reads to the end of one statement's results; its one result is kept.  Goes on over a connection
  * that has broken meanwhile: what the server said last may be in the buffer already.
@@ -142,7 +142,7 @@ static bool flush_pipeline(struct pg *pg, struct pg_rows **rets, struct err *err
 static bool queue(struct pg *pg, const char *sql, const char *name, const struct pg_param *params,
 		  size_t n, bool bin, struct err *err)
 {
-#ifdef LIBPQ_HAS_PIPELINING
+#ifdef PG_PIPELINE
 	if (!pg->sequential) {
 		struct pg_bound b;
 		if (pg_bind(&b, params, n, err))
@@ -177,7 +177,7 @@ bool pg_pipe_flush(struct pg *pg, struct pg_rows **rets, size_t n, struct err *e
 			       pg->piped, n);
 	if (n == 0)
 		return true;
-#ifdef LIBPQ_HAS_PIPELINING
+#ifdef PG_PIPELINE
 	if (!pg->sequential)
 		return flush_pipeline(pg, rets, err);
 #endif

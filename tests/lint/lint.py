@@ -128,6 +128,12 @@ def headers_alone():
     )
 
 
+def old_libpq():
+    """The drivers as a libpq without pipeline mode (before 14) has them compiled."""
+    argv = ["gcc", *flags(), "-DPLMAINT_NO_PIPELINE", "-c", "-o", "/dev/null"]
+    return each(lambda p: [*argv, p], listed("lib/drivers/pg*.c"))
+
+
 def documents():
     lines = run(*MAKE, "docs-check")
     return lines + run(*MAKE, "docs-lint")
@@ -142,6 +148,7 @@ STEPS = {
     "layers": lambda: list(layers.check(texts())),
     "clang-format": clang_format,
     "headers-alone": headers_alone,
+    "old-libpq": old_libpq,
     "shellcheck": shellcheck,
     "pyflakes": pyflakes,
     "documents": documents,
