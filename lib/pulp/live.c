@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Looks at processes and not at units, so that it also works in containers and without systemd.  It
- * is a doubt and never a refusal: a service may hang, or have been started a moment ago.
+ * is a doubt and never a refusal: a service may hang, or have been started a moment ago, and a row
+ * of any Pulp's database is only written where its own file verifies.
  */
 #include "lib/pulp/live.h"
 #include "lib/core/mem.h"

@@ -57,3 +57,18 @@ def test_nothing_to_doubt(pg_db, tmp_path):
         assert doubt(pg_db, tmp_path / "settings.py") == "(none)"  # another Pulp's
     with service(tmp_path, tmp_path / "settings.py", "pulpcore-manager"):
         assert doubt(pg_db, tmp_path / "settings.py") == "(none)"  # no service
+
+
+def test_a_run_says_so_and_works_on(site, plmaint, tmp_path):
+    """It is a doubt: a service that hangs has no heartbeat either, and the migration is what its
+    operator waits for.
+    """
+    site.image()
+    settings = tmp_path / "settings.py"
+    settings.write_text(f'MEDIA_ROOT = "{site.media_root}"\n')
+    plmaint.configure({"pulp.settings": settings})
+    with service(tmp_path, settings):
+        ran = plmaint.run("pre-migrate", "run", code=0)
+    (said,) = [e for e in ran.of("notice") if "no fresh heartbeat" in e["message"]]
+    assert said["level"] == "warning" and "database.pulp.conninfo" in said["hint"]
+    assert ran.one("step.end", label="pulp-manifests-fill")["rows"] == 1
