@@ -101,6 +101,23 @@ class Bench:
         db.drop()
         return t
 
+    def together(self, programs):
+        """One run shared by so many programs of one writer each, as several hosts would; from the
+        start of the first to the end of the last."""
+        db = self.fresh()
+        tools = [self.tool(db, {"pre-migrate.writers": 1}) for _ in range(programs)]
+        with measure.Timed(self.cluster) as t:
+            at_work = [tool.start("pre-migrate", "run") for tool in tools]
+            results = [running.wait(900) for running in at_work]
+        assert all(result.code == 0 for result in results), results
+        with contextlib.closing(db.connect()) as conn:
+            cur = conn.cursor()
+            cur.execute("SELECT count(*) FROM container_manifest WHERE data IS NULL OR data = ''")
+            assert cur.fetchone() == (0,)
+        t.rows = [sum(e.get("rows", 0) for e in r.of("step.end", label=STEPS[0])) for r in results]
+        db.drop()
+        return t
+
     def cpu_at(self, running, label):
         """CPU seconds of client and server when this step begins."""
         running.wait_for("step.start", label=label, seconds=900)
