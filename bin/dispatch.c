@@ -384,6 +384,8 @@ static int run_scenario(struct line *l)
 	bool hooks = a->flags & ACTION_LONG;
 	struct err err;
 
+	if (a->prepare && !a->prepare(s, l->options, &err))
+		return fail(l, &err);
 	if (hooks && !hook_before(s, l->provision.command, &err))
 		return fail(l, &err);
 	int status = runner_run(

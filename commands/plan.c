@@ -142,6 +142,7 @@ static bool no_scenario(const struct session *s, struct err *err)
 static bool answer(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	unsigned needs = 0;
+	struct err ignored;
 	int n = 0;
 
 	(void)options;
@@ -151,6 +152,9 @@ static bool answer(struct session *s, const void *options, int *exit_status, str
 	for (const struct step *st = s->about->scenario; st->check || st->procedure; st++)
 		needs |= needs_of(st);
 	s->provide(s, needs, false);
+	/* A plan is shown also where the configuration is not yet complete. */
+	if (s->about->prepare)
+		(void)s->about->prepare(s, s->about_options, &ignored);
 	for (const struct step *st = s->about->scenario; st->check || st->procedure; st++)
 		plan_step(s, ++n, st);
 	if (s->unmet & NEED_DB) {

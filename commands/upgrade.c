@@ -3,20 +3,15 @@
  * `plmaint upgrade`: the gate that Pulp does not have.  Its exit status is for an installer: 1
  * refuses, 78 has something to look at, 0 is fine, and anything else could not find out.
  */
+#include "commands/upgrade.h"
+
 #include "checks/checks.h"
 #include "commands/commands.h"
-#include "lib/pulp/releases.h"
 #include "procedures/procedures.h"
-#include "procedures/pulp_upgrade_estimate.h"
 
 enum { PATHS_TYPED_FROM = 117 }; /* pulpcore 3.117 */
 
-struct upgrade_options {
-	struct target_params target;
-	struct downtime_params downtime;
-};
-
-static const struct opt options[] = {
+const struct opt upgrade_options_table[] = {
 	{ .name = "to",
 	  .kind = OPT_TEXT,
 	  .offset = offsetof(struct upgrade_options, target.to),
@@ -27,53 +22,54 @@ static const struct opt options[] = {
 	  .kind = OPT_SECONDS,
 	  .offset = offsetof(struct upgrade_options, downtime.max_downtime),
 	  .arg = "TIME",
-	  .help = "how long the upgrade may stand still for the migration; not given: "
+	  .help = "how long the upgrade may stand still for the migrations; not given: "
 		  "upgrade.max_downtime" },
 	OPTS_END,
 };
 
-static bool validate(const void *given, struct err *err)
+bool upgrade_validate(const void *options, struct err *err)
 {
 	struct release_target ignored;
 
-	return release_target_find(((const struct upgrade_options *)given)->target.to, &ignored,
+	return release_target_find(((const struct upgrade_options *)options)->target.to, &ignored,
 				   err);
 }
 
-static void bind_target(const void *given, void *params)
+void upgrade_bind_target(const void *options, void *params)
 {
-	*(struct target_params *)params = ((const struct upgrade_options *)given)->target;
+	*(struct target_params *)params = ((const struct upgrade_options *)options)->target;
 }
 
-static void bind_downtime(const void *given, void *params)
+static void bind_downtime(const void *options, void *params)
 {
-	*(struct downtime_params *)params = ((const struct upgrade_options *)given)->downtime;
+	*(struct downtime_params *)params = ((const struct upgrade_options *)options)->downtime;
 }
 
-static bool when_paths_count(const void *given, const char **why)
+bool upgrade_when_paths_count(const void *options, const char **why)
 {
 	struct release_target t;
 	struct err ignored;
 
 	*why = "only pulpcore 3.117 and later are particular about paths";
-	return !release_target_find(((const struct upgrade_options *)given)->target.to, &t,
+	return !release_target_find(((const struct upgrade_options *)options)->target.to, &t,
 				    &ignored) ||
 	       t.core_most >= PATHS_TYPED_FROM;
 }
 
 /* What guards against loss may not be passed over by --whitelist alone. */
-enum { GUARD = STEP_FAIL_SLOW | STEP_CRITICAL };
+enum { LOOK = STEP_FAIL_SLOW, GUARD = STEP_FAIL_SLOW | STEP_CRITICAL };
 
 static const struct step check_steps[] = {
 	{ .check = &check_pulp_migrations,
 	  .why = "a migrate that broke off has to be ended first",
 	  .flags = GUARD },
+	{ .check = &check_pulp_upgrade_unfinished, .why = "one upgrade at a time", .flags = LOOK },
 	{ .check = &check_pulp_upgrade_path,
-	  .bind = bind_target,
+	  .bind = upgrade_bind_target,
 	  .why = "a hop that cannot work fails after the packages were replaced",
 	  .flags = GUARD },
 	{ .check = &check_pulp_manifests_served,
-	  .bind = bind_target,
+	  .bind = upgrade_bind_target,
 	  .why = "no migration of Pulp refuses, and what was not migrated is served as an error",
 	  .flags = GUARD },
 	{ .check = &check_pulp_manifests_lost,
@@ -81,42 +77,42 @@ static const struct step check_steps[] = {
 	  .flags = GUARD },
 	{ .check = &check_pulp_quarantine_reviewed,
 	  .why = "what cannot be migrated is to be known by name",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .procedure = &procedure_pulp_upgrade_estimate,
 	  .bind = bind_downtime,
 	  .why = "how long the site would stand still",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .check = &check_pulp_paths,
-	  .when = when_paths_count,
+	  .when = upgrade_when_paths_count,
 	  .why = "one such path and migrate fails half way",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .check = &check_pulp_tasks_incomplete,
 	  .why = "a task that is ended by the stop leaves its work half done",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .check = &check_pulp_apps_versions,
 	  .why = "a service of an older release, forgotten on some host, makes migrate refuse",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .check = &check_pulp_apps_settled,
 	  .why = "so does one that was killed, until its time to live has passed",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .check = &check_pulp_collation,
 	  .why = "the new unique indexes would not be built",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .check = &check_pulp_indexes_invalid,
 	  .why = "an earlier migrate left them",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	{ .check = &check_host_disk,
 	  .why = "a full disk ends a migrate in the middle",
-	  .flags = STEP_FAIL_SLOW },
+	  .flags = LOOK },
 	STEPS_END
 };
 
 const struct command command_upgrade = {
 	.name = "upgrade",
-	.summary = "refuse an upgrade of Pulp that would lose images or fail half way",
+	.summary = "an upgrade of Pulp that loses nothing, or a refusal",
 	.explain =
 		"No migration of Pulp refuses to run while manifests have no data, and the newest Pulp then serves such an image as the "
-		"four letters `None`. This looks before the packages are replaced.",
+		"four letters `None`. `check` looks before the packages are replaced; `run` does all that belongs around it.",
 	.actions =
 		(const struct action[]){
 			{ .name = "check",
@@ -127,10 +123,27 @@ const struct command command_upgrade = {
 				  "by an installer, with --json. Without --to it assumes a release that serves nothing that was not migrated. "
 				  "Exit 1: do not upgrade, each finding says what to type; 78: look at the warnings first; 0: go on; any other "
 				  "status: it could not find out.",
-			  .options = options,
+			  .options = upgrade_options_table,
 			  .options_size = sizeof(struct upgrade_options),
-			  .validate = validate,
+			  .validate = upgrade_validate,
 			  .scenario = check_steps },
+			{ .name = "run",
+			  .summary =
+				  "close the site, migrate what is left, upgrade Pulp, open it again",
+			  .example = "plmaint upgrade run --to 2.29 --max-downtime 10m",
+			  .explain =
+				  "Checks as `upgrade check` does, stops Pulp's services, does at full speed what pre-migrate has left, proves "
+				  "that the release to come can serve all of it, and only then starts upgrade.command, whose output and whose "
+				  "migrations are shown as they come. Until that command has been started, a failure, Ctrl-C too, brings the site "
+				  "back up; afterwards the site stays closed and `plmaint upgrade run` goes on, also after a kill or a reboot. It "
+				  "refuses when the migrations would take longer than --max-downtime. `plmaint plan upgrade run` shows it all and touches "
+				  "nothing.",
+			  .options = upgrade_options_table,
+			  .options_size = sizeof(struct upgrade_options),
+			  .validate = upgrade_validate,
+			  .prepare = upgrade_prepare,
+			  .flags = ACTION_WRITES,
+			  .scenario = upgrade_run_steps },
 			{ 0 },
 		},
 };

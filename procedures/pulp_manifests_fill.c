@@ -7,6 +7,7 @@
 #include "lib/core/mem.h"
 #include "lib/pulp/live.h"
 #include "procedures/cache_debt.h"
+#include "procedures/manifest_estimate.h"
 #include "procedures/procedures.h"
 #include "procedures/verdict_revisit.h"
 
@@ -105,6 +106,22 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	return ok;
 }
 
+/* With the recovery before it and the detach behind. */
+static bool estimate(struct actor *a, bool may_write, double ret[3], struct err *err)
+{
+	const struct estimate_wish wish = { .sample = 300,
+					    .no_write = may_write ? NULL : "it only reads" };
+	AUTO_ESTIMATE struct manifest_estimate e = { 0 };
+
+	if (!manifest_estimate(a, &wish, &e, err))
+		return false;
+	bool any = e.fill + e.lost + e.filled > 0;
+	ret[0] = any ? e.time.full.p10 : 0;
+	ret[1] = any ? e.time.full.p50 : 0;
+	ret[2] = any ? e.time.full.p90 : 0;
+	return true;
+}
+
 const struct procedure procedure_pulp_manifests_fill = {
 	.label = "pulp-manifests-fill",
 	.summary = "fill the manifests' data, labels, type and platform from their artifacts",
@@ -120,4 +137,5 @@ const struct procedure procedure_pulp_manifests_fill = {
 	.params_size = sizeof(struct manifest_params),
 	.needed = needed,
 	.run = run,
+	.estimate = estimate,
 };

@@ -5,5 +5,8 @@
 
 struct downtime_params {
 	double max_downtime; /* seconds; 0: as the configuration says */
+	/* The upgrade begins now: the sample is written and rolled back, which tells more, and an
+	 * upgrade that would stand still for too long is refused. */
+	int refuse;
 };
 extern const struct opt downtime_params_table[];

@@ -374,7 +374,8 @@ static void fold(struct run *r, const struct step *step, const struct outcome *o
 		if (!(step->flags & STEP_CRITICAL) && !o->unmet)
 			r->passable[r->n_passable++] = label_of(step);
 	}
-	r->failed |= bad;
+	/* A scenario that was stopped on its way is as much in need of rescue. */
+	r->failed |= bad || stopped;
 	if (stopped || (bad && !(step->flags & STEP_FAIL_SLOW)))
 		r->ended = true;
 }
@@ -531,8 +532,12 @@ static int run_all(const struct run_request *rq, const void *given)
 
 		if (!rescue && !r.ended && stop_requested()) {
 			r.exit = exit_worse(r.exit, exit_of_signal(stop_signal()));
-			r.ended = true;
+			r.ended = r.failed = true;
 		}
+		if (s->flags & STEP_GATE && r.failed)
+			r.ended = true;
+		if (rescue && r.failed)
+			stop_forget();
 		if (rescue ? r.failed : !r.ended)
 			run_step(&r, s, given);
 	}

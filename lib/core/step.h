@@ -102,12 +102,15 @@ struct procedure {
 	bool (*run)(struct actor *a, const void *params, struct outcome *out, struct err *err);
 	bool (*verify)(const struct probe *p, const void *params, struct outcome *out,
 		       struct err *err); /* may be NULL */
+	/* Seconds that run() would take at full speed: P10, P50 and P90.  NULL: moments. */
+	bool (*estimate)(struct actor *a, bool may_write, double ret[3], struct err *err);
 };
 
 enum step_flag {
 	STEP_FAIL_SLOW = 1 << 0, /* go on after a failure, report at the end */
 	STEP_RESCUE = 1 << 1,	 /* runs only when an earlier step failed */
-	STEP_CRITICAL = 1 << 2	 /* --whitelist refuses to skip it without --force */
+	STEP_CRITICAL = 1 << 2,	 /* --whitelist refuses to skip it without --force */
+	STEP_GATE = 1 << 3 /* neither it nor what follows begins when an earlier step failed */
 };
 struct step {
 	const struct check *check; /* exactly one of check and procedure */
@@ -150,7 +153,7 @@ struct session {
 	/* For an ACTION_ABOUT action: the action that the words named, with its options parsed. */
 	const struct command *about_command;
 	const struct action *about;
-	const void *about_options;
+	void *about_options;
 };
 
 enum action_flag {
@@ -172,6 +175,11 @@ struct action {
 	size_t options_size;
 	unsigned needs, flags;
 	bool (*validate)(const void *options, struct err *err);
+	/* Looks at this host before the first step, or before a plan of it, and fills members of
+	 * the options that are no words of the command line: `when` and `bind` go by them.  May be
+	 * NULL.
+	 */
+	bool (*prepare)(const struct session *s, void *options, struct err *err);
 	/* Whether the options ask for a process of its own in the background; NULL: never. */
 	bool (*background)(const void *options);
 	/* Whether the options ask for what writes; NULL: as flags and scenario say. */

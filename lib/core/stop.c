@@ -78,6 +78,15 @@ void stop_ask(int sig)
 	ask(sig);
 }
 
+void stop_forget(void)
+{
+	char drained[16];
+
+	atomic_store(&asked_by, 0);
+	while (wake[0] >= 0 && read(wake[0], drained, sizeof(drained)) > 0)
+		;
+}
+
 bool stop_pause_asked(void)
 {
 	return atomic_load(&pause_asked);

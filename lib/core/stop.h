@@ -12,6 +12,9 @@ void stop_install(void); /* sigaction for the signals above, SIGPIPE ignored; ca
 void stop_ignore_hup(void); /* for --background: a lost terminal is no wish */
 /* The same wish, come another way: from the ledger.  sig is what stop_signal() shall say. */
 void stop_ask(int sig);
+/* The wish has been heard; what mends what it interrupted is not to be interrupted by it, but by
+ * the next. */
+void stop_forget(void);
 bool stop_requested(void); /* any thread */
 int stop_signal(void);	   /* 0, or the signal that asked; SIGALRM when a step's time is over */
 int stop_fd(void);	   /* becomes readable when asked: for poll() */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 enum { CHUNK = 16384, LINE_MAX_BYTES = 4096, ERRORS_KEPT = 4096 };
+static const double tick_every = 0.5; /* seconds */
 
 /* What the child becomes; prepared by the parent. */
 struct plan {
@@ -302,7 +303,10 @@ static bool follow(pid_t pid, struct stream s[2], const struct process_options *
 		if (o->stoppable && stop_requested())
 			return err_set(err, ERR_STOPPED, "%s was killed, since a stop was asked",
 				       o->argv[0]);
-		int ready = poll(p, 4, isinf(left) ? -1 : (int)fmin(left * 1000 + 1, 1e9));
+		if (o->tick)
+			o->tick(o->arg);
+		double wait = fmin(left, o->tick ? tick_every : INFINITY);
+		int ready = poll(p, 4, isinf(wait) ? -1 : (int)fmin(wait * 1000 + 1, 1e9));
 		if (ready < 0 && errno != EINTR)
 			return err_errno(err, "cannot wait for %s", o->argv[0]);
 		if (ready <= 0)
@@ -353,8 +357,9 @@ bool process_run(const struct process_options *o, struct strbuf *out, int *ret_s
 								 .err = { -1, -1 },
 								 .failed = { -1, -1 } };
 	AUTO_STRBUF struct strbuf kept = { 0 };
-	if (!make_plan(&p, o, err) || !run(&p, o, &kept, ret_status, err))
+	if (!make_plan(&p, o, err) || !run(&p, o, out ? &kept : NULL, ret_status, err))
 		return false;
-	strbuf_add(out, kept.data, kept.len);
+	if (out)
+		strbuf_add(out, kept.data, kept.len);
 	return true;
 }

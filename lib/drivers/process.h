@@ -16,7 +16,8 @@ struct process_options {
 	struct strbuf *errors; /* gets the last 4 KiB of stderr; NULL: dropped */
 	void (*line)(void *arg,
 		     const char *text); /* live, both outputs, without the newline; may be NULL */
-	void *arg;
+	void (*tick)(void *arg);	/* about twice a second while it runs; may be NULL */
+	void *arg;			/* of line and tick */
 };
 /*
  * Cuts a command of the configuration into its words, at blanks; there are no quotes, a script is
@@ -26,7 +27,8 @@ bool process_split(char *text, const char **argv, size_t most, struct err *err) 
 /*
  * *ret_status is the exit code, or 128 + signal.  err only when it could not be started, timed out,
  * or said too much.  stdin is empty; no descriptor of ours is handed on.  It ends with the child:
- * a daemon that the child leaves behind may keep the pipes.  out is added to, on success only.
+ * a daemon that the child leaves behind may keep the pipes.  out is added to, on success only;
+ * NULL: nothing is kept, and any amount may be said.
  */
 bool process_run(const struct process_options *o, struct strbuf *out, int *ret_status,
 		 struct err *err) MUST_CHECK;

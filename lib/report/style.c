@@ -381,6 +381,17 @@ static void put_slowed(struct report *r, const struct field *fields)
 	put_wrapped(r, "  ", line.data);
 }
 
+static void put_migration(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	strbuf_adds(&line, "  applied ");
+	text_escape(&line, text_or(fields, "app", ""));
+	strbuf_adds(&line, ".");
+	text_escape(&line, text_or(fields, "name", ""));
+	put_line(r, &line);
+}
+
 void block_other(struct report *r, const char *event, const struct field *fields)
 {
 	if (strcmp(event, "quarantine") == 0 || strcmp(event, "partial") == 0)
@@ -389,6 +400,8 @@ void block_other(struct report *r, const char *event, const struct field *fields
 		put_notice(r, fields);
 	else if (strcmp(event, "slowed") == 0)
 		put_slowed(r, fields);
+	else if (strcmp(event, "migration") == 0 && !r->options.quiet)
+		put_migration(r, fields);
 	else if (strcmp(event, "join") == 0 && !r->options.quiet)
 		put_wrapped(r, "  ", "an open run was found; this one helps it to its end");
 }

@@ -13,7 +13,7 @@ from checks.broken import BROKEN, sound
 ELSEWHERE = {"pulp-status", "pulp-content", "pulp-artifacts-files", "pulp-manifests-pending", "pulp-manifests-sample"}
 # Those of tests/upgrade.
 ELSEWHERE |= {"pulp-upgrade-path", "pulp-manifests-served", "pulp-manifests-lost"}
-ELSEWHERE |= {"pulp-quarantine-reviewed", "pulp-apps-settled"}
+ELSEWHERE |= {"pulp-quarantine-reviewed", "pulp-apps-settled", "pulp-upgrade-unfinished"}
 # What the level itself is about; all else is sound or not there.
 OLD_LEVEL = {
     "pulp-manifests-unmigrated": "finding",

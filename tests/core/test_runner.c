@@ -460,10 +460,12 @@ TEST(stopped_by_a_signal)
 
 	site_init(&s);
 	CHECK_INT(run(&s, steps, NULL), EXIT_SIGTERM);
-	CHECK_STR(s.log.data, "term warning \nexit=143 \n");
+	CHECK_STR(s.log.data, "term warning \ngood ok \nexit=143 \n");
+	CHECK(!stop_requested()); /* so that the rescue could wait for something */
 	/* Asked to stop before the first step. */
+	stop_ask(SIGTERM);
 	CHECK_INT(run(&s, steps + 1, NULL), EXIT_SIGTERM);
-	CHECK_STR(s.log.data, "exit=143 \n");
+	CHECK_STR(s.log.data, "good ok \nexit=143 \n");
 }
 
 TAP_MAIN(row(all_pass), row(first_failure_ends_it_and_rescue_runs),

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The note: PHASE RUN SINCE TO on one line, blanks between, TO empty or without blanks. */
+#include "lib/host/upgrade_note.h"
+
+#include "lib/core/mem.h"
+#include "lib/core/state.h"
+#include "lib/drivers/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char name[] = "upgrade";
+static const char *const words[] = {
+	[UPGRADE_CLOSING] = "closing", [UPGRADE_BEGUN] = "begun", [UPGRADE_REPLACED] = "replaced"
+};
+
+static bool parse(const char *text, struct upgrade_note *ret)
+{
+	struct upgrade_note n = { .phase = UPGRADE_NONE };
+	char word[16];
+	int used = 0;
+
+	if (sscanf(text, "%15s %39s %lf %n", word, n.run, &n.since, &used) < 3 || used == 0)
+		return false;
+	size_t len = strcspn(text + used, "\n");
+	if (len >= sizeof(n.to))
+		return false;
+	memcpy(n.to, text + used, len);
+	for (size_t i = UPGRADE_CLOSING; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i], word) == 0)
+			n.phase = (enum upgrade_phase)i;
+	*ret = n;
+	return n.phase != UPGRADE_NONE;
+}
+
+bool upgrade_note_read(const char *state_dir, struct upgrade_note *ret, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", state_dir, name);
+	char text[256];
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		*ret = (struct upgrade_note){ .phase = UPGRADE_NONE };
+		return true;
+	}
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return err_errno(err, "cannot read '%s'", path);
+	text[n] = '\0';
+	if (parse(text, ret))
+		return true;
+	(void)err_set(err, ERR_DATA, "'%s' is no note of an upgrade", path);
+	return err_hint(err, "Remove it when no upgrade of this host is under way.");
+}
+
+bool upgrade_note_write(const char *state_dir, const struct upgrade_note *note, struct err *err)
+{
+	if (note->phase == UPGRADE_NONE)
+		return state_remove(state_dir, name, err);
+
+	AUTO_FREE char *path = xasprintf("%s/%s", state_dir, name);
+	AUTO_FREE char *text =
+		xasprintf("%s %s %.3f %s\n", words[note->phase], note->run, note->since, note->to);
+
+	return state_dir_make(state_dir, err) &&
+	       fs_write_atomic(path, text, strlen(text), 0640, err);
+}
+
+static bool carries(const char *pid, const char *mark)
+{
+	AUTO_FREE char *path = xasprintf("/proc/%s/environ", pid);
+	AUTO_FILE FILE *f = fopen(path, "re");
+	AUTO_FREE char *line = NULL;
+	size_t size = 0;
+
+	while (f && getdelim(&line, &size, '\0', f) > 0)
+		if (strcmp(line, mark) == 0)
+			return true;
+	return false;
+}
+
+pid_t upgrade_process(const char *run)
+{
+	AUTO_FREE char *mark = xasprintf("UPGRADE_RUN_ID=%s", run);
+	DIR *proc = opendir("/proc");
+	pid_t found = 0;
+
+	for (struct dirent *d; proc && !found && (d = readdir(proc));)
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && carries(d->d_name, mark))
+			found = (pid_t)strtol(d->d_name, NULL, 10);
+	if (proc)
+		closedir(proc);
+	return found;
+}

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What belongs before an upgrade is a list: each is done when it is needed, and passed over when not."""
+
+import sys
+
+import pytest
+
+ORDER = [
+    "pulp-upgrade-estimate",
+    "pulp-upgrade-begin",
+    "pulp-upgrade-stop",
+    "services-stop",
+    "pulp-apps-settled",
+    "pulp-manifests-recover",
+    "pulp-manifests-fill",
+    "pulp-manifests-detach",
+    "pulp-artifacts-checksums",
+    "pulp-manifests-served",
+    "pulp-upgrade-command",
+    "pulp-upgrade-start",
+    "services-start",
+    "pulp-workers-online",
+    "pulp-upgrade-end",
+]
+
+
+@pytest.fixture
+def level():
+    return "0045"
+
+
+@pytest.fixture
+def manager(tmp_path, plmaint, pg_db):
+    """A pulpcore-manager that computes what is missing, and says what it was asked."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    (directory / "calls").write_text("")
+    for name in ("pulpcore-manager", "dynaconf"):
+        path = directory / name
+        path.write_text(
+            f"#!{sys.executable} -B\n"
+            "import contextlib, sys, psycopg2\n"
+            f"open({str(directory / 'calls')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+            f"with contextlib.closing(psycopg2.connect({pg_db.conninfo()!r})) as conn, conn:\n"
+            "    conn.cursor().execute(\"UPDATE core_artifact SET sha512 ="
+            " encode(sha512(sha256::bytea), 'hex') WHERE sha512 IS NULL\")\n"
+        )
+        path.chmod(0o755)
+    settings = directory / "settings.py"
+    settings.write_text("CACHE_ENABLED = False\n")
+    plmaint.configure(
+        {
+            "pulp.manager": directory / "pulpcore-manager",
+            "pulp.settings": settings,
+            "pulp.user": "root",
+        }
+    )
+    return directory
+
+
+def test_the_plan_shows_them_in_their_order(plmaint, upgraded):
+    done = plmaint.run("plan", "upgrade", "run", code=0)
+    labels = [e["label"] for e in done.of("plan.step")]
+    first = [labels.index(label) for label in ORDER]
+    assert first == sorted(first)
+    # One that systemd runs Pulp on has units, one with commands of its own has those.
+    absent = {e["label"] for e in done.of("plan.step", included=False)}
+    assert "services-stop" in absent and "pulp-upgrade-stop" not in absent
+    plmaint.configure({"upgrade.stop_command": None, "upgrade.start_command": None})
+    done = plmaint.run("plan", "upgrade", "run", code=0)
+    absent = {e["label"] for e in done.of("plan.step", included=False)}
+    assert "services-stop" not in absent and "pulp-upgrade-stop" in absent
+    assert upgraded.log == [] and upgraded.note is None
+
+
+def test_missing_checksums_are_computed_before_the_command(site, upgraded, manager):
+    site.image("oci")
+    site.sql("UPDATE core_artifact SET sha512 = NULL")
+    done = upgraded.run(code=0)
+    assert done.one("step.end", label="pulp-artifacts-checksums")["result"] == "ok"
+    assert (manager / "calls").read_text().split() == ["handle-artifact-checksums"]
+    assert site.sql("SELECT count(*) FROM core_artifact WHERE sha512 IS NULL") == [(0,)]
+    again = upgraded.run(code=0)
+    assert again.one("step.end", label="pulp-artifacts-checksums")["result"] == "not-needed"
+    assert (manager / "calls").read_text().split() == ["handle-artifact-checksums"]
+
+
+def test_without_the_upgrade_command_nothing_is_begun(plmaint, upgraded):
+    plmaint.configure({"upgrade.command": None})
+    refused = upgraded.run(code=2)
+    assert "upgrade.command is not set" in refused.err and upgraded.log == []
+    plmaint.configure({"upgrade.command": "/bin/true", "upgrade.start_command": None})
+    assert "upgrade.start_command is not set" in upgraded.run(code=2).err
