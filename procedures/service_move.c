@@ -274,7 +274,7 @@ static bool await_group(const struct actor *a, struct service_set *s, const stru
 			if (up) {
 				outcome_example(out, "%s", why);
 				if (!*first)
-					(void)snprintf(first, size, "%s does not answer: %s",
+					(void)snprintf(first, size, "%s does not answer: %.200s",
 						       group->all[0], why);
 			}
 			return true;
