@@ -98,7 +98,8 @@ static void show(struct session *s, const struct service *one, bool brief)
 	if (unit && strcmp(one->unit.active, "failed") == 0)
 		strbuf_addf(&out, ": %s", one->unit.result);
 	if (one->remembered)
-		strbuf_adds(&out, ", stopped and remembered");
+		strbuf_adds(&out,
+			    unit_runs(&one->unit) ? ", remembered" : ", stopped and remembered");
 	strbuf_adds(&out, "\n");
 	if (!brief) {
 		if (unit && *one->unit.description)

@@ -204,14 +204,12 @@ void units_parse(const char *text, struct units *ret)
 	end_unit(ret, &u);
 }
 
+static const char properties[] =
+	"--property=Id,Description,LoadState,ActiveState,SubState,UnitFileState,Type,Result,MainPID,TriggeredBy";
+
 bool units_show(const struct names *names, struct units *ret, struct err *err)
 {
-	static const char *const head[] = {
-		"systemctl", "show", "--no-pager",
-		"--property=Id,Description,LoadState,ActiveState,SubState,UnitFileState,Type,Result,"
-		"MainPID,TriggeredBy",
-		"--"
-	};
+	static const char *const head[] = { "systemctl", "show", "--no-pager", properties, "--" };
 	AUTO_FREE const char **argv = xcalloc(ARRAY_LEN(head) + names->n + 1, sizeof(*argv));
 	AUTO_STRBUF struct strbuf out = { 0 };
 

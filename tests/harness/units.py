@@ -11,17 +11,18 @@ import psycopg2
 
 from . import cli, pg, process, schema
 from .machine import OUTER
+from .need import need
 
 HERE = pathlib.Path(__file__).parent
 CLUSTER = "pulp"
-POSTGRESQL = f"postgresql@15-{CLUSTER}.service"
+VERSION = pg.bindir().parent.name  # of /usr/lib/postgresql/15/bin
+POSTGRESQL = f"postgresql@{VERSION}-{CLUSTER}.service"
 REDIS = "redis-server.service"
 WORKERS = ("pulpcore-worker@1.service", "pulpcore-worker@2.service")
 ODD = "registry-jobs.service"  # a worker whose unit has a name of its own
 PULP = ("pulpcore-api.service", "pulpcore-content.service", *WORKERS, ODD)
 SOCKET, TIMER = "pulpcore-content.socket", "pulpcore-cleanup.timer"
 ALL = (SOCKET, REDIS, POSTGRESQL, *PULP, TIMER)  # a socket will not start after its service
-OFF = "pulpcore-worker@3.service"  # installed, neither enabled nor running
 UNIT = """[Unit]
 Description=Pulp, {kind}
 [Service]
@@ -37,6 +38,7 @@ class Host:
     """One machine; `level` chooses the database that the services use."""
 
     def __init__(self, machine):
+        need(programs=("pg_createcluster", "redis-server", "strace", "setpriv"))
         self.machine, self.outer, self.level = machine, machine.outer, None
         self.port = pg.free_port()
         self.databases = {}
@@ -51,8 +53,8 @@ class Host:
         sockets = self.outer / "s"
         sockets.mkdir()
         sockets.chmod(0o777)
-        self.machine.run("pg_createcluster", "15", CLUSTER, "--", "-N")
-        folder = self.machine.path(f"/etc/postgresql/15/{CLUSTER}")
+        self.machine.run("pg_createcluster", VERSION, CLUSTER, "--", "-N")
+        folder = self.machine.path(f"/etc/postgresql/{VERSION}/{CLUSTER}")
         with open(folder / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.write(f"listen_addresses = ''\nunix_socket_directories = '{OUTER}/s'\nport = 5432\nfsync = off\n")
         (folder / "pg_hba.conf").write_text("local all all trust\n")
