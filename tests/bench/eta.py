@@ -27,6 +27,7 @@ WAY = (0.10, 0.25, 0.50, 0.75)
 OURS = "plmaint"
 TELLERS = (OURS, "last second (gh-ost)", "interval x N / batch (GitLab)", "lifetime mean")
 PAUSE, BURST = 3.0, 3.0  # seconds
+SLOWED = ("duty", "burst")  # mixes that a throttle is at work in
 
 
 def seconds_of(event):
@@ -98,7 +99,7 @@ class Bench:
         return db, media
 
     def run(self, mix):
-        """Told of one run, and what was estimated before it (None: there was no estimate)."""
+        """Told of one run, and what was estimated before it."""
         template, media = self.large if mix == "large" else self.small
         rows = self.large_rows if mix == "large" else self.rows
         db = template.clone()
@@ -111,11 +112,9 @@ class Bench:
                 Site(conn, media, LEVEL).heartbeat("worker", age=-3600)
                 conn.commit()
         tool = cli.Plmaint(self.directory / f"tool{self.runs}", db.conninfo(), media, settings=settings)
-        estimate = self.estimate(tool)
-        self.cluster.admin("CHECKPOINT")
-        if mix == "cold":
-            self.cluster.restart()
-            self.forget(media)
+        self.settle(mix, media)
+        estimate = self.estimate(tool, mix)
+        self.settle(mix, media)
         if mix == "window":
             argv += ["--window", closes_soon()]
             env["TZ"] = "UTC"
@@ -125,12 +124,17 @@ class Bench:
         return Told(result, rows, pauses), estimate
 
     @staticmethod
-    def estimate(tool):
-        result = tool.run("pre-migrate", "estimate")
-        said = result.of("estimate")
-        if not said:
-            return None
-        return (said[0].get("throttled") or said[0]["full"])["p50"]
+    def estimate(tool, mix):
+        """What it says of such a run: with nobody online and no duty set it goes at full speed."""
+        said = tool.run("pre-migrate", "estimate").one("estimate")
+        return said["throttled" if mix in SLOWED else "full"]["p50"]
+
+    def settle(self, mix, media):
+        """Nothing is left to be written; where it is to be cold, nothing is left in memory."""
+        self.cluster.admin("CHECKPOINT")
+        if mix == "cold":
+            self.cluster.restart()
+            self.forget(media)
 
     def forget(self, media):
         """Drops the files, and the database's, from the page cache."""
@@ -202,7 +206,7 @@ def run(rows, rounds, out):
             told, estimate = bench.run(mix)
             wall = told.end - told.begin - told.waited(told.begin, told.end)
             scored += [(mix, *moment) for moment in told.moments()]
-            if estimate is not None and mix != "window":
+            if mix != "window":
                 estimates.append((mix, abs(estimate / wall - 1)))
     report(scored, estimates, out)
     simulated(out)
