@@ -21,12 +21,14 @@ static const struct {
 	struct growth growth;
 } guesses[] = { [PENDING_LOST_IMAGES] = { "recover", 160e-6, 4500, 0.5, { 600, 0.2 } },
 		[PENDING_LOST_LISTS] = { "recover lists", 160e-6, 1500, 0.5, { 600, 0.6 } },
-		[PENDING_IMAGES] = { "images", 80e-6, 4500, 0.5, { 600, 0.2 } },
+		[PENDING_IMAGES] = { "images", 75e-6, 4500, 0.5, { 600, 0.2 } },
 		[PENDING_LISTS] = { "lists", 160e-6, 1500, 0.2, { 600, 0.6 } },
-		[PENDING_DETACH] = { "detach", 47e-6, 0, 10, { 700, 0 } } };
+		[PENDING_DETACH] = { "detach", 55e-6, 0, 6, { 700, 0 } } };
 static const double guess_doubt = 0.6;
 /* Of what was measured on this host, or of a guess made larger by how slow it was at others. */
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
+/* Seconds before the first batch of detach: of any table, and of a row. */
+static const double plan_least = 0.1, plan_each = 3.5e-6, plan_doubt = 0.5;
 static const double vacuum_doubt = 0.5, seen_vacuum_doubt = 0.25;
 enum {
 	LOOK_BACK = 64, /* entries of the record */
@@ -168,6 +170,11 @@ int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last
 			double seconds = grace(j);
 			if (seconds > 0)
 				ret[n++] = (struct batch_ahead){ .seconds = seconds };
+			ret[n++] = (struct batch_ahead){
+				.seconds = fmax(j->slower, 1) *
+					   (plan_least + plan_each * (double)filled),
+				.guess = { 0, plan_doubt },
+			};
 			n += work(j, &ret[n], PENDING_DETACH, filled);
 		}
 	}

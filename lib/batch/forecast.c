@@ -18,6 +18,7 @@
 
 /* Of a row's cost so much grows with its bytes. */
 static const double bytes_share = 0.3;
+static const double patience = 5;   /* seconds */
 static const double rate_while = 4; /* seconds over which the rate is a mean */
 
 static double units_of(const struct batch_phase *p, double rows, double bytes)
@@ -224,6 +225,9 @@ static void learn(struct run *r, const struct counts *c, double now)
 	rows = rows > 0 ? rows : 0;
 	for (int i = 0; i < r->job->n_phases && i < FORECAST_PHASES; i++)
 		eta_count(&f->eta, i, c->phase[i].total, c->phase[i].left);
+	/* Batches count when they end: until one does, nobody knows that nothing is done. */
+	if (rows == 0 && own.batches == 0 && f->at > 0 && now - f->at < patience)
+		return;
 	if (f->at > 0) {
 		eta_pass(&f->eta, &(struct eta_step){ .part = p,
 						      .seconds = now - f->at,

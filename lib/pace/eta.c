@@ -17,7 +17,7 @@ static const double steady_doubt = 0.15;
 static const double whiles[ETA_PACES] = { 4, 60, 900 };
 static const double holds[ETA_PACES] = { 5, 60, INFINITY };
 /* Seconds of pace that the first guess stands for. */
-static const double guessed_for[ETA_PACES] = { 1, 10, 30 };
+static const double guessed_for[ETA_PACES] = { 2, 10, 30 };
 static const double early_share = 0.04; /* of a part: in it the surcharge falls to 1/e */
 static const double longest = 1e9;	/* seconds: thirty years are as good as any more */
 static const double first_span = 0.5;
@@ -128,9 +128,15 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 double eta_cost(const struct eta *e, int part)
 {
 	const struct eta_part *p = &e->part[part];
-	double weight = weight_of(p);
+	double weight = weight_of(p), guess = guess_of(e, p);
+	double seen = (p->t + weight * guess) / (p->n + weight);
+	/* How many times more the first ones cost is a guess as well: as long as little else was
+	 * seen they all may mislead, and alike. */
+	double most = p->early / (1 + p->early), first = most * most * early_share * p->total;
+	double trust = first > 0 ? p->ever / (p->ever + first) : 1;
 
-	return clamp((p->t + weight * guess_of(e, p)) / (p->n + weight), 0, longest);
+	/* But by no more than that. */
+	return clamp(fmax(trust * seen + (1 - trust) * guess, seen / (1 + p->early)), 0, longest);
 }
 
 static double seconds_of(const struct eta *e, int part)
@@ -150,10 +156,13 @@ static void learn_cost(struct eta_part *p, const struct eta_step *s)
 	if (own <= 0 || busy <= 0)
 		return;
 	double fade = exp2(-some(s->batches) / half_batches);
-	p->n = p->n * fade + own;
-	p->t = p->t * fade + busy / surcharge(p, before, done);
-	p->ever += own;
-	p->spent += busy / surcharge(p, before, done);
+	/* What the first ones cost more is known least: they say the less of the others. */
+	double more = surcharge(p, before, done), weight = own / (more * more);
+	double took = busy / own / more;
+	p->n = p->n * fade + weight;
+	p->t = p->t * fade + weight * took;
+	p->ever += weight;
+	p->spent += weight * took;
 }
 
 static void learn_pace(struct eta *e, double seconds, double busy)
