@@ -13,16 +13,20 @@
 /* Seconds of one writer for a row, and how well that is known of a host nobody has seen. */
 static const double fill_row = 80e-6, list_row = 160e-6, detach_row = 50e-6, prior_spread = 0.7;
 static const double known_spread = 0.3; /* the same when earlier runs say it */
-static const double begin = 0.1;	/* seconds: settings, sessions, schema */
+static const double begin = 0.05;	/* seconds: settings, sessions, schema */
 static const double begin_step = 0.05;	/* the same for a step with workers */
-static const double counts = 2.5;	/* so often all is counted beside the plans */
+static const double counts = 2;		/* so often all is counted beside the plans */
+/* A run takes its keys in order and reads ahead with threads of their own, while a sample jumps and
+ * waits: of the time that the sample takes for it so much is left. */
+static const double in_order = 0.6, read_ahead = 0.4;
 /*
  * An artifact's row has no room on a full page for another version while its own is alive, which in
- * a sample it always is: all its indexes are written.  In a run room is made by the row before it.
+ * a sample it always is: all its indexes are written.  In a run room is made by the row before it,
+ * and most updates touch no index.
  */
-static const double with_room = 0.7;
-static const double plan = 1.3;	   /* a plan takes so many counts */
-static const double vacuum = 0.14; /* of what filling and detaching take, until it was seen */
+static const double with_room = 0.48;
+/* So many counts take the plan of a step and what stands around its batches. */
+static const double fill_plan = 2.2, detach_plan = 3.3;
 /* Bytes that a row leaves beside its data: a new version of it and of its artifact's row, and
  * entries of their indexes.  Of the data so much is left where it is compressed. */
 static const double disk_row = 1300, disk_share = 0.6, wal_row = 2300;
@@ -115,9 +119,10 @@ static void add_group(struct model *m, const struct manifest_estimate *e,
 			continue;
 		if (fills)
 			add_block(m, fill, rows,
-				  of_batch(b->fetch + b->load + either(b->fill, b->fill_first),
-					   s->one_read + s->one_fill, s->commit, f->batch_rows,
-					   rows),
+				  of_batch(in_order * b->fetch + read_ahead * b->load +
+						   either(b->fill, b->fill_first),
+					   in_order * s->one_read + s->one_fill, s->commit,
+					   f->batch_rows, rows),
 				  b->fill_first - b->fill);
 		add_block(m, detach, rows,
 			  with_room * of_batch(either(b->detach, b->detach_first), s->one_detach,
@@ -139,11 +144,12 @@ static void add_parts(struct model *m, const struct manifest_estimate *e,
 		      const struct estimate_facts *f)
 {
 	bool fills = e->fill + e->lost > 0, detaches = e->fill + e->filled > 0;
-	double step = begin_step + plan * f->count + e->sample.session;
+	double step = begin_step + e->sample.session;
 
 	m->parts[PART_AROUND] = (struct estimate_part){ .fixed = begin + counts * f->count };
 	m->parts[PART_FILL_STEP] =
-		(struct estimate_part){ .fixed = fills ? step : 0, .sigma = f->images.sigma };
+		(struct estimate_part){ .fixed = fills ? step + fill_plan * f->count : 0,
+					.sigma = f->images.sigma };
 	m->parts[PART_IMAGES] = (struct estimate_part){ .workers = e->writers,
 							.mu = f->images.mu,
 							.sigma = f->images.sigma };
@@ -151,18 +157,14 @@ static void add_parts(struct model *m, const struct manifest_estimate *e,
 						       .mu = f->lists.mu,
 						       .sigma = f->lists.sigma };
 	m->parts[PART_DETACH] = (struct estimate_part){
-		.fixed = detaches ? step : 0,
+		.fixed = detaches ? step + detach_plan * f->count : 0,
 		.workers = e->writers,
 		.mu = f->detach.mu,
 		.sigma = f->detach.sigma,
 	};
-	if (!f->vacuum)
-		return;
-	m->parts[PART_VACUUM].sigma = known_spread;
-	if (f->vacuum_cost.seen)
-		m->parts[PART_VACUUM].fixed = f->vacuum_cost.seconds;
-	else
-		m->parts[PART_VACUUM].share = vacuum;
+	if (f->vacuum)
+		m->parts[PART_VACUUM] = (struct estimate_part){ .fixed = f->vacuum_cost.seconds,
+								.sigma = known_spread };
 }
 
 static void estimate_bytes(struct manifest_estimate *e, const struct estimate_facts *f)

@@ -187,7 +187,7 @@ static bool find_duty(struct manifest_job *j, const struct estimate_facts *f,
 	if (!config_seconds(c, "pre-migrate.grace", &grace, err) ||
 	    !pulp_services_online(j->control, &j->schema, &j->actor->look->place, &online, err))
 		return false;
-	e->grace = e->fill + e->filled > 0 ? grace : 0;
+	bool anybody = online.workers + online.api + online.content > 0;
 	if (strcmp(config_source(c, "pre-migrate.duty"), "default") != 0) {
 		e->duty_from = DUTY_SET;
 		e->duty = (struct quantiles){ j->setup.duty, j->setup.duty, j->setup.duty };
@@ -198,6 +198,8 @@ static bool find_duty(struct manifest_job *j, const struct estimate_facts *f,
 		e->duty_from = DUTY_ASSUMED;
 		e->duty = assumed_duty;
 	}
+	/* A duty that is set is kept also with nobody online, where there is no grace. */
+	e->grace = e->fill + e->filled > 0 && (anybody || e->duty_from != DUTY_SET) ? grace : 0;
 	return true;
 }
 

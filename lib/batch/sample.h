@@ -5,10 +5,10 @@
  * so what they cost each other is seen too.  The rows come in blocks, each from a place of its own
  * with no snapshot across them.
  *
- * A block is written twice.  The first time pages come from disk and their full images go to the
- * log, which a run pays once a page; the second time shows what a row costs.  Its first row is then
- * written once more by itself: what that takes, a batch takes beside its rows, and a run's batches
- * are larger.
+ * A block is written several times.  The first time pages come from disk and their full images go
+ * to the log, which a run pays once a page; the median of the later times shows what a row costs.
+ * Its first row is also written by itself: what that takes, a batch takes beside its rows, and a
+ * run's batches are larger.
  */
 #pragma once
 #include "lib/batch/engine.h"
@@ -28,7 +28,7 @@ struct sample_block {
 	size_t rows, bytes;
 	size_t bad; /* of the rows: their data cannot be had */
 	double fetch, load;
-	double fill, fill_first;     /* the second time, and the first */
+	double fill, fill_first;     /* again, and the first time */
 	double detach, detach_first; /* with its own fetch and its deferred triggers */
 };
 

@@ -110,7 +110,7 @@ static void draw(const struct estimate_block *blocks, struct place at, uint64_t 
 static void replicate(const struct estimate_input *in, const struct estimate_block *blocks,
 		      const struct place *at, uint64_t *seed, double part[ESTIMATE_PARTS])
 {
-	double before = 0, known = normal(seed);
+	double known = normal(seed);
 
 	memset(part, 0, ESTIMATE_PARTS * sizeof(*part));
 	for (size_t h = 0; h < in->n_strata; h++) {
@@ -123,9 +123,7 @@ static void replicate(const struct estimate_input *in, const struct estimate_blo
 	}
 	for (size_t p = 0; p < in->n_parts; p++) {
 		const struct estimate_part *of = &in->parts[p];
-		part[p] = some(part[p] / fmax(1, of->workers) + some(of->fixed) +
-			       some(of->share * before));
-		before += part[p];
+		part[p] = some(part[p] / fmax(1, of->workers) + some(of->fixed));
 	}
 }
 
@@ -170,14 +168,16 @@ void estimate_make(const struct estimate_input *in, uint64_t seed, struct estima
 	for (int i = 0; i < REPLICATES; i++) {
 		double part[ESTIMATE_PARTS], regime = normal(&seed);
 		replicate(in, blocks, at, &seed, part);
+		double duty = draw_duty(&in->duty, &seed);
 		for (size_t p = 0; p < in->n_parts; p++) {
 			ret->raw[p] += part[p] / REPLICATES;
-			part[p] *= exp(in->parts[p].mu + in->parts[p].sigma * regime);
-			part[p] = some(part[p]);
-			parts[p * REPLICATES + (size_t)i] = part[p];
-			full[i] += part[p];
+			double times = exp(in->parts[p].mu + in->parts[p].sigma * regime);
+			double fixed = fmin(some(in->parts[p].fixed), part[p]);
+			parts[p * REPLICATES + (size_t)i] = some(times * part[p]);
+			full[i] += some(times * part[p]);
+			slow[i] += some(times * (fixed + (part[p] - fixed) / duty));
 		}
-		slow[i] = full[i] / draw_duty(&in->duty, &seed) + some(in->waits);
+		slow[i] += some(in->waits);
 	}
 	ret->full = estimate_quantiles(full, REPLICATES);
 	ret->throttled = estimate_quantiles(slow, REPLICATES);

@@ -33,9 +33,8 @@ struct estimate_block {
 	double first;	/* how much longer when they had not; NaN: not known */
 };
 struct estimate_part {
-	double fixed;	  /* seconds, however many rows */
+	double fixed;	  /* seconds, however many rows; no throttle makes them more */
 	double workers;	  /* at work at once, as in the blocks */
-	double share;	  /* beside that, of what all parts before it take */
 	double mu, sigma; /* its regime: of log(actual / foretold) */
 };
 struct estimate_input {

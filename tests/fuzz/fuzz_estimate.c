@@ -65,8 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.n_blocks = feed_byte(&f) % (MOST_BLOCKS + 1);
 	for (size_t i = 0; i < in.n_parts; i++) {
 		parts[i] = (struct estimate_part){ .fixed = feed_number(&f),
-						   .workers = feed_number(&f),
-						   .share = feed_number(&f) };
+						   .workers = feed_number(&f) };
 		fill_regime(&f, &parts[i]);
 	}
 	for (size_t i = 0; i < in.n_strata; i++)

@@ -69,15 +69,6 @@ TEST(the_first_touch_is_paid_once_a_page)
 	CHECK(near(make(&small).full.p50, 100 * 0.003, 1e-9));
 }
 
-TEST(a_share_is_of_what_comes_before)
-{
-	const struct estimate_part parts[] = { { .fixed = 6 }, { .fixed = 4 }, { .share = 0.2 } };
-	const struct estimate_input in = { NULL, NULL, parts, 0, 0, 3, { 1, 1, 1 }, 0 };
-
-	CHECK(near(make(&in).part[2].p50, 2, 1e-9));
-	CHECK(near(make(&in).full.p50, 12, 1e-9));
-}
-
 TEST(what_no_block_tells_is_the_prior_and_wide)
 {
 	const struct estimate_stratum s = { .rows = 1000, .prior = 0.001, .prior_spread = 0.5 };
@@ -104,14 +95,27 @@ TEST(what_no_clock_gave_is_left_out)
 
 TEST(the_throttle_stretches_and_waits_add)
 {
-	const struct estimate_part part = { .fixed = 10 };
-	const struct estimate_input in = { NULL, NULL, &part, 0, 0, 1, { 0.25, 0.5, 0.8 }, 30 };
+	const struct estimate_stratum s = { .rows = 10000 };
+	const struct estimate_block b = { 0, 10, 0.01, NAN };
+	const struct estimate_part part = { .workers = 1 };
+	const struct estimate_input in = { &s, &b, &part, 1, 1, 1, { 0.25, 0.5, 0.8 }, 30 };
 	struct estimate_result r = make(&in);
 
 	CHECK(near(r.throttled.p50, 50, 0.05));
 	CHECK(near(r.throttled.p10, 30 + 10 / 0.8, 0.05));
 	CHECK(near(r.throttled.p90, 30 + 10 / 0.25, 0.05));
 	CHECK(near(r.full.p50, 10, 1e-9));
+}
+
+TEST(the_throttle_does_not_stretch_what_is_fixed)
+{
+	const struct estimate_stratum s = { .rows = 1000 };
+	const struct estimate_block b = { 0, 10, 0.01, NAN };
+	const struct estimate_part part = { .workers = 1, .fixed = 5 };
+	const struct estimate_input in = { &s, &b, &part, 1, 1, 1, { 0.5, 0.5, 0.5 }, 0 };
+
+	CHECK(near(make(&in).full.p50, 6, 1e-9));
+	CHECK(near(make(&in).throttled.p50, 5 + 2, 1e-9));
 }
 
 TEST(earlier_runs_shift_and_widen_it)
@@ -162,7 +166,7 @@ TEST(nothing_takes_no_time)
 
 TAP_MAIN(row(blocks_that_agree_leave_nothing_open),
 	 row(blocks_that_differ_give_an_interval_with_the_mean_in_it),
-	 row(the_first_touch_is_paid_once_a_page), row(a_share_is_of_what_comes_before),
-	 row(what_no_block_tells_is_the_prior_and_wide), row(what_no_clock_gave_is_left_out),
-	 row(the_throttle_stretches_and_waits_add), row(earlier_runs_shift_and_widen_it),
+	 row(the_first_touch_is_paid_once_a_page), row(what_no_block_tells_is_the_prior_and_wide),
+	 row(what_no_clock_gave_is_left_out), row(the_throttle_stretches_and_waits_add),
+	 row(the_throttle_does_not_stretch_what_is_fixed), row(earlier_runs_shift_and_widen_it),
 	 row(the_same_seed_gives_the_same), row(nothing_takes_no_time))

@@ -262,11 +262,13 @@ def test_window_gives_the_time_by_the_clock(site, plmaint):
 
 
 def test_duty_that_is_set_is_what_throttled_means(site, plmaint):
-    site.bulk_images(100, repos=1, own_config=False)
+    site.bulk_images(4000, repos=1, own_config=False)
     plmaint.configure({"pre-migrate.duty": "0.25", "pre-migrate.grace": "0s"})
     estimate = told(plmaint.run(*ESTIMATE, code=0))
+    full, throttled = estimate["full"]["p50"], estimate["throttled"]["p50"]
     assert estimate["duty_from"] == "set"
-    assert estimate["throttled"]["p50"] == pytest.approx(4 * estimate["full"]["p50"], rel=0.01)
+    # Rows take four times as long; plans, counts and the vacuum what they took.
+    assert 1.5 * full < throttled < 4 * full
 
 
 def test_cache_keys_are_counted(site, redis_server, plmaint):
