@@ -99,11 +99,9 @@ def test_equal_to_upstream(oracle, rows, upstream, plmaint, stack):
                          for t in sorted(touched | upstream[1])), [])
         assert expected_differences(lines, conn) == []
         served = list(conn.execute(SERVED))
-    # Every genuine manifest and some of the others: a pull costs Pulp thirty milliseconds.
     many = {a.digest for a in rows.added}
     genuine_ones = [s for s in served if s[1] not in many]
     assert len(served) > ROWS and len(genuine_ones) > 100
-    served = genuine_ones + [s for s in served if s[1] in many][::5]
     site.start()
     assert wrong_pulls(site, served) == []
 
