@@ -11,7 +11,9 @@
 
 struct seen {
 	struct outcome *out;
-	struct authorities *authorities;
+	const char *more;		 /* of the configuration, or NULL */
+	struct authorities *authorities; /* NULL until there is a certificate: the system's take
+					    long to read */
 	int files, broken, of_itself;
 	struct err unread;  /* of a certificate */
 	struct err unknown; /* of an authority */
@@ -26,6 +28,14 @@ static void trust(void *arg, const char *path)
 		s->unknown = err;
 }
 
+static void gather(struct seen *s)
+{
+	s->authorities = authorities_new();
+	if (s->more && *s->more)
+		certificates_listed(s->more, trust, s);
+	certificates_authorities(trust, s);
+}
+
 static void look(void *arg, const char *path)
 {
 	struct seen *s = arg;
@@ -33,6 +43,8 @@ static void look(void *arg, const char *path)
 	char why[256];
 	struct err err;
 
+	if (!s->authorities)
+		gather(s);
 	if (!certificate_trust(path, s->authorities, &found, why, &err)) {
 		s->unread = err;
 		return;
@@ -70,13 +82,9 @@ static void judge(const struct seen *s, struct outcome *out)
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	const char *files = config_get(p->config, "health.certificates");
-	const char *more = config_get(p->config, "health.authorities");
-	struct seen s = { .out = out, .authorities = authorities_new() };
+	struct seen s = { .out = out, .more = config_get(p->config, "health.authorities") };
 
 	(void)params;
-	if (more && *more)
-		certificates_listed(more, trust, &s);
-	certificates_authorities(trust, &s);
 	if (files && *files)
 		certificates_listed(files, look, &s);
 	else
