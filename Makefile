@@ -223,21 +223,24 @@ lab: all
 
 # -- to other machines
 
+UNITS_OF_SYSTEMD = plmaint-pre-migrate.service plmaint-maintenance-mode.service
 .PHONY: install dist clean help
-install: all $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash $(BUILD)/plmaint-pre-migrate.service
+install: all $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash $(UNITS_OF_SYSTEMD:%=$(BUILD)/%)
 	install -D -m 755 $(BUILD)/plmaint "$(DESTDIR)$(PREFIX)/sbin/plmaint"
 	install -D -m 644 $(BUILD)/plmaint.8 "$(DESTDIR)$(PREFIX)/share/man/man8/plmaint.8"
 	install -D -m 644 $(BUILD)/plmaint.bash \
 		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/plmaint"
-	install -D -m 644 $(BUILD)/plmaint-pre-migrate.service \
-		"$(DESTDIR)$(PREFIX)/lib/systemd/system/plmaint-pre-migrate.service"
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/lib/systemd/system" $(UNITS_OF_SYSTEMD:%=$(BUILD)/%)
+	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants"
+	ln -sf ../plmaint-maintenance-mode.service \
+		"$(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants/"
 	install -d -m 755 "$(DESTDIR)$(PREFIX)/share/doc/plmaint/examples"
 	install -m 755 packaging/examples/upgrade-gate "$(DESTDIR)$(PREFIX)/share/doc/plmaint/examples/"
 	install -m 644 packaging/examples/plmaint-apt.conf packaging/examples/plmaint-dnf.actions \
 		"$(DESTDIR)$(PREFIX)/share/doc/plmaint/examples/"
-# The unit names the program where it is installed, so it is made anew for each PREFIX.
-.PHONY: $(BUILD)/plmaint-pre-migrate.service
-$(BUILD)/plmaint-pre-migrate.service: packaging/plmaint-pre-migrate.service.in
+# A unit names the program where it is installed, so it is made anew for each PREFIX.
+.PHONY: $(UNITS_OF_SYSTEMD:%=$(BUILD)/%)
+$(UNITS_OF_SYSTEMD:%=$(BUILD)/%): $(BUILD)/%.service: packaging/%.service.in
 	@mkdir -p $(@D)
 	sed 's|@SBINDIR@|$(PREFIX)/sbin|g' $< > $@
 

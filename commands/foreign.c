@@ -6,8 +6,6 @@
 const struct foreign_command foreign_commands[] = {
 	{ "update",
 	  "Updates are installed by the package manager; ask `plmaint upgrade check` first." },
-	{ "maintenance-mode", "There is no maintenance mode in this release, and pre-migrate needs "
-			      "none: it works while Pulp is online." },
 	{ "backup", "Backups are not made by this release; use `foreman-maintain backup`, or "
 		    "pg_dump and a copy of Pulp's media directory." },
 	{ "restore", "Backups are not restored by this release; use `foreman-maintain restore`, or "

@@ -43,6 +43,8 @@ test_packages='
     nginx-light             # in front of a real Pulp
     systemd                 # systemd-analyze reads the unit; init stays what it is
     procps                  # ps and kill, on the machine that has systemd as init
+    nftables                # closes ports, in network namespaces
+    iproute2                # makes these
     strace                  # kills and errors at a chosen system call
     valgrind                # memory errors
     clang                   # the second compiler, and the fuzzer

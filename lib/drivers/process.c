@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ struct plan {
 	gid_t gid;
 	gid_t *groups;
 	int n_groups;
+	int in;			       /* its stdin */
 	int out[2], err[2], failed[2]; /* pipes; failed takes errno when exec does not happen */
 	sigset_t mask;		       /* of the parent, before fork */
 };
@@ -59,6 +61,7 @@ static void release_plan(struct plan *p)
 {
 	free(p->path);
 	free(p->groups);
+	auto_close(&p->in);
 	close_pair(p->out);
 	close_pair(p->err);
 	close_pair(p->failed);
@@ -123,6 +126,25 @@ static bool plan_user(struct plan *p, const char *name, struct err *err)
 	return true;
 }
 
+/* A file in memory takes any length at once: nobody has to write while the child reads. */
+static bool plan_input(struct plan *p, const char *text, struct err *err)
+{
+	if (!text) {
+		p->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return p->in >= 0 || err_errno(err, "cannot open /dev/null");
+	}
+	p->in = memfd_create("input", MFD_CLOEXEC);
+	for (size_t len = strlen(text); p->in >= 0 && len > 0;) {
+		ssize_t n = write(p->in, text, len);
+		if (n < 0)
+			return err_errno(err, "cannot keep what %s is to read", p->argv[0]);
+		text += n;
+		len -= (size_t)n;
+	}
+	return (p->in >= 0 && lseek(p->in, 0, SEEK_SET) == 0) ||
+	       err_errno(err, "cannot keep what %s is to read", p->argv[0]);
+}
+
 static bool make_plan(struct plan *p, const struct process_options *o, struct err *err)
 {
 	p->path = find_program(o->argv[0]);
@@ -131,7 +153,7 @@ static bool make_plan(struct plan *p, const struct process_options *o, struct er
 	p->argv = o->argv;
 	p->env = o->env ? (char *const *)(uintptr_t)o->env : environ;
 	p->dir = o->dir ? o->dir : "/";
-	if (!plan_user(p, o->user, err))
+	if (!plan_user(p, o->user, err) || !plan_input(p, o->input, err))
 		return false;
 	if (pipe2(p->out, O_CLOEXEC) != 0 || pipe2(p->err, O_CLOEXEC) != 0 ||
 	    pipe2(p->failed, O_CLOEXEC) != 0)
@@ -161,8 +183,7 @@ static bool become(const struct plan *p)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
+	if (dup2(p->in, 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
 		return false;
 	close_all_on_exec();
 	if (p->change_user && (setgroups((size_t)p->n_groups, p->groups) != 0 ||
@@ -353,9 +374,9 @@ static bool run(struct plan *p, const struct process_options *o, struct strbuf *
 bool process_run(const struct process_options *o, struct strbuf *out, int *ret_status,
 		 struct err *err)
 {
-	__attribute__((cleanup(release_plan))) struct plan p = { .out = { -1, -1 },
-								 .err = { -1, -1 },
-								 .failed = { -1, -1 } };
+	__attribute__((cleanup(release_plan))) struct plan p = {
+		.in = -1, .out = { -1, -1 }, .err = { -1, -1 }, .failed = { -1, -1 }
+	};
 	AUTO_STRBUF struct strbuf kept = { 0 };
 	if (!make_plan(&p, o, err) || !run(&p, o, out ? &kept : NULL, ret_status, err))
 		return false;

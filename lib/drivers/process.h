@@ -10,6 +10,7 @@ struct process_options {
 	const char *user;  /* run as this user (setgid, initgroups, setuid) when we are root; NULL:
 			      as we are */
 	const char *dir;   /* working directory; NULL: "/" */
+	const char *input; /* what it reads from stdin; NULL: nothing */
 	double timeout;	   /* seconds, 0 = none; the child and its process group are killed then */
 	bool stoppable;	   /* the operator's wish to stop ends it as the timeout does */
 	size_t max_output; /* bytes of stdout kept; more is an error */
@@ -26,9 +27,9 @@ struct process_options {
 bool process_split(char *text, const char **argv, size_t most, struct err *err) MUST_CHECK;
 /*
  * *ret_status is the exit code, or 128 + signal.  err only when it could not be started, timed out,
- * or said too much.  stdin is empty; no descriptor of ours is handed on.  It ends with the child:
- * a daemon that the child leaves behind may keep the pipes.  out is added to, on success only;
- * NULL: nothing is kept, and any amount may be said.
+ * or said too much.  No descriptor of ours is handed on.  It ends with the child: a daemon that the
+ * child leaves behind may keep the pipes.  out is added to, on success only; NULL: nothing is kept,
+ * and any amount may be said.
  */
 bool process_run(const struct process_options *o, struct strbuf *out, int *ret_status,
 		 struct err *err) MUST_CHECK;

@@ -23,6 +23,8 @@ def installed(top, *more):
 def test_destdir_and_prefix(tmp_path):
     top = tmp_path / "a root"
     assert installed(top, "PREFIX=/usr") == [
+        "usr/lib/systemd/system/multi-user.target.wants/plmaint-maintenance-mode.service",
+        "usr/lib/systemd/system/plmaint-maintenance-mode.service",
         "usr/lib/systemd/system/plmaint-pre-migrate.service",
         "usr/sbin/plmaint",
         "usr/share/bash-completion/completions/plmaint",

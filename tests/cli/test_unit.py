@@ -10,7 +10,7 @@ import pytest
 from harness import cli
 from harness.need import need
 
-TEMPLATE = cli.ROOT / "packaging" / "plmaint-pre-migrate.service.in"
+FOLDER = "usr/lib/systemd/system"
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def unit(tmp_path):
         check=True,
         capture_output=True,
     )
-    return tmp_path / "usr/lib/systemd/system/plmaint-pre-migrate.service"
+    return tmp_path / FOLDER / "plmaint-pre-migrate.service"
 
 
 def service(path):
@@ -58,3 +58,19 @@ def test_exit_statuses_are_the_programs(unit):
     page = subprocess.run([cli.binary(), "--dump=man"], capture_output=True, text=True, check=True)
     for status in ("75", "130", "143"):
         assert f"\n.B {status}\n" in page.stdout
+
+
+def test_the_unit_of_maintenance_mode_is_sound(unit, tmp_path):
+    """It is in place without being enabled."""
+    need(programs=("systemd-analyze",))
+    name = "plmaint-maintenance-mode.service"
+    link = tmp_path / FOLDER / "multi-user.target.wants" / name
+    text = link.read_text()
+    assert "ExecStart=/usr/sbin/plmaint maintenance-mode resume\n" in text
+    there = tmp_path / name
+    there.write_text(text.replace("/usr/sbin/plmaint", str(tmp_path / "usr/sbin/plmaint")))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", there], capture_output=True, text=True
+    )
+    ours = [line for line in done.stderr.splitlines() if there.stem in line]
+    assert done.returncode == 0 and not ours, done.stderr

@@ -58,7 +58,7 @@ def test_slips(tool, args, text, hint):
 
 
 @pytest.mark.parametrize("word", ["update", "backup", "restore", "content", "packages", "plugin",
-                                  "report", "self-upgrade", "maintenance-mode", "prep-6.10-upgrade"])
+                                  "report", "self-upgrade", "prep-6.10-upgrade"])
 def test_foreman_words_say_what_to_do_instead(tool, word):
     done = tool.run(word, "run", json=False, code=2)
     assert f"'{word}' is not a command of plmaint" in done.err

@@ -68,6 +68,23 @@ TEST(surroundings)
 	      "only\n/tmp\n", 0);
 }
 
+TEST(input)
+{
+	check(&(struct process_options){ .argv = SHELL("cat; echo end"), .input = "one\ntwo\n" },
+	      "one\ntwo\nend\n", 0);
+	check(&(struct process_options){ .argv = SHELL("cat; echo end"), .input = "" }, "end\n", 0);
+
+	/* More than a pipe holds, to a child that reads none of it. */
+	AUTO_FREE char *long_text = xmalloc(200001);
+	for (size_t i = 0; i < 200000; i++)
+		long_text[i] = 'x';
+	long_text[200000] = '\0';
+	check(&(struct process_options){ .argv = SHELL("echo busy"), .input = long_text }, "busy\n",
+	      0);
+	check(&(struct process_options){ .argv = SHELL("wc -c"), .input = long_text }, "200000\n",
+	      0);
+}
+
 /* Whoever forgot O_CLOEXEC. */
 TEST(no_descriptor_is_handed_on)
 {
@@ -254,7 +271,7 @@ TEST(a_command_is_cut_at_blanks_and_nowhere_else)
 	CHECK(!process_split(many, argv, 2, &err) && err.code == ERR_CONFIG);
 }
 
-TAP_MAIN(row(output_and_status), row(output_is_added), row(surroundings),
+TAP_MAIN(row(output_and_status), row(output_is_added), row(surroundings), row(input),
 	 row(no_descriptor_is_handed_on), row(signals_are_as_new), row(another_user),
 	 row(what_cannot_be_started), row(time_is_limited_for_grandchildren_too),
 	 row(output_is_limited), row(ends_with_the_child), row(lines_and_errors), row(large_output),

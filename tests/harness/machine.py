@@ -24,9 +24,9 @@ REMOVE = 'mount -t cgroup -o none,name=systemd none "$1" && find "$1/$2" -depth 
 
 
 class Machine:
-    """outer: a directory that both have."""
+    """outer: a directory that both have. own_network: with nothing in it, to close and to flush."""
 
-    def __init__(self, outer):
+    def __init__(self, outer, own_network=False):
         need(root=True, programs=PROGRAMS, files=("/lib/systemd/systemd",))
         self.outer = pathlib.Path(outer)
         self.name = f"plmaint-{uuid.uuid4().hex[:8]}"
@@ -34,6 +34,7 @@ class Machine:
         self.log = open(pathlib.Path(self.root).with_suffix(".log"), "w+", encoding="utf-8")
         self.proc = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child"]
+            + (["--net"] if own_network else [])
             + [HERE / "machine.sh", self.root, self.name, self.outer],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
@@ -63,7 +64,7 @@ class Machine:
 
     def enter(self):
         """What stands before a command to have it run on the machine."""
-        return ["nsenter", "-t", str(self.pid), "-m", "-r", "-p", "-i", "-u", "-C", "--"]
+        return ["nsenter", "-t", str(self.pid), "-m", "-r", "-p", "-i", "-u", "-n", "-C", "--"]
 
     def run(self, *argv, check=True):
         """A command on the machine; what it printed."""

@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maintenance mode, by the real nft: what another host sees of the ports, and what status says."""
+
+import contextlib
+import os
+import subprocess
+
+import built
+import pytest
+
+from harness import cli, netns, process
+from harness.need import need
+from harness.process import wait_until
+
+V4, V6 = "192.0.2.1", "2001:db8::1"  # of the host, as seen from outside
+OUTSIDE = "192.0.2.2"
+TABLE = "table inet plmaint_maintenance"
+
+
+@pytest.fixture
+def hosts():
+    """The host with Pulp, and one that is a client of it."""
+    need(programs=("nft",))
+    with contextlib.ExitStack() as stack:
+        here = stack.enter_context(contextlib.closing(netns.Host()))
+        outside = stack.enter_context(contextlib.closing(netns.Host()))
+        netns.cable(here, outside, "eth0", [(f"{V4}/24", f"{OUTSIDE}/24"), (f"{V6}/64", "2001:db8::2/64")])
+        yield here, outside
+
+
+@pytest.fixture
+def here(hosts):
+    hosts[0].serve(80, 443, 24817, 5432)
+    return hosts[0]
+
+
+@pytest.fixture
+def outside(hosts):
+    return hosts[1]
+
+
+@pytest.fixture
+def tool(tmp_path, here):
+    # Files and units of this machine are not the tests' to stop.
+    schedules = {"maintenance-mode.timers": "plmaint-no-such.timer", "maintenance-mode.cron": tmp_path / "cron.d" / "pulp*"}
+    made = cli.Plmaint(tmp_path / "plmaint", settings=schedules)
+    plain = made.start
+    made.start = lambda *args, wrap=(), **more: plain(*args, wrap=(*here.enter, *wrap), **more)
+    yield made
+    made.close()
+
+
+def mode(tool, *args, **more):
+    return tool.run("maintenance-mode", *args, **more)
+
+
+def status(tool, code=0):
+    return mode(tool, "status", code=code).one("maintenance")
+
+
+def results(done):
+    return [(e["label"], e["result"]) for e in done.of("step.end")]
+
+
+def is_closed(here, outside, port=443):
+    """Both families agree, and this host gets through in any case."""
+    assert here.reaches("127.0.0.1", port) and here.reaches("::1", port) and here.reaches(V4, port)
+    seen = {outside.reaches(V4, port), outside.reaches(V6, port)}
+    assert len(seen) == 1, "one family is open, the other closed"
+    return not seen.pop()
+
+
+def test_on_and_off_as_seen_from_outside(tool, here, outside):
+    assert not is_closed(here, outside) and status(tool)["state"] == "off"
+    standing = outside.connect(V4, 443)
+    mode(tool, "start", code=0)
+    for port in (80, 443, 24817):
+        assert is_closed(here, outside, port)
+    assert not is_closed(here, outside, 5432)
+    with pytest.raises(ConnectionError):
+        netns.say(standing)
+    standing.close()
+    told = status(tool)
+    assert (told["state"], told["ports"]) == ("on", "80,443,24816,24817") and "left" not in told
+    mode(tool, "is-enabled", code=0)
+    assert results(mode(tool, "start", code=0)) == [("host-firewall-close", "not-needed"), ("host-schedules-stop", "not-needed")]
+    mode(tool, "stop", code=0)
+    assert not is_closed(here, outside) and status(tool)["state"] == "off"
+    mode(tool, "is-enabled", code=1)
+    assert results(mode(tool, "stop", code=0)) == [("host-firewall-open", "not-needed"), ("host-schedules-start", "not-needed")]
+    assert here.run("nft", "list", "ruleset") == ""
+
+
+def test_this_host_still_reaches_others(tool, here, outside):
+    """An upgrade fetches packages over the very ports that are closed to others."""
+    outside.serve(443)
+    mode(tool, "start", code=0)
+    assert here.reaches(OUTSIDE, 443) and here.reaches("2001:db8::2", 443)
+
+
+def test_the_kernel_opens_when_the_time_is_over(tool, here, outside):
+    mode(tool, "start", "--for", "3s", code=0)
+    assert is_closed(here, outside)
+    told = status(tool)
+    assert told["state"] == "on" and 0 < told["left"] <= 4
+    wait_until(lambda: outside.reaches(V4, 443), 30, "the kernel opens the port")
+    assert not is_closed(here, outside)
+    wait_until(lambda: status(tool)["state"] == "off", 10, "the time is over by the note too", poll=0.1)
+    mode(tool, "stop", code=0)
+    assert here.run("nft", "list", "ruleset") == ""
+
+
+def test_a_time_is_prolonged_and_turned_into_a_hold(tool, here, outside):
+    mode(tool, "start", "--for", "5s", code=0)
+    mode(tool, "start", "--for", "1h", code=0)
+    assert status(tool)["left"] > 3000
+    mode(tool, "start", code=0)
+    assert "left" not in status(tool) and is_closed(here, outside)
+
+
+def test_some_are_let_in(tool, here, outside):
+    tool.configure({"maintenance-mode.allow": "198.51.100.0/24, 2001:db8:1::/48"})
+    mode(tool, "start", "--allow", "192.0.2.2", code=0)
+    assert outside.reaches(V4, 443) and not outside.reaches(V6, 443)
+    assert set(status(tool)["allowed"].split(",")) == {"192.0.2.2", "198.51.100.0/24", "2001:db8:1::/48"}
+    mode(tool, "start", "--allow", "2001:db8::/64", "--allow", "192.0.2.77/25", code=0)
+    assert outside.reaches(V4, 443) and outside.reaches(V6, 443)
+    done = mode(tool, "start", "--allow", "192.0.2.0/33", code=2)
+    assert "'192.0.2.0/33' is no network" in done.out
+    assert outside.reaches(V6, 443), "a wrong word changes nothing"
+
+
+def test_a_port_that_a_container_has_been_given(tool, here, outside):
+    """Its address is translated before any rule for what comes in; it answers on a port of its own."""
+    with contextlib.closing(netns.Host()) as container:
+        netns.cable(here, container, "podman0", [("10.88.0.1/16", "10.88.0.2/16"), ("fd88::1/64", "fd88::2/64")])
+        container.ip("route", "add", "default", "via", "10.88.0.1")
+        container.ip("-6", "route", "add", "default", "via", "fd88::1")
+        here.run("sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        here.nft(
+            "table inet engine {\n chain in {\n type nat hook prerouting priority dstnat;\n"
+            "ip daddr 192.0.2.1 tcp dport 8443 dnat ip to 10.88.0.2:443\n"
+            "ip6 daddr 2001:db8::1 tcp dport 8443 dnat ip6 to [fd88::2]:443\n}\n}\n"
+        )
+        container.serve(443, 5000)
+        outside.ip("route", "add", "10.88.0.0/16", "via", V4)
+        tool.configure({"maintenance-mode.ports": "8443"})
+        assert outside.reaches(V4, 8443) and outside.reaches(V6, 8443)
+        mode(tool, "start", code=0)
+        assert not outside.reaches(V4, 8443) and not outside.reaches(V6, 8443)
+        assert outside.reaches("10.88.0.2", 443), "what is only routed here is another host's"
+        assert "10.88.0.2" in here.run("nft", "list", "table", "inet", "engine")
+        mode(tool, "stop", code=0)
+        assert outside.reaches(V4, 8443) and outside.reaches(V6, 8443)
+
+
+def test_what_another_firewall_accepts_is_closed_all_the_same(tool, here, outside):
+    here.nft("table inet site {\n chain in {\n type filter hook input priority 0;\n tcp dport 443 accept\n}\n}\n")
+    mode(tool, "start", code=0)
+    assert is_closed(here, outside)
+    mode(tool, "stop", code=0)
+    assert "tcp dport 443 accept" in here.run("nft", "list", "ruleset")
+
+
+def test_where_pulp_listens_is_found(tool, hosts):
+    here = hosts[0]
+    with netns.listening_as(here, "pulpcore-content", 24999), netns.listening_as(here, "pulpcore-api", 24998, "127.0.0.1"):
+        mode(tool, "start", code=0)
+    assert status(tool)["ports"] == "80,443,24816,24817,24999"
+
+
+def test_sshd_keeps_its_port(tool, hosts):
+    here, outside = hosts
+    tool.configure({"maintenance-mode.ports": "2222"})
+    with netns.listening_as(here, "sshd", 2222):
+        done = mode(tool, "start", code=78)
+        assert "ports 2222 stay open" in done.one("step.end", label="host-firewall-close")["message"]
+        assert status(tool)["ports"] == "80,443,24816,24817"
+
+
+@pytest.mark.parametrize("how", ["own", "parent"])
+def test_the_port_of_the_session_stays_open(tool, hosts, how):
+    """sudo takes the variable away, and the shell above still has it."""
+    words = f"{OUTSIDE} 40000 {V4} 443"
+    if how == "own":
+        done = mode(tool, "start", code=78, env={"SSH_CONNECTION": words})
+    else:
+        # The shell stays: it has something to do afterwards.
+        above = ("env", f"SSH_CONNECTION={words}", "sh", "-c", 'env -u SSH_CONNECTION "$@"; exit $?', "sh")
+        done = mode(tool, "start", code=78, wrap=above)
+    assert "ports 443 stay open" in done.one("step.end", label="host-firewall-close")["message"]
+    assert hosts[1].connect(V4, 443).close() is None
+    assert not hosts[1].reaches(V4, 80)
+
+
+def test_status_reads_the_kernel(tool, here, outside):
+    """Whoever flushes all rules opens the site, whatever our note says."""
+    mode(tool, "start", code=0)
+    here.nft("flush ruleset")
+    told = status(tool, code=1)
+    assert told["state"] == "half" and "the kernel closes nothing" in told["message"]
+    mode(tool, "is-enabled", code=1)
+    mode(tool, "start", code=0)
+    assert is_closed(here, outside) and status(tool)["state"] == "on"
+    here.nft(f"flush chain {TABLE.removeprefix('table ')} input")
+    assert status(tool, code=1)["state"] == "half"
+    mode(tool, "start", code=0)
+    (tool.state_dir / "maintenance-mode").unlink()
+    told = status(tool, code=1)
+    assert told["state"] == "half" and "no note" in told["message"]
+    mode(tool, "stop", code=0)
+    assert status(tool)["state"] == "off" and not is_closed(here, outside)
+
+
+def test_a_note_that_cannot_be_read(tool, here, outside):
+    mode(tool, "start", code=0)
+    (tool.state_dir / "maintenance-mode").write_text("since = yesterday\n")
+    told = status(tool, code=3)
+    assert told["state"] == "unknown" and "maintenance-mode stop" in told["hint"]
+    mode(tool, "stop", code=0)
+    assert status(tool)["state"] == "off" and not is_closed(here, outside)
+
+
+def test_without_rights_or_tools_it_says_so(tool, here):
+    nobody = ("setpriv", "--reuid=65534", "--clear-groups")
+    told = mode(tool, "status", code=3, config=False, wrap=nobody).one("maintenance")
+    assert told["state"] == "unknown" and "Run it as root" in told["hint"]
+    done = mode(tool, "start", code=1, config=False, wrap=nobody)
+    assert "root" in done.one("step.end", label="host-firewall-close")["message"]
+    # Root, and yet without the right to the network: a container.
+    bound = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+    done = mode(tool, "start", code=1, wrap=bound)
+    assert "CAP_NET_ADMIN" in done.one("step.end", label="host-firewall-close")["hint"]
+
+
+@contextlib.contextmanager
+def renewing(tool, here, seconds):
+    """A program that closes port 443 for a time and renews it."""
+    proc = subprocess.Popen(
+        [*here.enter, built.program("../host/closure_tool"), tool.state_dir, str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=process.die_with_parent,
+    )
+    try:
+        assert proc.stdout.readline() == "ready\n"
+        yield proc
+    finally:
+        proc.kill()
+        proc.wait()
+        proc.stdout.close()
+
+
+def ends_at(tool):
+    lines = (tool.state_dir / "maintenance-mode").read_text().splitlines()
+    return next(float(line.split(" = ")[1]) for line in lines if line.startswith("until"))
+
+
+def is_renewed(tool, times=3):
+    for _ in range(times):
+        before = ends_at(tool)
+        wait_until(lambda before=before: ends_at(tool) > before, 30, "the time is renewed")
+
+
+def test_a_dead_program_leaves_the_site_open(tool, here, outside):
+    with renewing(tool, here, 4) as proc:
+        is_renewed(tool)
+        assert is_closed(here, outside) and status(tool)["state"] == "on"
+        keeper = process.children(proc.pid)
+        proc.kill()
+        wait_until(lambda: not any(map(process.alive, keeper)), 10, "nobody renews any more")
+        wait_until(lambda: outside.reaches(V4, 443), 30, "the kernel opens the port")
+
+
+@pytest.mark.parametrize("then", ["start", "stop"])
+def test_who_decides_anew_ends_the_renewal(tool, here, outside, then):
+    with renewing(tool, here, 3) as proc:
+        is_renewed(tool, 1)
+        mode(tool, then, code=0)
+        keeper = process.children(proc.pid)
+        wait_until(lambda: not any(map(process.alive, keeper)), 30, "nobody renews any more")
+        assert is_closed(here, outside) == (then == "start")
+        assert status(tool)["state"] == ("on" if then == "start" else "off")
+
+
+@pytest.fixture
+def cron(tmp_path):
+    """Tables as packages and operators leave them."""
+    path = tmp_path / "cron.d"
+    path.mkdir()
+    for name, bits in (("pulp-cleanup", 0o640), ("pulp-report", 0o644), ("other", 0o644)):
+        (path / name).write_text(f"0 3 * * * root {name}\n")
+        (path / name).chmod(bits)
+        os.utime(path / name, ns=(10**18, 10**18 + 1))
+    return path
+
+
+def look_of(folder):
+    """All that a file is, by name."""
+    return {
+        p.name: (p.read_text(), (s := p.stat()).st_mode, s.st_ino, s.st_mtime_ns) for p in folder.iterdir()
+    }
+
+
+def test_tables_of_cron_are_set_aside_and_come_back_as_they_were(tool, cron):
+    before = look_of(cron)
+    mode(tool, "start", code=0)
+    assert sorted(p.name for p in cron.iterdir() if not p.name.startswith(".")) == ["other"]
+    told = status(tool)
+    assert (told["state"], told["tables"]) == ("on", 2)
+    mode(tool, "stop", code=0)
+    assert look_of(cron) == before and status(tool)["tables"] == 0
+
+
+def test_a_table_that_an_upgrade_has_changed_is_not_overwritten(tool, cron):
+    mode(tool, "start", code=0)
+    (cron / "pulp-cleanup").write_text("# new\n")
+    told = status(tool, code=1)
+    assert told["state"] == "half" and "1 tables of cron are not stopped" in told["message"]
+    done = mode(tool, "stop", code=78).one("step.end", label="host-schedules-start")
+    assert "pulp-cleanup was put there anew" in done["message"]
+    assert (cron / "pulp-cleanup").read_text() == "# new\n"
+    assert (cron / ".pulp-cleanup.plmaint").read_text().startswith("0 3 ")
+    assert (cron / "pulp-report").exists() and status(tool)["state"] == "off"
+
+
+def test_tables_that_still_wait_are_told_after_the_time(tool, hosts, cron):
+    mode(tool, "start", "--for", "2s", code=0)
+    wait_until(lambda: hosts[1].reaches(V4, 443), 30, "the kernel opens the port")
+    wait_until(lambda: "time of the closure is over" in mode(tool, "status").out, 10, "it is over", poll=0.1)
+    told = status(tool, code=1)
+    assert told["state"] == "half" and "2 tables of cron are stopped" in told["message"]
+    mode(tool, "stop", code=0)
+    assert status(tool)["state"] == "off"
+
+
+def test_after_a_reboot(tool, here, outside, cron):
+    """A reboot is a kernel that has forgotten: what was held is put back, what had a time is over."""
+    before = look_of(cron)
+    mode(tool, "start", "--allow", OUTSIDE, code=0)
+    here.nft("flush ruleset")
+    assert results(mode(tool, "resume", code=0)) == [("host-maintenance-resume", "ok")]
+    told = status(tool)
+    assert (told["state"], told["allowed"], told["tables"]) == ("on", OUTSIDE, 2)
+    assert outside.reaches(V4, 443) and not outside.reaches(V6, 443)
+    mode(tool, "start", "--for", "1h", code=0)
+    here.nft("flush ruleset")
+    mode(tool, "resume", code=0)
+    assert status(tool)["state"] == "off" and look_of(cron) == before and not is_closed(here, outside)
+    mode(tool, "resume", code=0)
+
+
+CALLS = "rename,renameat2,unlink,fsync,flock,vfork,clone,clone3,sendmsg"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("action", ["start", "stop", "resume"])
+def test_killed_anywhere_the_rerun_ends_equal(tool, here, outside, cron, action):
+    """Each of its writes, and each of nft's, is the last one in turn."""
+    need(programs=("strace",))
+    before = look_of(cron)
+
+    def prepare():
+        mode(tool, "stop", code=0)
+        if action != "start":
+            mode(tool, "start", code=0)
+        if action == "resume":
+            here.nft("flush ruleset")
+
+    def end():
+        told = status(tool)
+        return told["state"], told.get("ports"), told["tables"], look_of(cron), is_closed(here, outside)
+
+    prepare()
+    mode(tool, action, code=0)
+    wanted = end()
+    for n in range(1, 200):
+        prepare()
+        wrap = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", f"inject={CALLS}:signal=KILL:when={n}")
+        killed = mode(tool, action, wrap=wrap)
+        mode(tool, action, code=0)
+        assert end() == wanted, f"killed at call {n}"
+        if killed.code == 0:
+            break
+    assert n > 5, "nothing was killed"
+    mode(tool, "stop", code=0)
+    assert look_of(cron) == before and here.run("nft", "list", "ruleset") == ""
