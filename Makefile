@@ -187,7 +187,8 @@ bench-peer:
 # a rule on purpose, where they must see the loss.
 crash: all
 	PLMAINT_CRASH_ROWS=300 PLMAINT_CRASH_ALL=1 PLMAINT_CRASH_ROUNDS=100 \
-		$(PYTHON) -m pytest -c tests/pytest.ini tests/crash tests/crash/broken_builds.py
+		$(PYTHON) -m pytest -c tests/pytest.ini tests/crash tests/crash/broken_builds.py \
+		tests/host/test_services.py
 
 golden: all
 	$(PYTHON) tests/golden/regenerate.py

@@ -15,7 +15,7 @@ import redis
 from harness import cli, redisd, summary
 
 FAKE = """#!/bin/sh
-if [ "$1" = --dump=json ]; then exec %s "$1"; fi
+if [ "$1" = --dump=json ]; then exec "%s" "$1"; fi
 echo '{"event": "step.start", "label": "x"}'
 echo "args: $*" >&2
 if [ "$PLMAINT_TEST" = wait ]; then

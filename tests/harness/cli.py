@@ -228,8 +228,8 @@ class Plmaint:
             }
         )
         argv = [*map(str, wrap), *self.argv(*args, json_lines=json, config=config)]
-        if "strace" in argv[:1]:
-            # LeakSanitizer needs the place that a tracer has taken.
+        if argv[0] in ("strace", "unshare"):
+            # LeakSanitizer needs the place that a tracer has taken, and the program's own /proc.
             options = environment.get("ASAN_OPTIONS", "")
             environment["ASAN_OPTIONS"] = f"{options}:detect_leaks=0".lstrip(":")
         running = Running(

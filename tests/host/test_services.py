@@ -4,6 +4,7 @@ killed. PostgreSQL, Redis and systemd are real; Pulp's processes sign on as the 
 """
 
 import contextlib
+import os
 import pathlib
 import shutil
 import tempfile
@@ -12,10 +13,12 @@ import pytest
 
 from harness import units
 from harness.machine import Machine
+from harness.need import need
 from harness.process import wait_until
 from harness.units import ALL, ODD, POSTGRESQL, PULP, REDIS, SOCKET, TIMER, Host, Inside
 
 pytestmark = pytest.mark.slow
+CRASH = os.environ.get("PLMAINT_CRASH_ALL") == "1"
 OLD, NEW = "0043", "0050"  # the two generations of heartbeats
 
 
@@ -274,6 +277,7 @@ MOMENTS = [("fsync", 1), ("rename", 1), ("fsync", 2), ("unlink", 1), *(("clone",
 @pytest.mark.parametrize("action", ["stop", "start", "restart"])
 def test_killed_at_each_step(host, tool, action):
     """Run again, or rescued by a start: the same services run as before."""
+    need(when=CRASH, why="kills of service at each step are `make crash`'s: minutes, and not yet sure")
     count = 0
     for call, n in MOMENTS:
         if action == "start":

@@ -126,7 +126,7 @@ def waits_for_lock(db, name):
 
 @pytest.mark.parametrize("how", ["session", "server"])
 @pytest.mark.parametrize(
-    "name, table", [("look", "django_migrations"), ("control", "plmaint.meta")], ids=["look", "control"]
+    "name, table", [("look", "django_migrations"), ("control", "plmaint.program")], ids=["look", "control"]
 )
 def test_session_lost_while_a_step_is_set_up_is_made_anew(
     cluster, site, pg_db, plmaint, name, table, how
