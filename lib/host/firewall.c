@@ -29,7 +29,8 @@ static void mask(unsigned char *address, size_t size, long bits)
 		long left = bits - 8 * (long)i;
 
 		if (left < 8)
-			address[i] &= left <= 0 ? 0 : (unsigned char)(0xff << (8 - left));
+			address[i] =
+				(unsigned char)(address[i] & (left <= 0 ? 0 : 0xff << (8 - left)));
 	}
 }
 
