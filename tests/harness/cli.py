@@ -228,7 +228,7 @@ class Plmaint:
             }
         )
         argv = [*map(str, wrap), *self.argv(*args, json_lines=json, config=config)]
-        if argv[0] in ("strace", "unshare"):
+        if {"strace", "unshare"} & set(argv):
             # LeakSanitizer needs the place that a tracer has taken, and the program's own /proc.
             options = environment.get("ASAN_OPTIONS", "")
             environment["ASAN_OPTIONS"] = f"{options}:detect_leaks=0".lstrip(":")
