@@ -284,7 +284,7 @@ def test_kill_keeps_what_was_committed(fsync_cluster):
     server.start()
     assert db.value("SELECT count(*) FROM t") == 2
     server.sigstop()
-    assert pg.process.state(server.proc.pid) == "T"
+    pg.process.wait_until(lambda: pg.process.state(server.proc.pid) == "T", 30, "it stands still")
     server.sigcont()
     assert db.value("SELECT count(*) FROM t") == 2
 
