@@ -178,6 +178,18 @@ enum fs_verdict fs_read(const struct fs_root *r, const char *name, size_t max, s
 	return (uint64_t)out->size > max ? FS_TOO_LARGE : read_all(fd, max, out);
 }
 
+enum fs_verdict fs_open(const struct fs_root *r, const char *name, int *ret_fd, struct fs_file *out)
+{
+	AUTO_FD int fd = -1;
+	enum fs_verdict verdict = open_regular(r, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, out);
+
+	if (verdict == FS_OK) {
+		*ret_fd = fd;
+		fd = -1;
+	}
+	return verdict;
+}
+
 enum fs_verdict fs_stat(const struct fs_root *r, const char *name, struct fs_file *out)
 {
 	AUTO_FD int fd = -1;

@@ -42,6 +42,9 @@ struct fs_file {
 /* Reads a whole file.  name is relative to the root, or absolute and then must lie below it. Thread
  * safe. */
 enum fs_verdict fs_read(const struct fs_root *r, const char *name, size_t max, struct fs_file *out);
+/* Opens for reading; size and time of change are in out.  The caller closes *ret_fd. */
+enum fs_verdict fs_open(const struct fs_root *r, const char *name, int *ret_fd,
+			struct fs_file *out);
 /* size and time of change only, nothing is opened for reading.  Same verdicts. */
 enum fs_verdict fs_stat(const struct fs_root *r, const char *name, struct fs_file *out);
 /*
@@ -61,3 +64,8 @@ enum fs_verdict fs_read_direct(const struct fs_root *r, const char *name, double
 bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mode,
 		     struct err *err) MUST_CHECK;
 bool fs_mkdirs(const char *path, unsigned mode, struct err *err) MUST_CHECK;
+/* Removes a directory with all that is in it; no symlink is followed.  What is not there is not to
+ * be removed. */
+bool fs_remove_tree(const char *path, struct err *err) MUST_CHECK;
+/* Makes the names in a directory durable. */
+bool fs_sync_directory(const char *path, struct err *err) MUST_CHECK;

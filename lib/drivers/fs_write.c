@@ -4,6 +4,7 @@
 #include "lib/drivers/fs.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,4 +79,25 @@ bool fs_mkdirs(const char *path, unsigned mode, struct err *err)
 		*p = '/';
 	}
 	return make_one(part, mode) || err_errno(err, "cannot make the directory %s", path);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)at;
+	return type == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+bool fs_remove_tree(const char *path, struct err *err)
+{
+	enum { DEPTH = 16 }; /* descriptors that it may hold; deeper is slower */
+
+	return nftw(path, remove_one, DEPTH, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 ||
+	       errno == ENOENT || err_errno(err, "cannot remove %s", path);
+}
+
+bool fs_sync_directory(const char *path, struct err *err)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return (fd >= 0 && fsync(fd) == 0) || err_errno(err, "cannot make %s durable", path);
 }

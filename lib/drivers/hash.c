@@ -6,6 +6,9 @@
  * worth thread-local state.
  */
 #include "lib/drivers/hash.h"
+
+#include "lib/core/mem.h"
+
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -24,21 +27,80 @@ static void fetch(void)
 #endif
 }
 
-void sha256_hex(const void *data, size_t len, char out[65])
+/* No caller could go on without it, and a wrong answer would condemn good data. */
+static _Noreturn void give_up(void)
+{
+	fputs("plmaint: libcrypto cannot compute SHA-256\n", stderr);
+	abort();
+}
+
+static void to_hex(const unsigned char md[32], char out[65])
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char md[32];
-	unsigned int md_len = 0;
-	pthread_once(&fetched, fetch);
-	/* No caller could go on without it, and a wrong answer would condemn good data. */
-	if (!algorithm || !EVP_Digest(data, len, md, &md_len, algorithm, NULL) ||
-	    md_len != sizeof md) {
-		fputs("plmaint: libcrypto cannot compute SHA-256\n", stderr);
-		abort();
-	}
-	for (size_t i = 0; i < sizeof md; i++) {
+
+	for (size_t i = 0; i < 32; i++) {
 		out[2 * i] = digits[md[i] >> 4];
 		out[2 * i + 1] = digits[md[i] & 15];
 	}
-	out[64] = '\0';
+	out[SHA256_HEX] = '\0';
+}
+
+void sha256_hex(const void *data, size_t len, char out[65])
+{
+	unsigned char md[32];
+	unsigned int md_len = 0;
+
+	pthread_once(&fetched, fetch);
+	if (!algorithm || !EVP_Digest(data, len, md, &md_len, algorithm, NULL) ||
+	    md_len != sizeof md)
+		give_up();
+	to_hex(md, out);
+}
+
+struct sha256 {
+	EVP_MD_CTX *context;
+};
+
+struct sha256 *sha256_new(void)
+{
+	struct sha256 *s = xcalloc(1, sizeof(*s));
+
+	pthread_once(&fetched, fetch);
+	s->context = EVP_MD_CTX_new();
+	if (!algorithm || !s->context || !EVP_DigestInit_ex(s->context, algorithm, NULL))
+		give_up();
+	return s;
+}
+
+void sha256_free(struct sha256 *s)
+{
+	if (!s)
+		return;
+	EVP_MD_CTX_free(s->context);
+	free(s);
+}
+
+void sha256_add(struct sha256 *s, const void *data, size_t len)
+{
+	if (!EVP_DigestUpdate(s->context, data, len))
+		give_up();
+}
+
+void sha256_end(struct sha256 *s, char out[65])
+{
+	unsigned char md[32];
+	unsigned int md_len = 0;
+
+	if (!EVP_DigestFinal_ex(s->context, md, &md_len) || md_len != sizeof md ||
+	    !EVP_DigestInit_ex(s->context, NULL, NULL))
+		give_up();
+	to_hex(md, out);
+}
+
+bool sha256_is_hex(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+			return false;
+	return true;
 }

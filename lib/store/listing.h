@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The list of what a backup holds in the store: one line for each file, SHA256 TAB SIZE TAB PATH.
+ * The path has the escapes of PostgreSQL's COPY: \t, \n, \r, \b, \f, \v and \\ .
+ */
+#pragma once
+#include "lib/core/err.h"
+#include "lib/core/strbuf.h"
+#include <stdint.h>
+
+struct listing;
+struct listing_row { /* borrowed until the next one is asked for */
+	char sha256[65];
+	int64_t size;
+	const char *path;
+};
+bool listing_open(const char *path, struct listing **ret, struct err *err) MUST_CHECK;
+void listing_close(struct listing *l); /* NULL is fine */
+/* *ret is NULL at the end.  ERR_DATA: a line that is none, by its number. */
+bool listing_next(struct listing *l, const struct listing_row **ret, struct err *err) MUST_CHECK;
+/* Adds a line. */
+void listing_add(struct strbuf *out, const char *sha256, int64_t size, const char *path);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* manifest.json of a backup: what it holds, of what, and every file of it with size and digest. */
+#pragma once
+#include "lib/store/repository.h"
+
+struct manifest_pair {
+	char *key, *value; /* owned; key NULL ends an array */
+};
+struct manifest_database {
+	char *feature;	 /* "pulp", "foreman", "candlepin" */
+	char *name;	 /* of the database */
+	char *directory; /* "databases/pulp", below the backup's */
+	long server_version;
+	char *encoding, *collation, *owner;
+	int64_t bytes;
+	struct manifest_pair *migrations; /* of each Django application the last; NULL: none */
+	char *snapshot;
+};
+struct manifest_tally {
+	int64_t count, bytes, new_count, new_bytes; /* new: not in the store before this backup */
+};
+struct manifest_file {
+	char *path; /* below the backup's directory */
+	int64_t size;
+	char sha256[65];
+};
+/* All texts and arrays are owned; lists end with NULL. */
+struct backup_manifest {
+	char *id, *plmaint, *kind, *host;
+	char **interfaces;
+	char *started, *ended; /* RFC 3339 */
+	double span_seconds;   /* between the snapshots of the first and the last database */
+	struct manifest_database *databases;
+	size_t n_databases;
+	struct manifest_pair *versions;
+	struct manifest_tally artifacts, media;
+	char **features, **skipped;
+	char *encryption; /* "age", "gpg" or NULL */
+	struct manifest_file *files;
+	size_t n_files;
+};
+/* Errors: ERR_NOT_FOUND (unfinished, or no such backup), ERR_UNSUPPORTED (newer), ERR_DATA. */
+bool backup_manifest_read(const struct repository *r, const char *id, struct backup_manifest *ret,
+			  struct err *err) MUST_CHECK;
+/* Puts it in place by rename, durably: from then on the backup is whole. */
+bool backup_manifest_write(const struct repository *r, const struct backup_manifest *m,
+			   struct err *err) MUST_CHECK;
+void backup_manifest_release(struct backup_manifest *m);
+#define AUTO_BACKUP_MANIFEST __attribute__((cleanup(backup_manifest_release)))

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Copying into the store.  A sync for each file would cost more than all else; so the files of a
+ * batch are written to store/tmp, one syncfs makes all of them durable, and only then are they
+ * named.  Each thread has a writer and batches of its own.
+ */
+#include "lib/core/mem.h"
+#include "lib/drivers/hash.h"
+#include "lib/store/object.h"
+#include "lib/store/object_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A batch: what a kill can take back at most, for each thread. */
+enum { CHUNK = 256 << 10, BATCH_FILES = 4096, TEMP_NAME = 40 };
+static const int64_t batch_bytes = INT64_C(512) << 20;
+
+struct object_writer {
+	const struct repository *repository;
+	struct sha256 *hash;
+	char *buf;
+	unsigned number; /* of this writer; part of its names in store/tmp */
+	char (*batch)[65];
+	size_t n;
+	int64_t bytes;
+};
+
+struct object_writer *object_writer_new(const struct repository *r)
+{
+	static atomic_uint writers; /* names in store/tmp tell the writers of a process apart */
+	struct object_writer *w = xcalloc(1, sizeof(*w));
+
+	w->repository = r;
+	w->hash = sha256_new();
+	w->buf = xmalloc(CHUNK);
+	w->number = atomic_fetch_add(&writers, 1);
+	w->batch = xcalloc(BATCH_FILES, sizeof(*w->batch));
+	return w;
+}
+
+void object_writer_free(struct object_writer *w)
+{
+	if (!w)
+		return;
+	sha256_free(w->hash);
+	free(w->buf);
+	free(w->batch);
+	free(w);
+}
+
+static void temp_name(const struct object_writer *w, size_t i, char out[TEMP_NAME])
+{
+	snprintf(out, TEMP_NAME, "tmp/%u.%zu", w->number, i);
+}
+
+static bool cannot_write(const struct object_writer *w, struct err *err)
+{
+	int saved = errno;
+
+	(void)err_errno(err, "cannot write to %s/store", repository_dir(w->repository));
+	return saved == ENOSPC || saved == EDQUOT
+		       ? err_hint(err, "Make room and run the same command again: what is in the "
+				       "store is not copied again.")
+		       : false;
+}
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno != EINTR)
+			return false;
+		if (done > 0) {
+			p += done;
+			n -= (size_t)done;
+		}
+	}
+	return true;
+}
+
+/* One pass: read, hashed, written. */
+static bool copy(struct object_writer *w, int from, int to, struct object_copy *ret,
+		 struct err *err)
+{
+	ssize_t n;
+
+	ret->size = 0;
+	ret->verdict = OBJECT_GOOD;
+	while ((n = read(from, w->buf, CHUNK)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			ret->verdict = OBJECT_UNREADABLE;
+			ret->saved_errno = errno;
+			break;
+		}
+		sha256_add(w->hash, w->buf, (size_t)n);
+		ret->size += n;
+		if (!write_all(to, w->buf, (size_t)n))
+			return cannot_write(w, err);
+	}
+	return true;
+}
+
+bool object_put(struct object_writer *w, int from, const char *wanted, struct object_copy *ret,
+		struct err *err)
+{
+	const int store = repository_store(w->repository);
+	char name[TEMP_NAME];
+
+	if ((w->n == BATCH_FILES || w->bytes >= batch_bytes) && !object_writer_flush(w, err))
+		return false;
+	temp_name(w, w->n, name);
+	AUTO_FD int to =
+		openat(store, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
+	if (to < 0)
+		return cannot_write(w, err);
+	bool ok = copy(w, from, to, ret, err);
+	sha256_end(w->hash, ret->sha256);
+	if (ok && ret->verdict == OBJECT_GOOD && wanted && strcmp(ret->sha256, wanted) != 0)
+		ret->verdict = OBJECT_DIFFERS;
+	if (!ok || ret->verdict != OBJECT_GOOD) {
+		(void)unlinkat(store, name, 0);
+		return ok;
+	}
+	memcpy(w->batch[w->n++], ret->sha256, sizeof(ret->sha256));
+	w->bytes += ret->size;
+	return true;
+}
+
+bool object_writer_flush(struct object_writer *w, struct err *err)
+{
+	const int store = repository_store(w->repository);
+
+	if (w->n && syncfs(store) != 0)
+		return cannot_write(w, err);
+	for (size_t i = 0; i < w->n; i++) {
+		char temp[TEMP_NAME], name[OBJECT_NAME_SIZE];
+
+		temp_name(w, i, temp);
+		object_name(w->batch[i], name);
+		if (renameat(store, temp, store, name) != 0)
+			return cannot_write(w, err);
+	}
+	w->n = 0;
+	w->bytes = 0;
+	return true;
+}
+
+bool object_sweep(const struct repository *r, struct err *err)
+{
+	int fd =
+		openat(repository_store(r), "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	bool ok = true;
+
+	if (!d)
+		return err_errno(err, "cannot read %s/store/tmp", repository_dir(r));
+	for (struct dirent *e; ok && (e = readdir(d)) != NULL;)
+		if (e->d_name[0] != '.' && unlinkat(dirfd(d), e->d_name, 0) != 0)
+			ok = err_errno(err, "cannot remove %s/store/tmp/%s", repository_dir(r),
+				       e->d_name);
+	closedir(d);
+	return ok;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * First the files of the manifest, since the lists are among them; then the objects, by several
+ * threads, each of which reads the lists and takes every n-th line.
+ */
+#include "lib/store/proof.h"
+
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/drivers/hash.h"
+#include "lib/store/listing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 32, CHUNK = 256 << 10 };
+static const double told_every = 0.5; /* seconds */
+
+struct proving {
+	const struct proof *p;
+	pthread_mutex_t mutex; /* of damage and err */
+	atomic_llong done, bytes;
+	int64_t damaged;
+	atomic_int running;
+	bool failed;
+	struct err err;
+	unsigned seed; /* which share it is this time */
+};
+
+struct part {
+	struct proving *proving;
+	long number;
+	pthread_t thread;
+};
+
+static void tell_damage(struct proving *g, const char *path, enum object_verdict v)
+{
+	pthread_mutex_lock(&g->mutex);
+	g->damaged++;
+	g->p->damage(g->p->arg, path, v);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+enum object_verdict proof_file(const struct repository *r, const char *id,
+			       const struct manifest_file *f)
+{
+	AUTO_FREE char *path = repository_backup_path(r, id, f->path);
+	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	char found[65];
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? OBJECT_MISSING
+		       : errno == ELOOP || errno == ENXIO  ? OBJECT_FOREIGN
+							   : OBJECT_UNREADABLE;
+	if (fstat(fd, &st) != 0)
+		return OBJECT_UNREADABLE;
+	if (!S_ISREG(st.st_mode))
+		return OBJECT_FOREIGN;
+	if (st.st_size != f->size)
+		return OBJECT_DIFFERS;
+	AUTO_FREE char *buf = xmalloc(CHUNK);
+	struct sha256 *h = sha256_new();
+	while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			sha256_add(h, buf, (size_t)n);
+	sha256_end(h, found);
+	sha256_free(h);
+	return n < 0 ? OBJECT_UNREADABLE : strcmp(found, f->sha256) ? OBJECT_DIFFERS : OBJECT_GOOD;
+}
+
+static bool prove_files(struct proving *g, struct err *err)
+{
+	const struct backup_manifest *m = g->p->manifest;
+
+	for (size_t i = 0; i < m->n_files; i++) {
+		enum object_verdict v = proof_file(g->p->repository, m->id, &m->files[i]);
+
+		if (stop_requested())
+			return err_set(err, ERR_STOPPED, "stopped");
+		if (v != OBJECT_GOOD)
+			tell_damage(g, m->files[i].path, v);
+	}
+	return true;
+}
+
+/* Digests are evenly spread: eight characters of one, turned by the seed, draw the lots. */
+static bool is_drawn(const struct proving *g, const char *sha256)
+{
+	char head[9];
+
+	memcpy(head, sha256 + 8, 8);
+	head[8] = '\0';
+	unsigned lot = (unsigned)strtoul(head, NULL, 16) ^ g->seed;
+	return (double)lot <= g->p->share * 4294967295.0;
+}
+
+static enum object_verdict look_at_size(const struct proving *g, const struct listing_row *row)
+{
+	AUTO_FD int fd = -1;
+	int64_t size = 0;
+	enum object_verdict v = object_open(g->p->repository, row->sha256, &fd, &size);
+
+	return v == OBJECT_GOOD && size != row->size ? OBJECT_DIFFERS : v;
+}
+
+static void prove_row(struct proving *g, const struct listing_row *row)
+{
+	bool whole = is_drawn(g, row->sha256);
+	enum object_verdict v = whole ? object_verify(g->p->repository, row->sha256, row->size)
+				      : look_at_size(g, row);
+
+	if (v != OBJECT_GOOD)
+		tell_damage(g, row->path, v);
+	atomic_fetch_add(&g->done, 1);
+	atomic_fetch_add(&g->bytes, whole ? row->size : 0);
+}
+
+/* A backup without content has no such list; one that should be there is a file of the manifest. */
+static bool prove_list(struct proving *g, const char *name, long number, struct err *err)
+{
+	const struct proof *p = g->p;
+	AUTO_FREE char *path = repository_backup_path(p->repository, p->manifest->id, name);
+	const struct listing_row *row;
+	struct listing *l = NULL;
+	bool ok = true;
+	long line = 0;
+
+	if (!listing_open(path, &l, err))
+		return err->code == ERR_NOT_FOUND;
+	while ((ok = listing_next(l, &row, err)) && row) {
+		if (stop_requested()) {
+			ok = err_set(err, ERR_STOPPED, "stopped");
+			break;
+		}
+		if (line++ % p->threads == number)
+			prove_row(g, row);
+	}
+	listing_close(l);
+	return ok;
+}
+
+static void *work(void *arg)
+{
+	struct part *part = arg;
+	struct proving *g = part->proving;
+	struct err err;
+
+	if (!prove_list(g, "artifacts.tsv", part->number, &err) ||
+	    !prove_list(g, "media.tsv", part->number, &err)) {
+		pthread_mutex_lock(&g->mutex);
+		g->failed = true;
+		g->err = err;
+		pthread_mutex_unlock(&g->mutex);
+	}
+	atomic_fetch_sub(&g->running, 1);
+	return NULL;
+}
+
+static void watch(struct proving *g)
+{
+	const struct backup_manifest *m = g->p->manifest;
+	const struct timespec moment = { .tv_nsec = 10000000 };
+	double told = clock_monotonic();
+
+	while (atomic_load(&g->running) > 0) {
+		(void)nanosleep(&moment, NULL);
+		if (!g->p->progress || clock_monotonic() - told < told_every)
+			continue;
+		told = clock_monotonic();
+		g->p->progress(g->p->arg, atomic_load(&g->done),
+			       m->artifacts.count + m->media.count, atomic_load(&g->bytes));
+	}
+}
+
+static bool prove_objects(struct proving *g, struct err *err)
+{
+	struct part parts[MOST_THREADS];
+	long n = 0;
+	int error = 0;
+
+	for (; n < g->p->threads; n++) {
+		parts[n] = (struct part){ .proving = g, .number = n };
+		atomic_fetch_add(&g->running, 1);
+		error = pthread_create(&parts[n].thread, NULL, work, &parts[n]);
+		if (error)
+			break;
+	}
+	if (error)
+		atomic_fetch_sub(&g->running, 1);
+	watch(g);
+	for (long i = 0; i < n; i++)
+		pthread_join(parts[i].thread, NULL);
+	errno = error;
+	if (error)
+		return err_errno(err, "cannot start a thread");
+	if (g->failed)
+		*err = g->err;
+	return !g->failed;
+}
+
+bool proof_run(const struct proof *p, int64_t *ret_damaged, struct err *err)
+{
+	struct proving g = { .p = p, .seed = (unsigned)(clock_wall() * 1000) };
+
+	if (p->threads < 1 || p->threads > MOST_THREADS)
+		return err_set(err, ERR_BUG, "%ld threads", p->threads);
+	pthread_mutex_init(&g.mutex, NULL);
+	/* A list that is damaged is no guide to the objects. */
+	bool ok = prove_files(&g, err) && (g.damaged > 0 || prove_objects(&g, err));
+	pthread_mutex_destroy(&g.mutex);
+	*ret_damaged = g.damaged;
+	return ok;
+}

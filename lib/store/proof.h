@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whether a backup is what its manifest and its lists say, by reading it. */
+#pragma once
+#include "lib/store/manifest.h"
+#include "lib/store/object.h"
+
+struct proof {
+	const struct repository *repository;
+	const struct backup_manifest *manifest;
+	double share; /* of the objects that are read, 0 to 1; of the others only the size is looked
+			 at */
+	long threads;
+	/* Told of each file that is wrong, one call at a time, from any thread. */
+	void (*damage)(void *arg, const char *path, enum object_verdict v);
+	/* Told about twice a second, from the calling thread; may be NULL. */
+	void (*progress)(void *arg, int64_t done, int64_t total, int64_t bytes);
+	void *arg;
+};
+/* *ret_damaged: how many were wrong.  ERR_STOPPED on the operator's wish. */
+bool proof_run(const struct proof *p, int64_t *ret_damaged, struct err *err) MUST_CHECK;
+/* One file of the manifest. */
+enum object_verdict proof_file(const struct repository *r, const char *id,
+			       const struct manifest_file *f);
