@@ -68,7 +68,7 @@ NOT_REAL = ("tests", f"--ignore={REAL}")
 TWO = ("-n2", "--dist=loadfile")  # much of a test is waiting; a file's tests share what is slow to make
 
 # A program that is killed has no time to report anything; what follows it is in other tests too.
-KILLED = "a_kill_before_any_write or half_a_write or when_the_server_dies"
+KILLED = "a_kill_before_any_write or half_a_write or when_the_server_dies or killed_anywhere or killed_at_each"
 
 PLANS = {
     "quick": [
@@ -253,10 +253,16 @@ class Runner:
 
     @staticmethod
     def telling(log, kind):
-        """The lines that say what went wrong: of TAP what is not ok, else the end."""
+        """The lines that say what went wrong: of TAP what is not ok, of pytest its own short list
+        and then the end of what it says about each, else the end.
+        """
         lines = log.read_text(errors="replace").splitlines()
         if kind == "units":
             lines = [s for s in lines if not re.match(r"ok\b|TAP version|1\.\.\d|.* \.+ $", s)]
+        elif kind == "pytest":
+            lines = [s for s in lines if not re.match(r"[.FEsxX]+ +\[ *\d+%\]$|SKIPPED ", s)]
+            short = [s for s in lines if re.match(r"(FAILED|ERROR) ", s)]
+            return short + [s for s in lines if s not in short][-80:]
         return lines[-60:]
 
     def all(self):
@@ -276,9 +282,25 @@ class Runner:
             return 130
         for line in sorted(self.skipped()):
             print(f"skipped: {line}")
+        for line in sorted(self.failed()):
+            print(f"failed: {line}")
         passed, failed, skipped = (sum(c[i] for c in self.counts.values()) for i in range(3))
         print(f"{passed} passed, {failed} failed, {skipped} skipped")
         return 1 if failed or passed == 0 else 0
+
+    @staticmethod
+    def failed():
+        """A line for each test, at the end, where it is read first."""
+        for path in OUT.glob("*.xml"):
+            with contextlib.suppress(xml.etree.ElementTree.ParseError):
+                for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+                    bad = next((e for e in case if e.tag in ("failure", "error")), None)
+                    if bad is not None:
+                        why = (bad.get("message") or "").partition("\n")[0][:200]
+                        yield f"{path.stem}: {case.get('classname')}::{case.get('name')}: {why}"
+        for path in OUT.glob("*.tap"):
+            for match in re.finditer(r"^not ok \d+ - (.*)$", path.read_text(errors="replace"), re.M):
+                yield f"{path.stem}: {match[1]}"
 
     def skipped(self):
         """A line for each reason."""
