@@ -21,6 +21,7 @@ import registry
 from sites import say
 
 ROUNDS = 2  # of the operator, at least
+THINK = 0.02  # seconds between two pulls of a client: pulls without end would only slow down the operator
 UNREACHED = """
 SELECT m.digest FROM container_manifest m WHERE m.data IS NULL
    AND EXISTS (SELECT 1 FROM core_contentartifact c
@@ -85,6 +86,7 @@ class Load:
                 self.count(f"pull by {by}", "wrong body", f"{ref}: {body[:200]!r}")
             else:
                 self.count(f"pull by {by}")
+            self.over.wait(THINK)
 
     def pusher(self):
         n = 0
