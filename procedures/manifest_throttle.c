@@ -60,7 +60,8 @@ bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, 
 			   .command = either(p->throttle_cmd, c, "throttle.command") },
 		.trace_file = config_get(c, "throttle.trace"),
 	};
-	if (!read_profile(c, &o->profile, err))
+	if (!read_profile(c, &o->profile, err) ||
+	    !config_seconds(c, "throttle.calm", &o->calm, err))
 		return false;
 	cache_options(c, &j->actor->look->place, &o->sense.redis);
 	bool fixed = strcmp(config_source(c, "pre-migrate.duty"), "default") != 0;

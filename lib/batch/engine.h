@@ -140,6 +140,7 @@ struct batch_job {
 
 struct throttle_options {
 	enum profile profile;
+	double calm; /* seconds, as in struct signals */
 	/* Asked now and then with the setup's connect_arg: while nobody is online there is nobody
 	 * to be slow for. What cannot be seen counts as online. */
 	bool (*online)(void *arg, struct pg *db);

@@ -63,6 +63,7 @@ struct throttle *throttle_open(const struct batch_setup *setup)
 	controller_start(&t->alone);
 	t->signals.profile = o->profile;
 	t->signals.max_duty = 1;
+	t->signals.calm = o->calm;
 	atomic_init(&t->ended, -INFINITY);
 	struct sense_options look = o->sense;
 	look.met = felt;
@@ -126,7 +127,9 @@ static void probe(struct throttle *t)
 /* With nobody to be slow for only the limits that stop it count. */
 static void decide_alone(struct throttle *t, double now)
 {
-	struct signals s = { .busy = BUSY_NO, .profile = PROFILE_FINALIZE, .max_duty = 1 };
+	struct signals s = {
+		.busy = BUSY_NO, .profile = PROFILE_FINALIZE, .max_duty = 1, .calm = t->signals.calm
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		s.of[always[i]] = t->signals.of[always[i]];

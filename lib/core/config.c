@@ -384,6 +384,7 @@ bool config_check(const struct config *c, struct err *err)
 	       config_real(c, "pre-migrate.duty", 0.01, 1, &duty, err) &&
 	       config_seconds(c, "pre-migrate.grace", &seconds, err) &&
 	       config_seconds(c, "pre-migrate.lease", &seconds, err) &&
+	       config_seconds(c, "throttle.calm", &seconds, err) &&
 	       (!config_get(c, "general.step_timeout") ||
 		config_seconds(c, "general.step_timeout", &seconds, err)) &&
 	       (!config_get(c, "pre-migrate.max_duration") ||

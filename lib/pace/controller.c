@@ -51,7 +51,10 @@ static const struct {
 };
 static const double hold = 2;	 /* seconds between changes of duty */
 static const double forget = 60; /* seconds after which too much is thought a little less so */
-static const double calm = 10, calm_again = 30, calm_unseen = 60; /* seconds after a halt */
+const double usual_calm = 10;
+/* How many times longer it waits after many halts; while what halted it cannot be seen. */
+static const double calm_again = 3, calm_unseen = 6;
+static const double most_calm = 3600; /* seconds */
 static const double halts_within = 600;
 static const double first_sleep = 300, longest_sleep = 3600; /* seconds of hibernation */
 static const double alarm_at = 3;
@@ -248,7 +251,8 @@ static bool halted(struct controller *c, const struct signals *s)
 		return false;
 	if (!all_calm(c, s, &blind))
 		c->calm_since = c->t;
-	double wait = blind ? calm_unseen : c->halts > 3 ? calm_again : calm;
+	double wait = clamp(s->calm, 0, most_calm);
+	wait *= blind ? calm_unseen : c->halts > 3 ? calm_again : 1;
 	if (c->t >= c->hibernate_until && c->t - c->calm_since >= wait) {
 		c->halted = false;
 		c->loop = fmin(c->loop, c->loaded);

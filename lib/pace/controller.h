@@ -52,7 +52,9 @@ struct signals {
 	/* What the operator wants at the moment. */
 	enum profile profile;
 	double max_duty;
+	double calm; /* seconds without a limit in sight before it works again after a halt */
 };
+extern const double usual_calm;
 
 enum slow {
 	SLOW_NONE,    /* full speed */

@@ -3,8 +3,8 @@
  * One line for each step: "12.5 busy=2 batch=0.0051 lock_wait=40@12.4 redis=? p=0.0011 P=0.004 ->
  * ...". ? is unknown, what is left out is absent, p, s and c are probes (of the database, of Pulp's
  * status, of its content) that met no batch of ours, P, S and C some that did. Numbers have all
- * their digits, so that what is read is what was. profile and max are left out where they are the
- * default and 1.
+ * their digits, so that what is read is what was. profile, max and calm are left out where they
+ * are the default, 1 and the usual.
  */
 #include "lib/pace/controller.h"
 #include <stdio.h>
@@ -34,6 +34,8 @@ void trace_write(struct strbuf *out, const struct signals *s, double now, const 
 		strbuf_addf(out, " profile=%d", (int)s->profile);
 	if (s->max_duty < 1)
 		add(out, " max=", s->max_duty);
+	if (s->calm != usual_calm)
+		add(out, " calm=", s->calm);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
 		if (s->of[i].state == SIGNAL_ABSENT)
 			continue;
@@ -110,6 +112,8 @@ static bool read_word(struct signals *s, const char *name, size_t len, const cha
 		return number(at, &s->batch);
 	if (is(name, len, "max"))
 		return number(at, &s->max_duty);
+	if (is(name, len, "calm"))
+		return number(at, &s->calm);
 	if (is(name, len, "profile")) {
 		if (!number(at, &x) || !(x >= 0 && x <= PROFILE_FINALIZE))
 			return false;
@@ -134,7 +138,7 @@ bool trace_read(const char *line, struct signals *s, double *now, struct err *er
 	const char *at = line;
 	bool ok = number(&at, now);
 
-	*s = (struct signals){ .profile = PROFILE_DEFAULT, .max_duty = 1 };
+	*s = (struct signals){ .profile = PROFILE_DEFAULT, .max_duty = 1, .calm = usual_calm };
 	while (ok && *at == ' ' && at[1] != '-') {
 		const char *name = ++at;
 		size_t len = strcspn(name, "= \n");

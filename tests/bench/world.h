@@ -289,6 +289,7 @@ static void world_run(const struct costs *costs, uint64_t seed, enum world_kind 
 	controller_start(&w.c);
 	w.s.profile = PROFILE_DEFAULT;
 	w.s.max_duty = 1;
+	w.s.calm = usual_calm;
 	eta_start(&w.eta, writers);
 	w.eta.moods = kind == THROTTLED || kind == BURSTS || kind == WINDOWS;
 	make_phases(&w, rows, kind);

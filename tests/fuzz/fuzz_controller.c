@@ -27,9 +27,11 @@ static void check(const struct decision *d)
 
 static void recovers(struct controller *c, double now)
 {
-	struct signals good = {
-		.busy = BUSY_NO, .batch = 0.005, .profile = PROFILE_DEFAULT, .max_duty = 1
-	};
+	struct signals good = { .busy = BUSY_NO,
+				.batch = 0.005,
+				.profile = PROFILE_DEFAULT,
+				.max_duty = 1,
+				.calm = usual_calm };
 	double best = 0;
 
 	if (!(fabs(now) < 1e9)) /* beyond, a second more is no other number */
@@ -58,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct signals s = { .busy = feed_byte(&f) % 4, .batch = feed_number(&f) };
 		s.profile = (enum profile)(feed_byte(&f) % (PROFILE_FINALIZE + 1));
 		s.max_duty = feed_number(&f);
+		s.calm = feed_number(&f);
 		uint8_t how = feed_byte(&f);
 		now = how % 8 == 0 ? feed_number(&f) : now + (how % 8) * 0.25;
 		for (size_t i = feed_byte(&f) % SIGNAL_COUNT; i < SIGNAL_COUNT;

@@ -31,6 +31,7 @@ static void begin(struct world *w, enum profile profile)
 	controller_start(&w->c);
 	w->s.profile = profile;
 	w->s.max_duty = 1;
+	w->s.calm = usual_calm;
 	w->s.busy = BUSY_NO;
 	w->s.batch = 0.005;
 }
@@ -301,6 +302,23 @@ TEST(hard_limits_stop_until_it_is_calm)
 	CHECK_STR(words(&w), "the WAL archiver fails");
 }
 
+TEST(how_long_it_has_to_be_calm_is_said)
+{
+	struct world w;
+
+	begin(&w, PROFILE_DEFAULT);
+	w.s.calm = 2;
+	pass(&w, 10);
+	set(&w, SIGNAL_ARCHIVER, 1);
+	pass(&w, tick);
+	CHECK(w.c.now.duty == 0);
+	set(&w, SIGNAL_ARCHIVER, 0);
+	pass(&w, 1.5);
+	CHECK(w.c.now.duty == 0);
+	pass(&w, 1);
+	CHECK(w.c.now.duty == 1);
+}
+
 /* Twice as much as is still needed has to be free, so half of what is free is the limit. */
 TEST(room_for_what_is_still_to_come)
 {
@@ -538,7 +556,8 @@ TEST(lines_that_are_no_trace_are_refused)
 					   "1 p=",
 					   "1 busy=nan",
 					   "1 profile=4",
-					   "1 max=" };
+					   "1 max=",
+					   "1 calm=" };
 	struct signals s;
 	struct err err;
 	double now;
@@ -555,8 +574,9 @@ TAP_MAIN(row(alone_it_is_at_full_speed_from_the_first_look_on),
 	 row(what_nobody_feels_speeds_up), row(what_is_felt_slows_down),
 	 row(answers_of_pulp_that_get_slower_slow_down), row(gentle_is_slower_than_fast),
 	 row(soft_limits_slow_in_proportion), row(own_pressure_alone_is_no_reason),
-	 row(hard_limits_stop_until_it_is_calm), row(room_for_what_is_still_to_come),
-	 row(what_does_not_pass_is_left_alone_for_longer), row(unknown_is_not_good_news),
-	 row(clocks_that_jump_change_nothing), row(user_has_the_last_word),
-	 row(finalize_keeps_only_what_stops_it), row(batches_keep_to_their_time),
-	 row(recorded_trace_gives_the_same_decisions), row(lines_that_are_no_trace_are_refused))
+	 row(hard_limits_stop_until_it_is_calm), row(how_long_it_has_to_be_calm_is_said),
+	 row(room_for_what_is_still_to_come), row(what_does_not_pass_is_left_alone_for_longer),
+	 row(unknown_is_not_good_news), row(clocks_that_jump_change_nothing),
+	 row(user_has_the_last_word), row(finalize_keeps_only_what_stops_it),
+	 row(batches_keep_to_their_time), row(recorded_trace_gives_the_same_decisions),
+	 row(lines_that_are_no_trace_are_refused))

@@ -315,9 +315,9 @@ def test_part_of_a_run_is_held_against_nothing(site, pg_db, plmaint):
 
 
 def test_second_estimate_knows_what_the_first_run_took(site, pg_db, plmaint):
-    """Here each row takes 10 ms longer in a run than in a sample."""
+    """Here each row takes 6 ms longer in a run than in a sample."""
     brake = Brake(pg_db, seconds=0, on=(FILL, DETACH))
-    slow = 0.01
+    slow = 0.006
 
     def turn():
         site.bulk_images(200, repos=1, own_config=False)

@@ -83,6 +83,7 @@ def test_the_parser_of_this_test_sees_broken_metrics():
 
 def test_what_a_brake_takes_is_counted_by_its_name(site, plmaint, prom, tmp_path):
     site.bulk_images(60, repos=1, own_config=False)
+    plmaint.configure({"throttle.calm": "1s"})
     go = tmp_path / "go"
     running = plmaint.start("pre-migrate", "run", "--throttle-cmd", f"/usr/bin/test -e {go}")
     told = running.wait_for("progress", lambda e: e.get("lost_by", {}).get("command", 0) > 1, seconds=60)

@@ -49,7 +49,7 @@ class Online:
             self.tmp_path / f"p{self.tools}",
             self.db.conninfo(),
             self.media,
-            settings={"pre-migrate.batch_rows": "2"},
+            settings={"pre-migrate.batch_rows": "2", "throttle.calm": "1s"},
         )
         self.stack.callback(tool.close)
         return tool
