@@ -285,12 +285,22 @@ static bool await_group(const struct actor *a, struct service_set *s, const stru
 	}
 }
 
+/* systemd refuses to start what was started five times in ten seconds, and what failed that way
+ * until somebody says so.  It knows nothing of units that are not loaded, which is as well. */
+static bool clear_limits(const struct names *names, double timeout, struct err *err)
+{
+	AUTO_STRBUF struct strbuf said = { 0 };
+	int status;
+
+	return !names->n || units_do("reset-failed", names, timeout, &said, &status, err);
+}
+
 static bool start_groups(const struct actor *a, struct service_set *s, const struct names *names,
 			 struct outcome *out, char *first, size_t size, struct err *err)
 {
 	double timeout;
 
-	if (!job_timeout(a, &timeout, err))
+	if (!job_timeout(a, &timeout, err) || !clear_limits(names, timeout, err))
 		return false;
 	for (size_t i = 0; i < s->services.n;) {
 		AUTO_NAMES struct names group = { .n = 0 }, order = { .n = 0 };

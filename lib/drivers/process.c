@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ struct plan {
 	gid_t gid;
 	gid_t *groups;
 	int n_groups;
+	pid_t ends_with;	       /* this process, our own; 0: it may outlive us */
 	int in;			       /* its stdin */
 	int out[2], err[2], failed[2]; /* pipes; failed takes errno when exec does not happen */
 	sigset_t mask;		       /* of the parent, before fork */
@@ -153,6 +155,7 @@ static bool make_plan(struct plan *p, const struct process_options *o, struct er
 	p->argv = o->argv;
 	p->env = o->env ? (char *const *)(uintptr_t)o->env : environ;
 	p->dir = o->dir ? o->dir : "/";
+	p->ends_with = o->ends_with_us ? getpid() : 0;
 	if (!plan_user(p, o->user, err) || !plan_input(p, o->input, err))
 		return false;
 	if (pipe2(p->out, O_CLOEXEC) != 0 || pipe2(p->err, O_CLOEXEC) != 0 ||
@@ -188,6 +191,9 @@ static bool become(const struct plan *p)
 	close_all_on_exec();
 	if (p->change_user && (setgroups((size_t)p->n_groups, p->groups) != 0 ||
 			       setgid(p->gid) != 0 || setuid(p->uid) != 0))
+		return false;
+	/* After the change of user, which would clear it; who has died by now tells nobody. */
+	if (p->ends_with && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != p->ends_with))
 		return false;
 	return chdir(p->dir) == 0;
 }

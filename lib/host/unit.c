@@ -242,9 +242,12 @@ bool units_do(const char *verb, const struct names *names, double timeout, struc
 {
 	const char *const head[] = { "systemctl", "--no-ask-password", verb, "--" };
 	AUTO_FREE const char **argv = xcalloc(ARRAY_LEN(head) + names->n + 1, sizeof(*argv));
-	const struct process_options o = {
-		.argv = argv, .timeout = timeout, .max_output = MOST_OUTPUT, .errors = said
-	};
+	/* One that lived on after a kill could stop what the next run has started. */
+	const struct process_options o = { .argv = argv,
+					   .timeout = timeout,
+					   .ends_with_us = true,
+					   .max_output = MOST_OUTPUT,
+					   .errors = said };
 	AUTO_STRBUF struct strbuf out = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(head); i++)

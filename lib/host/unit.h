@@ -45,10 +45,10 @@ void units_release(struct units *u);
 #define AUTO_UNITS __attribute__((cleanup(units_release)))
 
 /*
- * One verb ("start", "stop", "enable") for all of them at once; systemd works on them in parallel,
- * as far as their own order lets it.  Returns when the jobs have ended, however they ended: who
- * asked looks at the units.  *ret_status is systemctl's, said gets what it complained of.
- * ERR_TIMEOUT: the jobs go on in systemd.
+ * One verb ("start", "stop", "enable", "reset-failed") for all of them at once; systemd works on
+ * them in parallel, as far as their own order lets it.  Returns when the jobs have ended, however
+ * they ended: who asked looks at the units.  *ret_status is systemctl's, said gets what it
+ * complained of. ERR_TIMEOUT: the jobs go on in systemd.
  */
 bool units_do(const char *verb, const struct names *names, double timeout, struct strbuf *said,
 	      int *ret_status, struct err *err) MUST_CHECK;

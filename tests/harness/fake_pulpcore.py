@@ -20,7 +20,7 @@ import psycopg2
 OLD = {"api": "core_apiappstatus", "content": "core_contentappstatus", "worker": "core_worker"}
 NEW = "core_appstatus"
 DEFAULTS = {"timestamptz": "now", "hstore": "", "interval": "30 s", "uuid": None}
-ENDED = threading.Event()
+ASKED = {signal.SIGTERM}  # to end
 
 
 def tables(cur, kind):
@@ -86,16 +86,17 @@ def serve(conninfo, port):
 
 
 def main(kind, conninfo, port=None):
-    signal.signal(signal.SIGTERM, lambda *_: ENDED.set())
+    # Waited for, not handled: what a handler would have to set may be locked by the very wait.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
     name = f"{os.getpid()}@{socket.gethostname()}"
     conn = psycopg2.connect(conninfo)
     conn.autocommit = True
     if port:
         serve(conninfo, int(port))
     with conn.cursor() as cur:
-        while not ENDED.is_set():
+        sign_on(cur, kind, name)
+        while not signal.sigtimedwait(ASKED, 1):
             sign_on(cur, kind, name)
-            ENDED.wait(1)
         sign_off(cur, kind, name)
     conn.close()
 

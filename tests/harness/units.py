@@ -4,6 +4,7 @@ real, and processes that sign on as Pulp's do (fake_pulpcore.py).
 """
 
 import contextlib
+import os
 import pathlib
 import shutil
 
@@ -22,6 +23,8 @@ WORKERS = ("pulpcore-worker@1.service", "pulpcore-worker@2.service")
 ODD = "registry-jobs.service"  # a worker whose unit has a name of its own
 PULP = ("pulpcore-api.service", "pulpcore-content.service", *WORKERS, ODD)
 SOCKET, TIMER = "pulpcore-content.socket", "pulpcore-cleanup.timer"
+# Where a unit can be held: the line for it, and what systemd calls the moment.
+HOLDS = {"stop": ("ExecStopPost", "stop-post"), "start": ("ExecStartPre", "start-pre")}
 ALL = (SOCKET, REDIS, POSTGRESQL, *PULP, TIMER)  # a socket will not start after its service
 UNIT = """[Unit]
 Description=Pulp, {kind}
@@ -137,8 +140,8 @@ class Host:
         assert len(lines) == len(units), lines
         return {u for u, state in zip(units, lines) if state in ("active", "activating", "reloading")}
 
-    def since(self, unit):
-        return self.systemctl("show", "-p", "ActiveEnterTimestampMonotonic", "--value", unit).strip()
+    def shows(self, unit, name):
+        return self.systemctl("show", "-p", name, "--value", unit).strip()
 
     def signed_on(self):
         """How many processes of Pulp have given a sign of life just now."""
@@ -162,6 +165,24 @@ class Host:
             shutil.rmtree(folder)
             self.systemctl("daemon-reload")
 
+    @contextlib.contextmanager
+    def held(self, unit, action):
+        """In the midst of its stop or start the unit waits. What is given: a function that waits until
+        it does, and one that lets it go on.
+        """
+        gate = self.outer / "gate"
+        gate.touch()
+        line, moment = HOLDS[action]
+
+        def arrives():
+            process.wait_until(lambda: self.shows(unit, "SubState") == moment, 60, f"{unit} is held")
+
+        with self.drop_in(unit, f"{line}=/bin/sh -c 'while test -e {OUTER}/gate; do sleep 0.05; done'"):
+            try:
+                yield arrives, gate.unlink
+            finally:
+                gate.unlink(missing_ok=True)
+
 
 class Inside(cli.Plmaint):
     """plmaint on the machine."""
@@ -184,6 +205,12 @@ class Inside(cli.Plmaint):
 
     def start(self, *args, wrap=(), **options):
         return super().start(*args, wrap=[*self.host.machine.enter(), *wrap], **options)
+
+    @staticmethod
+    def signal(running, number):
+        """nsenter, which stands between, hands nothing on."""
+        (pid,) = process.children(running.pid)
+        os.kill(pid, number)
 
     def remembered(self):
         path = self.state_dir / "services"
