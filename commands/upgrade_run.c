@@ -198,6 +198,7 @@ const struct step upgrade_run_steps[] = {
 	CHECK_FIRST(pulp_tasks_incomplete, LOOK, "a task that is ended leaves its work half done"),
 	CHECK_FIRST(pulp_apps_versions, LOOK, "a forgotten service makes migrate refuse"),
 	CHECK_FIRST(pulp_collation, LOOK, "the new unique indexes would not be built"),
+	CHECK_FIRST(pulp_encryption_key, LOOK, "newer releases refuse to start without it"),
 	CHECK_FIRST(pulp_indexes_invalid, LOOK, "an earlier migrate left them"),
 	CHECK_FIRST(host_disk, LOOK, "a full disk ends a migrate in the middle"),
 	{ .procedure = &procedure_pulp_upgrade_begin,

@@ -20,6 +20,7 @@ struct place {
 	char *storage_class; /* Pulp's storage backend as its settings name it, or NULL: file system
 			      */
 	char *redis_url;     /* NULL: no cache */
+	char *encryption_key; /* file of the key of encrypted columns, or NULL: not known */
 	bool cache_enabled;
 	int domain_enabled; /* 1, 0, or -1 unknown */
 	double api_ttl, content_ttl,

@@ -96,8 +96,13 @@ static bool overlay(const struct config *config, struct place *place, struct err
 	const char *conninfo = own(config, "database.pulp.conninfo");
 	const char *root = own(config, "pulp.media_root");
 	const char *redis = own(config, "redis.url");
+	const char *key = own(config, "pulp.encryption_key");
 	const char *password_file = own(config, "database.pulp.password_file");
 
+	if (key) {
+		free(place->encryption_key);
+		place->encryption_key = xstrdup(key);
+	}
 	if (conninfo) {
 		free(place->conninfo);
 		free(place->conninfo_source);

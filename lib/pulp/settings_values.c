@@ -11,23 +11,15 @@
 #include <string.h>
 
 const char *const settings_wanted[] = {
-	"DATABASES",
-	"MEDIA_ROOT",
-	"STORAGES",
-	"DEFAULT_FILE_STORAGE",
-	"CACHE_ENABLED",
-	"REDIS_URL",
-	"REDIS_HOST",
-	"REDIS_PORT",
-	"REDIS_DB",
-	"REDIS_PASSWORD",
-	"REDIS_SSL",
-	"REDIS_SSL_CA_CERTS",
-	"DOMAIN_ENABLED",
-	"API_APP_TTL",
-	"WORKER_TTL",
-	"CONTENT_APP_TTL",
-	NULL,
+	"DATABASES",	   "MEDIA_ROOT",
+	"STORAGES",	   "DEFAULT_FILE_STORAGE",
+	"CACHE_ENABLED",   "REDIS_URL",
+	"REDIS_HOST",	   "REDIS_PORT",
+	"REDIS_DB",	   "REDIS_PASSWORD",
+	"REDIS_SSL",	   "REDIS_SSL_CA_CERTS",
+	"DOMAIN_ENABLED",  "DB_ENCRYPTION_KEY",
+	"API_APP_TTL",	   "WORKER_TTL",
+	"CONTENT_APP_TTL", NULL,
 };
 
 /* Members of OPTIONS that are libpq's; the others (pool, isolation_level, ...) are Django's own. */
@@ -258,6 +250,7 @@ static bool storage_of(const struct json *all, const char *source, struct place 
 
 bool settings_values(const struct json *all, const char *source, struct place *ret, struct err *err)
 {
+	char buf[32];
 	struct place place = {
 		.cache_enabled = flag(all, "CACHE_ENABLED"),
 		.domain_enabled = flag(all, "DOMAIN_ENABLED"),
@@ -272,6 +265,9 @@ bool settings_values(const struct json *all, const char *source, struct place *r
 		place_release(&place);
 		return false;
 	}
+	const char *key = scalar(json_get(all, "DB_ENCRYPTION_KEY"), buf);
+	place.encryption_key =
+		xstrdup(*key ? key : "/etc/pulp/certs/database_fields.symmetric.key");
 	*ret = place;
 	return true;
 }
@@ -299,5 +295,6 @@ void place_release(struct place *place)
 	free(place->media_root);
 	free(place->storage_class);
 	free(place->redis_url);
+	free(place->encryption_key);
 	*place = (struct place){ .domain_enabled = -1 };
 }
