@@ -7,16 +7,17 @@
 #   json-c     settings and ledger values as trees, and every JSON line that is written
 #   popt       the command line
 #   hiredis    Redis, where Pulp caches what it serves: its protocol, over a socket of ours
-#   libcrypto  SHA-256, the proof of every manifest
+#   libcrypto  SHA-256, the proof of every manifest; AES and HMAC, to try the key of encrypted columns
 #   libssl     TLS to Redis: hiredis_ssl begins with hiredis 1.0, and Debian 12 and EL 8 have 0.1x
 #   libinih    configuration files
+#   libarchive tar with zstd, owners, access lists and labels: a backup's configuration
 
 # A variant has its own directory below build/ and its own flags: `make VARIANT=asan units`.
 VARIANT ?=
 BUILD ?= build$(if $(VARIANT),/$(VARIANT))
 PREFIX ?= /usr/local
 PYTHON ?= /usr/bin/python3
-PKGS = libpq libcurl json-c popt hiredis libssl libcrypto inih
+PKGS = libpq libcurl json-c popt hiredis libssl libcrypto inih libarchive
 
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wconversion -Wcast-qual -Wmissing-prototypes \
 	-Wstrict-prototypes -Wvla -Wpointer-arith -Wformat=2 -Wundef -Wwrite-strings

@@ -23,6 +23,7 @@ build_packages='
     libhiredis-dev          # the content cache of Pulp
     libssl-dev              # SHA-256, TLS to Redis
     libinih-dev             # plmaint.conf
+    libarchive-dev          # archives of configuration in a backup
 '
 demo_packages='
     postgresql-15           # the throwaway database
@@ -45,6 +46,10 @@ test_packages='
     procps                  # ps and kill, on the machine that has systemd as init
     nftables                # closes ports, in network namespaces
     iproute2                # makes these
+    age                     # encrypts archives, as sites do
+    gnupg                   # the same
+    zstd                    # archives opened by hand
+    acl                     # access lists of archived files
     strace                  # kills and errors at a chosen system call
     valgrind                # memory errors
     clang                   # the second compiler, and the fuzzer

@@ -7,6 +7,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/drivers/process_internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -26,23 +27,6 @@
 enum { CHUNK = 16384, LINE_MAX_BYTES = 4096, ERRORS_KEPT = 4096 };
 static const double tick_every = 0.5; /* seconds */
 
-/* What the child becomes; prepared by the parent. */
-struct plan {
-	char *path;
-	const char *const *argv;
-	char *const *env;
-	const char *dir;
-	bool change_user;
-	uid_t uid;
-	gid_t gid;
-	gid_t *groups;
-	int n_groups;
-	pid_t ends_with;	       /* this process, our own; 0: it may outlive us */
-	int in;			       /* its stdin */
-	int out[2], err[2], failed[2]; /* pipes; failed takes errno when exec does not happen */
-	sigset_t mask;		       /* of the parent, before fork */
-};
-
 /* One of its outputs. */
 struct stream {
 	int fd;
@@ -59,7 +43,7 @@ static void close_pair(int fds[2])
 	fds[0] = fds[1] = -1;
 }
 
-static void release_plan(struct plan *p)
+void process_plan_release(struct process_plan *p)
 {
 	free(p->path);
 	free(p->groups);
@@ -106,7 +90,7 @@ bool process_split(char *text, const char **argv, size_t most, struct err *err)
 	return n > 0 || err_set(err, ERR_CONFIG, "a command has no word");
 }
 
-static bool plan_user(struct plan *p, const char *name, struct err *err)
+static bool plan_user(struct process_plan *p, const char *name, struct err *err)
 {
 	if (!name || geteuid() != 0)
 		return true;
@@ -129,7 +113,7 @@ static bool plan_user(struct plan *p, const char *name, struct err *err)
 }
 
 /* A file in memory takes any length at once: nobody has to write while the child reads. */
-static bool plan_input(struct plan *p, const char *text, struct err *err)
+static bool plan_input(struct process_plan *p, const char *text, struct err *err)
 {
 	if (!text) {
 		p->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -147,7 +131,7 @@ static bool plan_input(struct plan *p, const char *text, struct err *err)
 	       err_errno(err, "cannot keep what %s is to read", p->argv[0]);
 }
 
-static bool make_plan(struct plan *p, const struct process_options *o, struct err *err)
+bool process_prepare(struct process_plan *p, const struct process_options *o, struct err *err)
 {
 	p->path = find_program(o->argv[0]);
 	if (!p->path)
@@ -178,7 +162,7 @@ static void close_all_on_exec(void)
 }
 
 /* Own process group, so that all it starts can be killed; no signal is ignored or blocked. */
-static bool become(const struct plan *p)
+static bool become(const struct process_plan *p)
 {
 	setpgid(0, 0);
 	for (int sig = 1; sig < NSIG; sig++)
@@ -198,7 +182,7 @@ static bool become(const struct plan *p)
 	return chdir(p->dir) == 0;
 }
 
-static _Noreturn void run_child(const struct plan *p)
+static _Noreturn void run_child(const struct process_plan *p)
 {
 	if (become(p))
 		execve(p->path, (char *const *)(uintptr_t)p->argv, p->env);
@@ -207,7 +191,7 @@ static _Noreturn void run_child(const struct plan *p)
 	_exit(n == sizeof error ? 127 : 126);
 }
 
-static int reap(pid_t pid)
+int process_reap(pid_t pid)
 {
 	int status = 0;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -215,8 +199,7 @@ static int reap(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Returns the child's pid once it has become the program; -1 with err otherwise. */
-static pid_t start(struct plan *p, struct err *err)
+pid_t process_start(struct process_plan *p, struct err *err)
 {
 	/* A signal that comes between fork and exec must not run our handlers in the child. */
 	sigset_t all;
@@ -242,7 +225,7 @@ static pid_t start(struct plan *p, struct err *err)
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof error)
 		return pid;
-	reap(pid);
+	process_reap(pid);
 	errno = error;
 	err_errno(err, "cannot run %s in %s", p->path, p->dir);
 	return -1;
@@ -348,10 +331,10 @@ static bool follow(pid_t pid, struct stream s[2], const struct process_options *
 	}
 }
 
-static bool run(struct plan *p, const struct process_options *o, struct strbuf *out,
+static bool run(struct process_plan *p, const struct process_options *o, struct strbuf *out,
 		int *ret_status, struct err *err)
 {
-	pid_t pid = start(p, err);
+	pid_t pid = process_start(p, err);
 	if (pid < 0)
 		return false;
 	struct stream s[2] = {
@@ -371,7 +354,7 @@ static bool run(struct plan *p, const struct process_options *o, struct strbuf *
 			hand_on(&s[i], o);
 		release_stream(&s[i]);
 	}
-	int status = reap(pid);
+	int status = process_reap(pid);
 	if (ok)
 		*ret_status = status;
 	return ok;
@@ -380,11 +363,9 @@ static bool run(struct plan *p, const struct process_options *o, struct strbuf *
 bool process_run(const struct process_options *o, struct strbuf *out, int *ret_status,
 		 struct err *err)
 {
-	__attribute__((cleanup(release_plan))) struct plan p = {
-		.in = -1, .out = { -1, -1 }, .err = { -1, -1 }, .failed = { -1, -1 }
-	};
+	AUTO_PLAN struct process_plan p = PROCESS_PLAN_NONE;
 	AUTO_STRBUF struct strbuf kept = { 0 };
-	if (!make_plan(&p, o, err) || !run(&p, o, out ? &kept : NULL, ret_status, err))
+	if (!process_prepare(&p, o, err) || !run(&p, o, out ? &kept : NULL, ret_status, err))
 		return false;
 	if (out)
 		strbuf_add(out, kept.data, kept.len);
