@@ -392,6 +392,20 @@ static void put_migration(struct report *r, const struct field *fields)
 	put_line(r, &line);
 }
 
+/* "  /etc/pulp/settings.py: other content" */
+static void put_difference(struct report *r, const struct field *fields)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+	const char *kind = text_or(fields, "kind", "");
+
+	strbuf_adds(&line, "  ");
+	text_escape(&line, text_or(fields, "path", ""));
+	strbuf_adds(&line, strcmp(kind, "missing") == 0 ? ": not installed" : ": other ");
+	if (strcmp(kind, "missing") != 0)
+		text_escape(&line, kind);
+	put_line(r, &line);
+}
+
 void block_other(struct report *r, const char *event, const struct field *fields)
 {
 	if (strcmp(event, "quarantine") == 0 || strcmp(event, "partial") == 0)
@@ -402,6 +416,8 @@ void block_other(struct report *r, const char *event, const struct field *fields
 		put_slowed(r, fields);
 	else if (strcmp(event, "migration") == 0 && !r->options.quiet)
 		put_migration(r, fields);
+	else if (strcmp(event, "difference") == 0 && !r->options.quiet)
+		put_difference(r, fields);
 	else if (strcmp(event, "join") == 0 && !r->options.quiet)
 		put_wrapped(r, "  ", "an open run was found; this one helps it to its end");
 }

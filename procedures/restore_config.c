@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Nothing is put over what is installed: a host that is restored elsewhere, or years later, has
+ * another name, another address, another release.  The operator takes what is wanted.
+ */
+#include "procedures/restore_config.h"
+
+#include "lib/drivers/probe.h"
+#include "lib/host/config_archive.h"
+#include "lib/host/config_compare.h"
+#include "procedures/procedures.h"
+
+static const struct opt params_table[] = {
+	{ .name = "directory",
+	  .kind = OPT_TEXT,
+	  .offset = offsetof(struct restore_config_params, directory),
+	  .arg = "DIR",
+	  .help = "where config.tar.zst is" },
+	{ .name = "into",
+	  .kind = OPT_TEXT,
+	  .offset = offsetof(struct restore_config_params, into),
+	  .arg = "DIR",
+	  .help = "where it is unpacked: a directory that does not exist yet" },
+	{ .name = "identity",
+	  .kind = OPT_TEXT,
+	  .offset = offsetof(struct restore_config_params, identity),
+	  .arg = "FILE",
+	  .help = "age's file of secret keys; not given: backup.identity" },
+	OPTS_END,
+};
+
+static void tell(void *arg, const char *path, const char *what, bool lost)
+{
+	(void)lost;
+	outcome_example(arg, "%s: %s", path, what);
+}
+
+static void differs(void *arg, const struct config_difference *d)
+{
+	const struct actor *a = arg;
+
+	EMIT(a->reporter, "difference", F_TEXT("path", d->path), F_TEXT("kind", d->kind));
+}
+
+static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
+		   struct err *err)
+{
+	const struct restore_config_params *o = params;
+
+	(void)p;
+	if (!o->directory || !o->into) {
+		(void)err_set(err, ERR_USAGE,
+			      "the directory of the backup or of what is unpacked "
+			      "was not named");
+		return err_hint(err, "Add --param directory=BACKUP --param into=DIR.");
+	}
+	*ret = true;
+	outcome_set(why, RESULT_OK, "the archive is unpacked beside what is installed");
+	return true;
+}
+
+static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
+{
+	const struct restore_config_params *o = params;
+	const char *identity =
+		o->identity ? o->identity : config_get(a->look->config, "backup.identity");
+	const struct archive_listener told = { .tell = tell, .arg = out };
+	struct archive_tally tally;
+	struct config_compared c;
+
+	if (!config_archive_unpack(o->directory, identity, o->into, &told, &tally, err) ||
+	    !config_compare(o->into, "/", differs, a, &c, err))
+		return false;
+	outcome_set(out, tally.lost ? RESULT_WARNING : RESULT_OK,
+		    "%lld files unpacked into %s; %lld of them are other than what is installed, "
+		    "%lld are not installed",
+		    (long long)tally.entries, o->into, (long long)c.different,
+		    (long long)c.missing);
+	if (c.different + c.missing > 0)
+		outcome_hint(out,
+			     "Look at them with `diff -r`, and copy what is wanted with cp -a.");
+	return true;
+}
+
+const struct procedure procedure_restore_config = {
+	.label = "restore-config",
+	.summary = "unpack the configuration of a backup beside what is installed",
+	.explain =
+		"Into a directory that only root can read; then each file is compared with the "
+		"installed one, and what differs is listed: by content, owner, mode, or since it is "
+		"not there. No installed file is touched.",
+	.changes = "writes files below the directory that is named",
+	.tags = (const char *const[]){ "restore", NULL },
+	.params = params_table,
+	.params_size = sizeof(struct restore_config_params),
+	.needed = needed,
+	.run = run,
+};
