@@ -39,6 +39,12 @@ static const struct step resume_steps[] = {
 	STEPS_END
 };
 
+static const struct step await_steps[] = {
+	{ .procedure = &procedure_host_schedules_await,
+	  .why = "the kernel opens the ports, and nothing else" },
+	STEPS_END
+};
+
 static const char *state_word(enum closure_state state)
 {
 	return state == CLOSURE_OPEN ? "off" : state == CLOSURE_CLOSED ? "on" : "half";
@@ -159,7 +165,7 @@ const struct command command_maintenance_mode = {
 		"see at once that they must go elsewhere; this host itself gets through, and so do the networks of --allow. "
 		"Timers and tables of cron that start work on Pulp are stopped, and those that were are started again by `stop`. "
 		"Without --for it stays on until `stop`, also over a reboot. With --for the kernel opens the ports in time, "
-		"whatever has become of this program by then.",
+		"whatever has become of this program by then, and what was stopped is started.",
 	.actions =
 		(const struct action[]){
 			{ .name = "start",
@@ -196,6 +202,15 @@ const struct command command_maintenance_mode = {
 			  .needs = NEED_ROOT,
 			  .flags = ACTION_WRITES,
 			  .scenario = resume_steps },
+			{ .name = "await-end",
+			  .summary =
+				  "wait until the time of --for is over, and start what was stopped",
+			  .example = "plmaint maintenance-mode await-end",
+			  .explain =
+				  "`start --for` runs this in the background, by systemd where that runs.",
+			  .needs = NEED_ROOT,
+			  .flags = ACTION_WRITES,
+			  .scenario = await_steps },
 			{ 0 },
 		},
 };

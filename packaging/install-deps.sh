@@ -45,6 +45,7 @@ test_packages='
     systemd                 # systemd-analyze reads the unit; init stays what it is
     procps                  # ps and kill, on the machine that has systemd as init
     nftables                # closes ports, in network namespaces
+    iptables                # the same, where a host has no nft
     iproute2                # makes these
     age                     # encrypts archives, as sites do
     gnupg                   # the same

@@ -139,12 +139,13 @@ const struct procedure procedure_host_firewall_close = {
 	.summary = "close the ports of Pulp's services to all but this host",
 	.explain =
 		"One table of its own in nftables, so that other firewalls are neither read nor changed, put there in one "
-		"transaction: ports 80, 443, 24816, 24817, those on which Pulp's services listen and maintenance-mode.ports "
+		"transaction, or where there is no nft a chain of its own in iptables, before all other rules: ports 80, 443, 24816, 24817, those on which Pulp's services listen and maintenance-mode.ports "
 		"are answered with a reset, over IPv4 and IPv6, also where a container has been given the port. This host "
 		"itself and what is allowed get through. A port on which sshd listens, or by which the session came, is "
 		"never closed. With a time the kernel opens by itself when it is over, whether this program lives or not.",
 	.changes =
-		"the table inet plmaint_maintenance in the kernel, and a note in the state directory",
+		"the table inet plmaint_maintenance in the kernel (without nft the chain PLMAINT-MAINTENANCE), and a note "
+		"in the state directory",
 	.tags = (const char *const[]){ "maintenance-mode", NULL },
 	.needs = NEED_ROOT,
 	.params = params_table,

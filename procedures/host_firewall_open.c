@@ -50,10 +50,12 @@ static bool verify(const struct probe *p, const void *params, struct outcome *ou
 const struct procedure procedure_host_firewall_open = {
 	.label = "host-firewall-open",
 	.summary = "open the ports of Pulp's services again",
-	.explain = "Takes away the table that host-firewall-close has made, and the note of it. "
-		   "Other firewalls of the host are neither read nor changed.",
+	.explain =
+		"Takes away what host-firewall-close has put into the kernel, and the note of it. "
+		"Other firewalls of the host are neither read nor changed.",
 	.changes =
-		"the table inet plmaint_maintenance in the kernel, and the note in the state directory",
+		"the table inet plmaint_maintenance in the kernel (without nft the chain PLMAINT-MAINTENANCE), and the note "
+		"in the state directory",
 	.tags = (const char *const[]){ "maintenance-mode", NULL },
 	.needs = NEED_ROOT,
 	.needed = needed,

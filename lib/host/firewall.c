@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists of networks and ports, as people write them and as the kernel has them. */
-#include "lib/host/firewall.h"
+/* Which of the programs does it, what they share, and lists of networks and ports as people write
+ * them and as the kernel has them. */
+#include "lib/host/firewall_tool.h"
 
 #include "lib/core/mem.h"
 #include "lib/core/options.h"
+#include "lib/drivers/process.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { MOST_OUTPUT = 16 << 20 };       /* a host of many containers has many rules */
+static const double answer_limit = 30; /* seconds; they take some milliseconds */
+/* The first that is there. */
+static const struct firewall_tool *const tools[] = { &firewall_nft, &firewall_iptables };
 
 void firewall_release(struct firewall *f)
 {
@@ -79,4 +87,75 @@ static bool within(const char *a, const char *b)
 bool firewall_same(const char *a, const char *b)
 {
 	return within(a, b) && within(b, a);
+}
+
+bool firewall_run(const char *const *argv, const char *input, struct strbuf *out,
+		  struct strbuf *errors, int *ret_status, struct err *err)
+{
+	const char *path = getenv("PATH");
+	AUTO_FREE char *there = xasprintf("PATH=%s", path ? path : "/usr/sbin:/sbin");
+	const char *env[] = { there, "LC_ALL=C", NULL };
+	const struct process_options o = { .argv = argv,
+					   .env = env,
+					   .input = input,
+					   .timeout = answer_limit,
+					   .max_output = MOST_OUTPUT,
+					   .errors = errors };
+
+	if (!process_run(&o, out, ret_status, err))
+		return false;
+	strbuf_adds(out, "");
+	strbuf_adds(errors, "");
+	return true;
+}
+
+bool firewall_explain(const char *program, const char *said, struct err *err)
+{
+	static const char *const missing[] = { "not supported", "cache initialization failed",
+					       "do you need to insmod", "No chain/target/match" };
+
+	(void)err_set(err, ERR_IO, "%s says: %.*s", program, (int)strcspn(said, "\n"), said);
+	if (strstr(said, "Operation not permitted") || strstr(said, "Permission denied")) {
+		err->code = ERR_DENIED;
+		return err_hint(err, "Run it as root; in a container it needs CAP_NET_ADMIN.");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(missing); i++) {
+		if (!strstr(said, missing[i]))
+			continue;
+		err->code = ERR_UNSUPPORTED;
+		return err_hint(err, "This kernel lacks what it needs: `modprobe nf_tables`, or "
+				     "ip_tables for iptables, may bring it.");
+	}
+	return err_hint(err, "`nft list ruleset` or `iptables -S` shows what is there.");
+}
+
+static const struct firewall_tool *find_tool(struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tools); i++)
+		if (access(tools[i]->program, X_OK) == 0)
+			return tools[i];
+	(void)err_set(err, ERR_UNSUPPORTED, "there is neither nft nor iptables in /usr/sbin");
+	(void)err_hint(err, "Install nftables; without it ports cannot be closed.");
+	return NULL;
+}
+
+bool firewall_close(const struct firewall *wished, struct err *err)
+{
+	const struct firewall_tool *t = find_tool(err);
+
+	return t && t->close(wished, err);
+}
+
+bool firewall_open(struct err *err)
+{
+	const struct firewall_tool *t = find_tool(err);
+
+	return t && t->open(err);
+}
+
+bool firewall_look(struct firewall *ret, struct err *err)
+{
+	const struct firewall_tool *t = find_tool(err);
+
+	return t && t->look(ret, err);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Closing ports of this host to all but itself and a few: one table of our own in the kernel, which
- * no other firewall knows or touches.  Rejected is what comes in for one of the ports, whatever
- * address translation makes of it afterwards, over IPv4 and IPv6, also on connections that stand
- * already; answers to what this host has asked elsewhere are not.
+ * Closing ports of this host to all but itself and a few: one table of our own in nftables, which
+ * no other firewall knows or touches, or where there is no nft a chain of our own in iptables.
+ * Rejected is what comes in for one of the ports, whatever address translation makes of it
+ * afterwards, over IPv4 and IPv6, also on connections that stand already; answers to what this host
+ * has asked elsewhere are not.
  */
 #pragma once
 #include "lib/core/err.h"

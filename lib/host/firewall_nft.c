@@ -7,17 +7,15 @@
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 #include "lib/drivers/json.h"
-#include "lib/drivers/process.h"
-#include "lib/host/firewall.h"
+#include "lib/host/firewall_tool.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TABLE "plmaint_maintenance"
-enum { MOST_OUTPUT = 1 << 20, HOOKS = 2, RULES = 9 /* of the chains */ };
-static const double answer_limit = 30; /* seconds; it takes some milliseconds */
+enum { HOOKS = 2, RULES = 9 /* of the chains */ };
+static const char program[] = "/usr/sbin/nft";
 
 /* A hook before that of other firewalls: what they accept is not accepted for us. */
 static const char chains[] =
@@ -39,60 +37,15 @@ static const char chains[] =
 	"		meta l4proto tcp ct status dnat ct original proto-dst @ports jump closed\n"
 	"	}\n";
 
-/* What its words about its own troubles mean. */
-static bool explain(const char *said, struct err *err)
-{
-	(void)err_set(err, ERR_IO, "nft says: %.*s", (int)strcspn(said, "\n"), said);
-	if (strstr(said, "Operation not permitted")) {
-		err->code = ERR_DENIED;
-		return err_hint(err, "Run it as root; in a container it needs CAP_NET_ADMIN.");
-	}
-	if (strstr(said, "not supported") || strstr(said, "cache initialization failed")) {
-		err->code = ERR_UNSUPPORTED;
-		return err_hint(err, "This kernel has no nftables, or what it is made of: "
-				     "`modprobe nf_tables` may bring it.");
-	}
-	return err_hint(err, "`nft list ruleset` shows what is there.");
-}
-
-static bool nft(const char *const *args, const char *input, struct strbuf *out,
-		struct strbuf *errors, int *status, struct err *err)
-{
-	const char *path = getenv("PATH");
-	AUTO_FREE char *there = xasprintf("PATH=%s", path ? path : "/usr/sbin:/sbin");
-	const char *argv[8] = { "nft" }, *env[] = { there, "LC_ALL=C", NULL };
-
-	/* Not everybody who is root has it in the path. */
-	if (access("/usr/sbin/nft", X_OK) == 0)
-		argv[0] = "/usr/sbin/nft";
-	for (size_t i = 0; args[i] && i + 2 < ARRAY_LEN(argv); i++)
-		argv[i + 1] = args[i];
-
-	const struct process_options o = { .argv = argv,
-					   .env = env,
-					   .input = input,
-					   .timeout = answer_limit,
-					   .max_output = MOST_OUTPUT,
-					   .errors = errors };
-
-	if (process_run(&o, out, status, err)) {
-		strbuf_adds(errors, "");
-		return true;
-	}
-	if (err->code != ERR_NOT_FOUND)
-		return false;
-	err->code = ERR_UNSUPPORTED;
-	return err_hint(err, "Install nftables; without it ports cannot be closed.");
-}
-
 static bool feed(const char *script, struct err *err)
 {
 	AUTO_STRBUF struct strbuf out = { 0 }, errors = { 0 };
 	int status = 0;
 
-	if (!nft((const char *const[]){ "-f", "-", NULL }, script, &out, &errors, &status, err))
+	if (!firewall_run((const char *const[]){ program, "-f", "-", NULL }, script, &out, &errors,
+			  &status, err))
 		return false;
-	return status == 0 || explain(errors.data, err);
+	return status == 0 || firewall_explain("nft", errors.data, err);
 }
 
 /* The words of a list that have the character, or have it not, as elements of a set. */
@@ -128,7 +81,7 @@ static void add_ports(struct strbuf *out, const struct firewall *f)
 	strbuf_adds(out, " } }\n");
 }
 
-bool firewall_close(const struct firewall *wished, struct err *err)
+static bool close_all(const struct firewall *wished, struct err *err)
 {
 	AUTO_STRBUF struct strbuf script = { 0 };
 
@@ -142,7 +95,7 @@ bool firewall_close(const struct firewall *wished, struct err *err)
 	return feed(script.data, err);
 }
 
-bool firewall_open(struct err *err)
+static bool open_all(struct err *err)
 {
 	return feed("table inet " TABLE "\ndelete table inet " TABLE "\n", err);
 }
@@ -220,18 +173,19 @@ static void read_table(const struct json *tree, struct firewall *f)
 	f->allowed = strbuf_take(&allowed);
 }
 
-bool firewall_look(struct firewall *ret, struct err *err)
+static bool look(struct firewall *ret, struct err *err)
 {
 	AUTO_STRBUF struct strbuf out = { 0 }, errors = { 0 };
 	struct firewall f = { .there = false };
 	struct json *tree = NULL;
 	int status = 0;
 
-	if (!nft((const char *const[]){ "-j", "list", "table", "inet", TABLE, NULL }, NULL, &out,
-		 &errors, &status, err))
+	if (!firewall_run(
+		    (const char *const[]){ program, "-j", "list", "table", "inet", TABLE, NULL },
+		    NULL, &out, &errors, &status, err))
 		return false;
 	if (status != 0 && !strstr(errors.data, "No such file or directory"))
-		return explain(errors.data, err);
+		return firewall_explain("nft", errors.data, err);
 	if (status == 0) {
 		if (!json_parse(out.data, out.len, &tree, err))
 			return err_wrap(err, "what nft says of its table");
@@ -241,3 +195,10 @@ bool firewall_look(struct firewall *ret, struct err *err)
 	*ret = f;
 	return true;
 }
+
+const struct firewall_tool firewall_nft = {
+	.program = program,
+	.close = close_all,
+	.open = open_all,
+	.look = look,
+};

@@ -119,9 +119,13 @@ class Host:
             return False
         return True
 
+    def silence(self):
+        """What listened does so no more."""
+        while self.servers:
+            self.servers.pop().close()
+
     def close(self):
-        for server in self.servers:
-            server.close()
+        self.silence()
         self.proc.stdin.close()
         self.proc.wait()
         self.proc.stderr.close()

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pathlib
 import subprocess
 
 import built
@@ -17,15 +18,24 @@ OUTSIDE = "192.0.2.2"
 TABLE = "table inet plmaint_maintenance"
 
 
-@pytest.fixture
-def hosts():
-    """The host with Pulp, and one that is a client of it."""
+@pytest.fixture(scope="module")
+def cabled():
+    """The host with Pulp, and one that is a client of it. The kernel takes a second to see a new cable."""
     need(programs=("nft",))
     with contextlib.ExitStack() as stack:
         here = stack.enter_context(contextlib.closing(netns.Host()))
         outside = stack.enter_context(contextlib.closing(netns.Host()))
         netns.cable(here, outside, "eth0", [(f"{V4}/24", f"{OUTSIDE}/24"), (f"{V6}/64", "2001:db8::2/64")])
         yield here, outside
+
+
+@pytest.fixture
+def hosts(cabled):
+    """Nothing is closed, and nobody listens yet."""
+    yield cabled
+    cabled[0].nft("flush ruleset")
+    for host in cabled:
+        host.silence()
 
 
 @pytest.fixture
@@ -39,15 +49,72 @@ def outside(hosts):
     return hosts[1]
 
 
+# What a host has in the place of nft: the program that answers to the name of iptables.
+INSTEAD = {"iptables": "iptables-nft", "iptables-legacy": "iptables-legacy"}
+HIDE = """
+mount --bind "$(readlink -f "$(command -v "$1")")" "$(readlink -f /usr/sbin/iptables)" &&
+    mount --bind /dev/null /usr/sbin/nft && shift && exec "$@"
+"""
+# The matches and the target that are asked for.
+PROBE = "-p tcp -m time --datestop 2030-01-01T00:00:00 -m conntrack --ctstate DNAT -j REJECT --reject-with tcp-reset"
+NFT_OR_NOT = pytest.mark.parametrize("tool", ["nft", "iptables"], indirect=True)
+EACH = pytest.mark.parametrize("tool", ["nft", "iptables", "iptables-legacy"], indirect=True)
+NO_NFT = pytest.mark.parametrize("tool", ["iptables"], indirect=True)
+
+
+def without_nft(here, name):
+    """What stands before a command on such a host."""
+    need(programs=("iptables", name))
+    probe = subprocess.run([*here.enter, name, "-A", "INPUT", *PROBE.split()], capture_output=True, text=True, check=False)
+    need(when=probe.returncode == 0, why=f"this kernel has not all that {name} asks for: {probe.stderr.strip()}")
+    here.run(name, "-F")
+    return ("unshare", "--mount", "sh", "-c", HIDE, "sh", name)
+
+
+def waiting(tool):
+    """Processes that wait for the end of the time of a closure."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            if b"await-end" in words and f"general.state_dir={tool.state_dir}".encode() in words:
+                found.append(int(path.parent.name))
+    return found
+
+
+def end_waiting(tool):
+    process.kill_hard(waiting(tool))
+    wait_until(lambda: not waiting(tool), 10, "nobody waits for the end of a time")
+
+
 @pytest.fixture
-def tool(tmp_path, here):
+def tool(tmp_path, here, request):
+    """Its host has nft, or what the test wants instead."""
     # Files and units of this machine are not the tests' to stop.
     schedules = {"maintenance-mode.timers": "plmaint-no-such.timer", "maintenance-mode.cron": tmp_path / "cron.d" / "pulp*"}
     made = cli.Plmaint(tmp_path / "plmaint", settings=schedules)
+    made.firewall = getattr(request, "param", "nft")
+    hide = () if made.firewall == "nft" else without_nft(here, INSTEAD[made.firewall])
+    if os.path.exists("/run/systemd/system"):
+        hide = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run/systemd && exec "$@"', "sh", *hide)
     plain = made.start
-    made.start = lambda *args, wrap=(), **more: plain(*args, wrap=(*here.enter, *wrap), **more)
+    made.start = lambda *args, wrap=(), **more: plain(*args, wrap=(*here.enter, *hide, *wrap), **more)
     yield made
     made.close()
+    end_waiting(made)
+    if made.firewall == "iptables-legacy":
+        for command in ("iptables-legacy", "ip6tables-legacy"):
+            here.run(command, "-F")
+            here.run(command, "-X")
+
+
+def rules(tool, here):
+    """All that other programs show of ours."""
+    if tool.firewall == "nft":
+        return here.run("nft", "list", "ruleset")
+    names = INSTEAD[tool.firewall], INSTEAD[tool.firewall].replace("ip", "ip6", 1)
+    shown = "".join(here.run(name, "-S") for name in names)
+    return "".join(line for line in shown.splitlines() if "PLMAINT" in line)
 
 
 def mode(tool, *args, **more):
@@ -70,6 +137,7 @@ def is_closed(here, outside, port=443):
     return not seen.pop()
 
 
+@EACH
 def test_on_and_off_as_seen_from_outside(tool, here, outside):
     assert not is_closed(here, outside) and status(tool)["state"] == "off"
     standing = outside.connect(V4, 443)
@@ -88,9 +156,10 @@ def test_on_and_off_as_seen_from_outside(tool, here, outside):
     assert not is_closed(here, outside) and status(tool)["state"] == "off"
     mode(tool, "is-enabled", code=1)
     assert results(mode(tool, "stop", code=0)) == [("host-firewall-open", "not-needed"), ("host-schedules-start", "not-needed")]
-    assert here.run("nft", "list", "ruleset") == ""
+    assert rules(tool, here) == ""
 
 
+@NFT_OR_NOT
 def test_this_host_still_reaches_others(tool, here, outside):
     """An upgrade fetches packages over the very ports that are closed to others."""
     outside.serve(443)
@@ -98,6 +167,7 @@ def test_this_host_still_reaches_others(tool, here, outside):
     assert here.reaches(OUTSIDE, 443) and here.reaches("2001:db8::2", 443)
 
 
+@NFT_OR_NOT
 def test_the_kernel_opens_when_the_time_is_over(tool, here, outside):
     mode(tool, "start", "--for", "3s", code=0)
     assert is_closed(here, outside)
@@ -107,9 +177,10 @@ def test_the_kernel_opens_when_the_time_is_over(tool, here, outside):
     assert not is_closed(here, outside)
     wait_until(lambda: status(tool)["state"] == "off", 10, "the time is over by the note too", poll=0.1)
     mode(tool, "stop", code=0)
-    assert here.run("nft", "list", "ruleset") == ""
+    assert rules(tool, here) == ""
 
 
+@NFT_OR_NOT
 def test_a_time_is_prolonged_and_turned_into_a_hold(tool, here, outside):
     mode(tool, "start", "--for", "5s", code=0)
     mode(tool, "start", "--for", "1h", code=0)
@@ -118,6 +189,7 @@ def test_a_time_is_prolonged_and_turned_into_a_hold(tool, here, outside):
     assert "left" not in status(tool) and is_closed(here, outside)
 
 
+@NFT_OR_NOT
 def test_some_are_let_in(tool, here, outside):
     tool.configure({"maintenance-mode.allow": "198.51.100.0/24, 2001:db8:1::/48"})
     mode(tool, "start", "--allow", "192.0.2.2", code=0)
@@ -130,6 +202,7 @@ def test_some_are_let_in(tool, here, outside):
     assert outside.reaches(V6, 443), "a wrong word changes nothing"
 
 
+@EACH
 def test_a_port_that_a_container_has_been_given(tool, here, outside):
     """Its address is translated before any rule for what comes in; it answers on a port of its own."""
     with contextlib.closing(netns.Host()) as container:
@@ -143,7 +216,7 @@ def test_a_port_that_a_container_has_been_given(tool, here, outside):
             "ip6 daddr 2001:db8::1 tcp dport 8443 dnat ip6 to [fd88::2]:443\n}\n}\n"
         )
         container.serve(443, 5000)
-        outside.ip("route", "add", "10.88.0.0/16", "via", V4)
+        outside.ip("route", "replace", "10.88.0.0/16", "via", V4)
         tool.configure({"maintenance-mode.ports": "8443"})
         assert outside.reaches(V4, 8443) and outside.reaches(V6, 8443)
         mode(tool, "start", code=0)
@@ -212,6 +285,19 @@ def test_status_reads_the_kernel(tool, here, outside):
     assert status(tool)["state"] == "off" and not is_closed(here, outside)
 
 
+@NO_NFT
+def test_rules_that_iptables_has_before_ours_or_no_more(tool, here, outside):
+    """What another firewall accepts before us is open; one family is not both."""
+    mode(tool, "start", code=0)
+    for change in ("iptables-nft -I INPUT -j ACCEPT", "ip6tables-nft -F PLMAINT-MAINTENANCE"):
+        here.run(*change.split())
+        assert status(tool, code=1)["state"] == "half"
+        mode(tool, "start", code=0)
+        assert is_closed(here, outside) and status(tool)["state"] == "on"
+    mode(tool, "stop", code=0)
+    assert rules(tool, here) == "" and "-A INPUT -j ACCEPT" in here.run("iptables-nft", "-S")
+
+
 def test_a_note_that_cannot_be_read(tool, here, outside):
     mode(tool, "start", code=0)
     (tool.state_dir / "maintenance-mode").write_text("since = yesterday\n")
@@ -227,6 +313,9 @@ def test_without_rights_or_tools_it_says_so(tool, here):
     assert told["state"] == "unknown" and "Run it as root" in told["hint"]
     done = mode(tool, "start", code=1, config=False, wrap=nobody)
     assert "root" in done.one("step.end", label="host-firewall-close")["message"]
+    neither = ("unshare", "--mount", "sh", "-c", 'for f in nft iptables; do mount --bind /dev/null /usr/sbin/$f; done; exec "$@"', "sh")
+    done = mode(tool, "start", code=1, wrap=neither)
+    assert "neither nft nor iptables" in done.one("step.end", label="host-firewall-close")["message"]
     # Root, and yet without the right to the network: a container.
     bound = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
     done = mode(tool, "start", code=1, wrap=bound)
@@ -256,7 +345,7 @@ def ends_at(tool):
     return next(float(line.split(" = ")[1]) for line in lines if line.startswith("until"))
 
 
-def is_renewed(tool, times=3):
+def is_renewed(tool, times=2):
     for _ in range(times):
         before = ends_at(tool)
         wait_until(lambda before=before: ends_at(tool) > before, 30, "the time is renewed")
@@ -324,14 +413,32 @@ def test_a_table_that_an_upgrade_has_changed_is_not_overwritten(tool, cron):
     assert (cron / "pulp-report").exists() and status(tool)["state"] == "off"
 
 
-def test_tables_that_still_wait_are_told_after_the_time(tool, hosts, cron):
-    mode(tool, "start", "--for", "2s", code=0)
-    wait_until(lambda: hosts[1].reaches(V4, 443), 30, "the kernel opens the port")
-    wait_until(lambda: "time of the closure is over" in mode(tool, "status").out, 10, "it is over", poll=0.1)
+def test_tables_come_back_when_the_time_is_over(tool, cron):
+    table = cron / "pulp-report"
+    before, moved = look_of(cron), table.stat().st_ctime_ns
+    mode(tool, "start", "--for", "3s", code=0)
+    wait_until(lambda: look_of(cron) == before, 60, "the tables are in force again")
+    assert table.stat().st_ctime_ns > moved, "they were never set aside"
+    wait_until(lambda: status(tool)["state"] == "off", 10, "nothing is left", poll=0.1)
+    wait_until(lambda: not waiting(tool), 10, "whoever has waited has gone")
+
+
+def test_tables_that_nobody_brings_back_are_told(tool, hosts, cron):
+    mode(tool, "start", "--for", "1h", code=0)
+    end_waiting(tool)
+    hosts[0].nft("flush ruleset")
+    path = tool.state_dir / "maintenance-mode"
+    path.write_text("".join("until = 5\n" if s.startswith("until") else s for s in path.read_text().splitlines(True)))
     told = status(tool, code=1)
     assert told["state"] == "half" and "2 tables of cron are stopped" in told["message"]
+    # A time that is given to what is stopped already has somebody who waits for it.
+    mode(tool, "start", code=0)
+    mode(tool, "start", "--for", "1h", code=0)
+    assert waiting(tool)
     mode(tool, "stop", code=0)
     assert status(tool)["state"] == "off"
+    done = mode(tool, "await-end", code=0)
+    assert "not closed for a time" in done.one("step.end")["message"], "nobody waits for what is not to come"
 
 
 def test_after_a_reboot(tool, here, outside, cron):
@@ -361,19 +468,25 @@ def test_killed_anywhere_the_rerun_ends_equal(tool, here, outside, cron, action)
     before = look_of(cron)
 
     def prepare():
-        mode(tool, "stop", code=0)
-        if action != "start":
-            mode(tool, "start", code=0)
         if action == "resume":
             here.nft("flush ruleset")
+        else:
+            mode(tool, "stop" if action == "start" else "start", code=0)
 
     def end():
-        told = status(tool)
-        return told["state"], told.get("ports"), told["tables"], look_of(cron), is_closed(here, outside)
+        """All that it has changed: of the kernel, of cron, and what was noted, but for its times."""
+        notes = {
+            p.name: [s for s in p.read_text().splitlines() if not s.startswith("since")]
+            for p in tool.state_dir.glob("maintenance-*")
+        }
+        return here.run("nft", "list", "ruleset"), look_of(cron), notes
 
+    mode(tool, "start", code=0)
     prepare()
     mode(tool, action, code=0)
     wanted = end()
+    assert status(tool)["state"] == ("off" if action == "stop" else "on")
+    assert is_closed(here, outside) == (action != "stop")
     for n in range(1, 200):
         prepare()
         wrap = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", f"inject={CALLS}:signal=KILL:when={n}")

@@ -10,6 +10,7 @@ import pytest
 from harness import cli
 from harness.machine import Machine
 from harness.need import need
+from harness.process import wait_until
 
 pytestmark = pytest.mark.slow
 UNIT = "plmaint-maintenance-mode.service"
@@ -72,6 +73,23 @@ def test_a_timer_that_an_upgrade_took_away(machine):
     said = " ".join(mode(machine, "stop", check=False).split())
     assert "pulp-gone.timer is not installed any more" in said
     assert active(machine) == ["others.timer", "pulp-runs.timer"]
+
+
+def test_timers_start_again_when_the_time_is_over(machine):
+    """By a unit of its own, which outlives the session."""
+
+    def since():
+        return machine.run("systemctl", "show", "-p", "ActiveEnterTimestampMonotonic", "pulp-runs.timer")
+
+    before, began = active(machine), since()
+    mode(machine, "start", "--for", "3s")
+    wait_until(lambda: active(machine) == before and since() != began, 60, "it was stopped, and runs again")
+    wait_until(lambda: mode(machine, "status", check=False).startswith("off"), 10, "nothing is left")
+    mode(machine, "start", "--for", "1h")
+    assert active(machine) == ["others.timer"]
+    assert machine.run("systemctl", "is-active", "plmaint-maintenance-mode-end").strip() == "active"
+    mode(machine, "stop")
+    assert active(machine) == before
 
 
 def test_what_was_held_is_put_back_at_boot(machine):
