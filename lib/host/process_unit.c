@@ -46,13 +46,18 @@ static bool read_proc(pid_t pid, const char *name, struct strbuf *out)
 	return out->len > 0;
 }
 
-/* The last part of the path that names a unit; one of a user's own manager is not the system's. */
+/* Where Podman keeps the processes of a container apart. */
+static const char podmans[] = "/libpod-";
+
+/* The last part of the path that names a unit; one of a user's own manager is not the system's, nor
+ * is one of a systemd in a container. */
 static char *unit_in_path(const char *path)
 {
 	static const char service[] = ".service";
+	const char *inside = strstr(path, podmans);
 	char *found = NULL;
 
-	for (const char *p = path; *p;) {
+	for (const char *p = path; *p && (!inside || p < inside);) {
 		size_t len = strcspn(p, "/"), tail = sizeof(service) - 1;
 
 		if (len > tail && strncmp(p + len - tail, service, tail) == 0) {
@@ -87,11 +92,27 @@ char *unit_in_cgroup(const char *text)
 	return NULL;
 }
 
+static pid_t parent_of(pid_t pid)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+	static const char name[] = "\nPPid:";
+	const char *at = read_proc(pid, "status", &text) ? strstr(text.data, name) : NULL;
+
+	return at ? (pid_t)strtol(at + strlen(name), NULL, 10) : 0;
+}
+
+/* A container may have a group of its own beside the unit; who watches over it is in the unit. */
 char *unit_of_process(pid_t pid)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 
-	return read_proc(pid, "cgroup", &text) ? unit_in_cgroup(text.data) : NULL;
+	for (; pid > 1 && read_proc(pid, "cgroup", &text); pid = parent_of(pid)) {
+		char *unit = unit_in_cgroup(text.data);
+
+		if (unit || !strstr(text.data, podmans))
+			return unit;
+	}
+	return NULL;
 }
 
 bool process_is(pid_t pid, const char *program)

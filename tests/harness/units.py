@@ -26,6 +26,12 @@ SOCKET, TIMER = "pulpcore-content.socket", "pulpcore-cleanup.timer"
 # Where a unit can be held: the line for it, and what systemd calls the moment.
 HOLDS = {"stop": ("ExecStopPost", "stop-post"), "start": ("ExecStartPre", "start-pre")}
 ALL = (SOCKET, REDIS, POSTGRESQL, *PULP, TIMER)  # a socket will not start after its service
+# Debian's pg_ctlcluster looks three times, half a second apart, whether the server stays up.
+AT_ONCE = """[Service]
+ExecStart=
+ExecStart=setpriv --reuid=postgres --regid=postgres --init-groups {bindir}/pg_ctl start -s -w -D {data} -l {log} \
+    -o "-c config_file={conf}"
+"""
 UNIT = """[Unit]
 Description=Pulp, {kind}
 [Service]
@@ -62,6 +68,17 @@ class Host:
             conf.write(f"listen_addresses = ''\nunix_socket_directories = '{OUTER}/s'\nport = 5432\nfsync = off\n")
         (folder / "pg_hba.conf").write_text("local all all trust\n")
         self.systemctl("start", POSTGRESQL)
+        quick = self.machine.path(f"/etc/systemd/system/{POSTGRESQL}.d")
+        quick.mkdir()
+        (quick / "at-once.conf").write_text(
+            AT_ONCE.format(
+                bindir=pg.bindir(),
+                data=f"/var/lib/postgresql/{VERSION}/{CLUSTER}",
+                log=f"/var/log/postgresql/postgresql-{VERSION}-{CLUSTER}.log",
+                conf=f"/etc/postgresql/{VERSION}/{CLUSTER}/postgresql.conf",
+            )
+        )
+        self.systemctl("daemon-reload")
         process.wait_until(self._connects, 60, "PostgreSQL of the machine answers")
         self.query("postgres", f"CREATE ROLE {schema.OWNER} LOGIN", user="postgres")
 
@@ -156,13 +173,14 @@ class Host:
     def drop_in(self, unit, text):
         """Further lines for the service section of a unit."""
         folder = self.machine.path(f"/etc/systemd/system/{unit}.d")
-        folder.mkdir()
-        (folder / "test.conf").write_text(f"[Service]\n{text}\n")
+        folder.mkdir(exist_ok=True)
+        lines = folder / "test.conf"
+        lines.write_text(f"[Service]\n{text}\n")
         self.systemctl("daemon-reload")
         try:
             yield
         finally:
-            shutil.rmtree(folder)
+            lines.unlink()
             self.systemctl("daemon-reload")
 
     @contextlib.contextmanager

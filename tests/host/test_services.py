@@ -221,6 +221,8 @@ def test_a_process_in_no_unit(host, tool):
 
 
 CONTAINED = """#!/bin/sh
+group=/sys/fs/cgroup/systemd/machine.slice/libpod-c0ffee.scope
+{within} || {{ mkdir -p $group && echo 0 >$group/cgroup.procs; }}
 hostname c0ffee
 echo c0ffee >/run/c0ffee
 mount --bind /run/c0ffee /etc/hostname
@@ -228,10 +230,14 @@ exec /usr/bin/python3 {outer}/fake_pulpcore.py worker "{conninfo}"
 """
 
 
-def test_a_container_is_acted_on_through_its_unit(host, tool):
-    """No podman here: namespaces as podman makes them, with a host name and process numbers of their own."""
+@pytest.mark.parametrize("apart", [False, True], ids=["in its group", "apart"])
+def test_a_container_is_acted_on_through_its_unit(host, tool, apart):
+    """No podman here: namespaces as podman makes them, with a host name and process numbers of their own,
+    in the group of the unit, as a quadlet's, or in one of their own.
+    """
     script = host.outer / "contained"
-    script.write_text(CONTAINED.format(outer=units.OUTER, conninfo=host.conninfo()))
+    within = "false" if apart else "true"
+    script.write_text(CONTAINED.format(outer=units.OUTER, conninfo=host.conninfo(), within=within))
     script.chmod(0o755)
     host.write_unit(
         "registry-box.service",
@@ -290,13 +296,14 @@ def test_an_operator_who_ends_a_restart(host, tool, phase):
 
 
 @pytest.mark.parametrize("phase", ["stop", "start"])
-def test_killed_while_systemd_works(host, tool, phase):
+def test_killed_at_each_kind_of_wait(host, tool, phase):
     """What it asked for is under way, and what comes next is asked for by nobody."""
     with host.held(POSTGRESQL, phase) as (arrives, let_go):
         running = tool.start("service", "restart")
         arrives()
         tool.signal(running, signal.SIGKILL)
         assert running.wait().code == 137 and tool.remembered() == set(ALL)
+        wait_until(lambda: "systemctl" not in host.machine.run("ps", "-eo", "comm").split(), 10, "its child is dead, too")
         let_go()
         tool.run("service", "start", code=0)
     assert host.active() == set(ALL) and tool.remembered() == set()

@@ -30,6 +30,8 @@ TEST(a_container_is_in_the_unit_that_runs_it)
 	group("0::/system.slice/pulp-api.service/libpod-payload-0123456789abcdef\n",
 	      "pulp-api.service");
 	group("0::/machine.slice/libpod-0123456789abcdef.scope/container\n", "none");
+	group("0::/system.slice/pulp.service/libpod-payload-0123/system.slice/inner.service\n",
+	      "pulp.service");
 	group("9:name=systemd:/\n8:pids:/system.slice/a.service\n0::/\n", "a.service");
 }
 
