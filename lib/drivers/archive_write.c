@@ -22,7 +22,7 @@ struct archive_out {
 	struct archive *to, *disk;
 	struct archive_entry_linkresolver *links;
 	struct sink sink;
-	struct err sink_err;
+	struct err sink_err; /* nothing goes to the sink any more once it is set */
 	struct archive_listener told;
 	struct archive_tally tally;
 	void *names; /* of tsearch(3): what is in it already */
@@ -46,25 +46,33 @@ static void tell_errno(struct archive_out *a, const char *path, int error)
 		tell(a, path, strerror(error), true);
 }
 
+/*
+ * libarchive is not told that the sink has failed: it would forget its buffers then (3.6).  What it
+ * still writes is dropped, and each of our functions looks at sink_err.
+ */
 static la_ssize_t put(struct archive *to, void *arg, const void *bytes, size_t n)
 {
 	struct archive_out *a = arg;
 
-	if (a->sink.put(a->sink.arg, bytes, n, &a->sink_err))
-		return (la_ssize_t)n;
-	archive_set_error(to, EIO, "%s", a->sink_err.text);
-	return -1;
+	(void)to;
+	if (a->sink_err.code == ERR_NONE)
+		(void)!a->sink.put(a->sink.arg, bytes, n, &a->sink_err);
+	return (la_ssize_t)n;
 }
 
 static bool failed(struct archive_out *a, const char *path, struct err *err)
 {
 	const char *why = archive_error_string(a->to);
 
-	if (a->sink_err.code != ERR_NONE) {
-		*err = a->sink_err;
-		return false;
-	}
 	return err_set(err, ERR_IO, "cannot archive %s: %s", path, why ? why : "libarchive failed");
+}
+
+static bool sink_takes(const struct archive_out *a, struct err *err)
+{
+	if (a->sink_err.code == ERR_NONE)
+		return true;
+	*err = a->sink_err;
+	return false;
 }
 
 /* Names are bytes, whatever the locale: without hdrcharset those that are not its characters would
@@ -113,9 +121,9 @@ void archive_out_free(struct archive_out *a)
 {
 	if (!a)
 		return;
-	/* Without this libarchive would write the end of an archive that has none. */
-	if (a->to)
-		(void)archive_write_fail(a->to);
+	/* libarchive would write the end of an archive that has none. */
+	if (a->sink_err.code == ERR_NONE)
+		a->sink_err.code = ERR_STOPPED;
 	archive_write_free(a->to);
 	archive_read_free(a->disk);
 	if (a->links)
@@ -165,6 +173,8 @@ static bool put_content(struct archive_out *a, const char *path, int fd, const s
 			return failed(a, path, err);
 		left -= n;
 		a->tally.bytes += n;
+		if (!sink_takes(a, err))
+			return false;
 		if (stop_requested())
 			return err_set(err, ERR_STOPPED, "stopped while files were archived");
 	}
@@ -203,7 +213,9 @@ static bool put_entry(struct archive_out *a, const char *path, int fd, const str
 	a->tally.entries++;
 	if (fd >= 0 && archive_entry_size(e) > 0 && !put_content(a, path, fd, st, err))
 		return false;
-	return archive_write_finish_entry(a->to) >= ARCHIVE_WARN || failed(a, path, err);
+	if (archive_write_finish_entry(a->to) < ARCHIVE_WARN)
+		return failed(a, path, err);
+	return sink_takes(a, err);
 }
 
 static bool add_one(struct archive_out *a, const char *path, struct err *err)
@@ -359,6 +371,8 @@ bool archive_end(struct archive_out *a, struct archive_tally *ret, struct err *e
 {
 	if (archive_write_close(a->to) != ARCHIVE_OK)
 		return failed(a, "the end", err);
+	if (!sink_takes(a, err))
+		return false;
 	*ret = a->tally;
 	return true;
 }
