@@ -144,6 +144,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 	p->probe.config = s->config;
 	p->probe.memo = &p->memo;
 	p->probe.columns = &p->columns;
+	p->probe.backup = &p->backup;
 	if (needs & NEED_DB && p->probe.db && !pg_exec(p->probe.db, "SELECT 1", &why) &&
 	    !renew_db(p, &why))
 		unmet(p, NEED_DB | NEED_LEDGER, &why);
@@ -174,6 +175,7 @@ void provision_release(struct provision *p)
 {
 	memo_forget(&p->memo);
 	memo_forget(&p->columns);
+	memo_forget(&p->backup);
 	pg_close(p->probe.db);
 	place_release(&p->probe.place);
 	lock_release(p->actor.lock);

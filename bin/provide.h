@@ -7,7 +7,7 @@
 struct provision {
 	struct session session; /* first: session->provide finds the rest by it */
 	struct probe probe;
-	struct memo memo, columns; /* the probe's */
+	struct memo memo, columns, backup; /* the probe's */
 	struct actor actor;
 	void (*begun)(void *arg); /* the actor's */
 	void *begun_arg;

@@ -6,8 +6,6 @@
 const struct foreign_command foreign_commands[] = {
 	{ "update",
 	  "Updates are installed by the package manager; ask `plmaint upgrade check` first." },
-	{ "backup", "Backups are not made by this release; use `foreman-maintain backup`, or "
-		    "pg_dump and a copy of Pulp's media directory." },
 	{ "restore", "Backups are not restored by this release; use `foreman-maintain restore`, or "
 		     "pg_restore and your copy of Pulp's media directory." },
 	{ "content", "Pulp 2 content was migrated by foreman-maintain of its time; container "

@@ -51,6 +51,8 @@ test_packages='
     gnupg                   # the same
     zstd                    # archives opened by hand
     acl                     # access lists of archived files
+    xfsprogs                # file systems of backups: one with reflinks,
+    btrfs-progs             # and another
     strace                  # kills and errors at a chosen system call
     valgrind                # memory errors
     clang                   # the second compiler, and the fuzzer

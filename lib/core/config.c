@@ -139,7 +139,12 @@ bool config_is_secret(const char *key, const char *value)
 {
 	size_t len;
 
-	if (strcmp(key, "database.pulp.conninfo") != 0 && strcmp(key, "redis.url") != 0)
+	static const char suffix[] = ".conninfo";
+	size_t key_len = strlen(key);
+
+	if ((key_len < sizeof(suffix) ||
+	     strcmp(key + key_len - (sizeof(suffix) - 1), suffix) != 0) &&
+	    strcmp(key, "redis.url") != 0)
 		return false;
 	return value && (find_password(value, &len) || strcasestr(value, "sslpassword"));
 }

@@ -94,6 +94,14 @@ bool pg_query(struct pg *pg, const char *sql, const struct pg_param *params, siz
 bool pg_exec(struct pg *pg, const char *sql,
 	     struct err *err) MUST_CHECK; /* may hold several statements */
 
+/*
+ * COPY ... TO STDOUT: fn gets what comes, line by line, and any amount may come.  False from it, or
+ * a wish to stop (ERR_STOPPED), ends the session.
+ */
+bool pg_copy_out(struct pg *pg, const char *sql,
+		 bool (*fn)(void *arg, const char *line, size_t len, struct err *err), void *arg,
+		 struct err *err) MUST_CHECK;
+
 /* Prepared statements: name is per session; binary results when bin is set. */
 bool pg_prepare(struct pg *pg, const char *name, const char *sql, const uint32_t *oids, size_t n,
 		struct err *err) MUST_CHECK;

@@ -41,6 +41,7 @@ struct probe {
 	const struct config *config;
 	struct memo *memo;    /* borrowed */
 	struct memo *columns; /* borrowed: what lib/pulp/columns.h found out */
+	struct memo *backup;  /* borrowed: the backup that the steps of a run make together */
 	struct place place;
 	struct pg *db; /* read only by session (default_transaction_read_only=on), statement
 			  timeout; NULL unless NEED_DB */

@@ -241,3 +241,18 @@ enum fs_verdict storage_remove(const struct storage *s, const char *domain, cons
 
 	return root ? fs_remove(root, file) : FS_OUTSIDE;
 }
+
+enum fs_verdict storage_open_file(const struct storage *s, const char *domain, const char *file,
+				  int *ret_fd, struct fs_file *out)
+{
+	const struct fs_root *root = root_of(s, domain);
+
+	return root ? fs_open(root, file, ret_fd, out) : FS_OUTSIDE;
+}
+
+bool storage_gone(const struct storage *s, const char *domain)
+{
+	const struct fs_root *root = root_of(s, domain);
+
+	return root && fs_root_gone(root, artifact_dir);
+}

@@ -24,6 +24,12 @@ void storage_close(struct storage *s);
  */
 enum reason storage_read(const struct storage *s, const char *domain, const char *file,
 			 int64_t size, struct fs_file *out);
+/* Opens one file for reading, of any size; the caller closes *ret_fd.  FS_OUTSIDE, too, for a
+ * domain whose root is not known. */
+enum fs_verdict storage_open_file(const struct storage *s, const char *domain, const char *file,
+				  int *ret_fd, struct fs_file *out);
+/* Whether the root of the domain is not there any more: an unmounted disk. */
+bool storage_gone(const struct storage *s, const char *domain);
 /* Removes a file of Pulp's that no artifact is: FS_OUTSIDE for a domain whose root is not known. */
 enum fs_verdict storage_remove(const struct storage *s, const char *domain, const char *file);
 /* size and time of change for a fingerprint; false when the file is not there. */

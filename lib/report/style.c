@@ -113,19 +113,29 @@ void add_progress(struct strbuf *out, const struct field *fields)
 		strbuf_adds(out, estimated && estimated->v.b ? " of ± " : " of ");
 		add_count(out, total);
 	}
-	strbuf_adds(out, " rows");
+	const char *unit = text_or(fields, "unit", "rows");
+	strbuf_addf(out, " %s", unit);
 	if (isfinite(rate)) {
 		strbuf_adds(out, ", ");
 		add_count(out, rate);
-		strbuf_adds(out, " rows/s");
+		strbuf_addf(out, " %s/s", unit);
 	}
 	if (duty < 1)
 		strbuf_addf(out, " at duty %.2g", duty);
 	if (!(done >= total))
 		add_eta(out, fields);
-	if (bytes > 0) {
+	if (bytes > 0 && strcmp(unit, "bytes") != 0) {
 		strbuf_adds(out, ", ");
 		add_bytes(out, bytes);
+	}
+	if (number_field(fields, "bytes_total") > 0) {
+		strbuf_adds(out, " of ");
+		add_bytes(out, number_field(fields, "bytes_total"));
+	}
+	if (number_field(fields, "byte_rate") > 0) {
+		strbuf_adds(out, ", ");
+		add_bytes(out, number_field(fields, "byte_rate"));
+		strbuf_adds(out, "/s");
 	}
 	if (isfinite(felt))
 		strbuf_addf(out, ", requests take %.1f of %.1f ms", felt * 1000,

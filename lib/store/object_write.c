@@ -12,9 +12,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@ struct object_writer {
 	char (*batch)[65];
 	size_t n;
 	int64_t bytes;
+	bool reflink;
 };
 
 struct object_writer *object_writer_new(const struct repository *r)
@@ -53,6 +56,11 @@ void object_writer_free(struct object_writer *w)
 	free(w->buf);
 	free(w->batch);
 	free(w);
+}
+
+void object_writer_reflink(struct object_writer *w)
+{
+	w->reflink = true;
 }
 
 static void temp_name(const struct object_writer *w, size_t i, char out[TEMP_NAME])
@@ -86,7 +94,7 @@ static bool write_all(int fd, const char *p, size_t n)
 	return true;
 }
 
-/* One pass: read, hashed, written. */
+/* One pass: read, hashed, written; to is -1 where the bytes are shared already. */
 static bool copy(struct object_writer *w, int from, int to, struct object_copy *ret,
 		 struct err *err)
 {
@@ -104,7 +112,7 @@ static bool copy(struct object_writer *w, int from, int to, struct object_copy *
 		}
 		sha256_add(w->hash, w->buf, (size_t)n);
 		ret->size += n;
-		if (!write_all(to, w->buf, (size_t)n))
+		if (to >= 0 && !write_all(to, w->buf, (size_t)n))
 			return cannot_write(w, err);
 	}
 	return true;
@@ -120,10 +128,12 @@ bool object_put(struct object_writer *w, int from, const char *wanted, struct ob
 		return false;
 	temp_name(w, w->n, name);
 	AUTO_FD int to =
-		openat(store, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
+		openat(store, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
 	if (to < 0)
 		return cannot_write(w, err);
-	bool ok = copy(w, from, to, ret, err);
+	/* What is hashed is what was cloned: the source may change meanwhile. */
+	bool cloned = w->reflink && ioctl(to, FICLONE, from) == 0;
+	bool ok = cloned ? copy(w, to, -1, ret, err) : copy(w, from, to, ret, err);
 	sha256_end(w->hash, ret->sha256);
 	if (ok && ret->verdict == OBJECT_GOOD && wanted && strcmp(ret->sha256, wanted) != 0)
 		ret->verdict = OBJECT_DIFFERS;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """make bench: figures with their peers in the same run, as a table in build/bench/.
 
-ONLY=migrate|workers|memory|upstream|classify|control|eta|throttle|health chooses; ROWS and ROUNDS change the size (100000 and 5).
+ONLY=migrate|workers|memory|upstream|classify|control|eta|throttle|health|backup chooses; ROWS and ROUNDS change the size (100000 and 5).
 """
 import os
 import pathlib
@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1]))
 sys.dont_write_bytecode = True
 
-from bench import classify, control, eta, health, measure, memory, migrate, throttle, upstream, workers  # noqa: E402
+from bench import backup, classify, control, eta, health, measure, memory, migrate, throttle, upstream, workers  # noqa: E402
 
 PARTS = {
     "migrate": migrate.run,
@@ -25,6 +25,7 @@ PARTS = {
     "eta": eta.run,
     "throttle": throttle.run,
     "health": health.run,
+    "backup": backup.run,
 }
 
 

@@ -222,3 +222,7 @@ WHOLE(unlink, (const char *a), (a), const char *, -1, a)
 WHOLE(unlinkat, (int d, const char *a, int flags), (d, a, flags), int COMMA const char *COMMA int,
       -1, a)
 WHOLE(mkdir, (const char *a, mode_t mode), (a, mode), const char *COMMA mode_t, -1, a)
+WHOLE(mkdirat, (int d, const char *a, mode_t mode), (d, a, mode),
+      int COMMA const char *COMMA mode_t, -1, a)
+WHOLE(rmdir, (const char *a), (a), const char *, -1, a)
+WHOLE(syncfs, (int fd), (fd), int, fd, NULL)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The list is in order of digests, as the store is: one directory of it is read at a time. */
+#include "procedures/backup_artifacts.h"
+
+#include "lib/core/mem.h"
+#include "lib/drivers/space.h"
+#include "lib/store/listing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char backup_artifacts_name[] = "artifacts.tsv";
+
+enum { UUID_TEXT = 36 };
+static const double space_timeout = 30;
+static const int64_t spare_bytes = INT64_C(64) << 20; /* what file systems keep to themselves */
+static const int64_t block = 4096;		      /* of a file so much is lost at its end */
+
+static bool put_line(void *arg, const char *line, size_t len, struct err *err)
+{
+	return fwrite(line, 1, len, arg) == len || err_errno(err, "cannot write the list");
+}
+
+static bool open_new(const char *path, FILE **ret, struct err *err)
+{
+	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
+	FILE *f = NULL;
+
+	/* A list of an earlier snapshot of this run may be there, and is not to be written to. */
+	if (fd < 0 && errno == EACCES && unlink(path) == 0)
+		return open_new(path, ret, err);
+	f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (!f)
+		return err_errno(err, "cannot write %s", path);
+	fd = -1;
+	*ret = f;
+	return true;
+}
+
+bool backup_artifacts_list(const struct backup_job *j, struct pg *db, struct artifacts_sum *ret,
+			   struct err *err)
+{
+	AUTO_FREE char *path = backup_job_path(j, backup_artifacts_name);
+	FILE *f = NULL;
+
+	if (!open_new(path, &f, err))
+		return false;
+	bool ok = pg_copy_out(db,
+			      "COPY (SELECT sha256, size, file FROM core_artifact"
+			      " ORDER BY sha256 COLLATE \"C\", file COLLATE \"C\") TO STDOUT",
+			      put_line, f, err);
+	if (fclose(f) != 0 && ok)
+		ok = err_errno(err, "cannot write %s", path);
+	return ok && backup_artifacts_sum(j, ret, err);
+}
+
+/* Calls fn for each row that the store lacks. */
+static bool lacking(const struct backup_job *j,
+		    bool (*fn)(void *arg, const struct listing_row *row, bool has, struct err *err),
+		    void *arg, struct err *err)
+{
+	AUTO_FREE char *path = backup_job_path(j, backup_artifacts_name);
+	struct object_shelf *shelf = object_shelf_new(j->repository);
+	const struct listing_row *row;
+	struct listing *l = NULL;
+	bool ok = listing_open(path, &l, err);
+
+	while (ok && (ok = listing_next(l, &row, err)) && row) {
+		bool has;
+
+		ok = object_shelf_has(shelf, row->sha256, &has, err) && fn(arg, row, has, err);
+	}
+	listing_close(l);
+	object_shelf_free(shelf);
+	return ok;
+}
+
+static bool add_row(void *arg, const struct listing_row *row, bool has, struct err *err)
+{
+	struct artifacts_sum *sum = arg;
+
+	(void)err;
+	sum->count++;
+	sum->bytes += row->size;
+	sum->lack += !has;
+	sum->lack_bytes += has ? 0 : row->size;
+	return true;
+}
+
+bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret, struct err *err)
+{
+	*ret = (struct artifacts_sum){ 0 };
+	return lacking(j, add_row, ret, err);
+}
+
+/* -- domains: the path of another one's artifact says which, by its id */
+
+struct copying {
+	struct copy_crew *crew;
+	const struct pg_rows *domains; /* id, name */
+};
+
+static const char *domain_of(const struct copying *c, const char *path)
+{
+	static const char prefix[] = "artifact/";
+	const char *id = path + sizeof(prefix) - 1;
+
+	if (strncmp(path, prefix, sizeof(prefix) - 1) != 0 || strlen(id) < UUID_TEXT ||
+	    id[UUID_TEXT] != '/')
+		return NULL;
+	for (size_t i = 0; i < pg_rows_count(c->domains); i++)
+		if (strncmp(pg_text(c->domains, i, 0), id, UUID_TEXT) == 0)
+			return pg_text(c->domains, i, 1);
+	return NULL;
+}
+
+static bool hand_out(void *arg, const struct listing_row *row, bool has, struct err *err)
+{
+	struct copying *c = arg;
+
+	return has || copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, err);
+}
+
+static bool copy_with(struct actor *a, const struct backup_job *j, const struct storage *s,
+		      const struct backup_params *p, const struct artifacts_sum *sum,
+		      const char *label, struct copy_tally *tally, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *domains = NULL;
+	struct copying c = { 0 };
+
+	if (!pg_query(a->look->db, "SELECT pulp_id, name FROM core_domain WHERE name <> 'default'",
+		      NULL, 0, &domains, err))
+		return false;
+	c.domains = domains;
+	if (!copy_begin(&(struct copy_request){ .actor = a,
+						.repository = j->repository,
+						.storage = s,
+						.reflink = p->reflink,
+						.label = label,
+						.phase = "artifacts",
+						.files = sum->lack,
+						.bytes = sum->lack_bytes },
+			&c.crew, err))
+		return false;
+	if (!lacking(j, hand_out, &c, err)) {
+		copy_abandon(c.crew);
+		return false;
+	}
+	return copy_end(c.crew, tally, err);
+}
+
+bool backup_artifacts_copy(struct actor *a, const struct backup_job *j,
+			   const struct backup_params *p, const struct artifacts_sum *sum,
+			   const char *label, struct copy_tally *tally, struct err *err)
+{
+	struct storage *s = NULL;
+
+	if (sum->lack == 0)
+		return true;
+	if (!backup_room(j, sum->lack_bytes + sum->lack * block, err) ||
+	    !storage_open(a->look->config, &a->look->place, &s, err))
+		return false;
+	bool ok = copy_with(a, j, s, p, sum, label, tally, err);
+	storage_close(s);
+	return ok;
+}
+
+bool backup_room(const struct backup_job *j, int64_t bytes, struct err *err)
+{
+	const char *dir = repository_dir(j->repository);
+	struct space space;
+
+	if (!space_ask(dir, space_timeout, &space, err))
+		return false;
+	if (space.bytes_free >= bytes + spare_bytes)
+		return true;
+	(void)err_set(err, ERR_IO, "%s has room for %lld MB, and %lld MB are to be written", dir,
+		      (long long)(space.bytes_free >> 20),
+		      (long long)((bytes + spare_bytes) >> 20));
+	return err_hint(err,
+			"Make room, for example with `plmaint backup prune %s`, and run the "
+			"same command again.",
+			dir);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The artifacts that a database names: their list, what of it the store lacks, and copying that. */
+#pragma once
+#include "procedures/backup_copy.h"
+#include "procedures/backup_job.h"
+
+extern const char backup_artifacts_name[]; /* of the list in the backup's directory */
+
+struct artifacts_sum {
+	int64_t count, bytes;
+	int64_t lack, lack_bytes; /* of these, not in the store */
+};
+/* Writes the list as the session sees it, and counts. */
+bool backup_artifacts_list(const struct backup_job *j, struct pg *db, struct artifacts_sum *ret,
+			   struct err *err) MUST_CHECK;
+/* Counts anew what the store lacks. */
+bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret,
+			  struct err *err) MUST_CHECK;
+/*
+ * Copies what the store lacks, of which sum speaks.  What could not be had is counted in the tally
+ * and no error; a list with nothing to copy asks nothing of the media.
+ */
+bool backup_artifacts_copy(struct actor *a, const struct backup_job *j,
+			   const struct backup_params *p, const struct artifacts_sum *sum,
+			   const char *label, struct copy_tally *tally, struct err *err) MUST_CHECK;
+/* Whether so many bytes more have room; says by how much not. */
+bool backup_room(const struct backup_job *j, int64_t bytes, struct err *err) MUST_CHECK;

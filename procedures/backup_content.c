@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Pass 1: what is there now is copied before the snapshot is taken, so that hardly anything is left
+ * to copy while the site may delete what the snapshot names.
+ */
+#include "lib/core/mem.h"
+#include "procedures/backup_artifacts.h"
+#include "procedures/procedures.h"
+
+static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
+		   struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	(void)params;
+	if (!pg_query(p->db, "SELECT count(*), coalesce(sum(size), 0) FROM core_artifact", NULL, 0,
+		      &r, err))
+		return false;
+	*ret = true;
+	outcome_set(why, RESULT_OK,
+		    "%s artifacts of %lld MB; what the store has is not copied again",
+		    pg_text(r, 0, 0), (long long)(pg_int(r, 0, 1) >> 20));
+	return true;
+}
+
+static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
+{
+	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
+	struct artifacts_sum sum;
+	struct backup_job *j;
+
+	if (!backup_job_get(a, params, &j, err) ||
+	    !backup_artifacts_list(j, a->look->db, &sum, err) ||
+	    !backup_artifacts_copy(a, j, params, &sum, procedure_backup_content.label, &tally, err))
+		return false;
+	j->manifest.artifacts.new_count += tally.files;
+	j->manifest.artifacts.new_bytes += tally.bytes;
+	outcome_set(out, RESULT_OK,
+		    "%lld of %lld artifacts copied, %lld MB; the store had the rest",
+		    (long long)tally.files, (long long)sum.count, (long long)(tally.bytes >> 20));
+	if (tally.absent + tally.wrong)
+		outcome_set(out, RESULT_OK,
+			    "%lld of %lld artifacts copied, %lld MB; %lld could not be had",
+			    (long long)tally.files, (long long)sum.count,
+			    (long long)(tally.bytes >> 20),
+			    (long long)(tally.absent + tally.wrong));
+	return true;
+}
+
+const struct procedure procedure_backup_content = {
+	.label = "backup-content",
+	.summary = "copy the artifacts that the store of the backups lacks",
+	.explain =
+		"Artifacts never change and are named by their digest: each is copied once and "
+		"shared by all backups, and its digest is checked while it is copied. A run that "
+		"was killed is gone on with: what is in the store is not copied again.",
+	.changes = "adds files to the store of the backups",
+	.tags = (const char *const[]){ "backup", NULL },
+	.needs = NEED_DB | NEED_MEDIA,
+	.params = backup_params_table,
+	.params_size = sizeof(struct backup_params),
+	.needed = needed,
+	.run = run,
+};

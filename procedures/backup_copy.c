@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The main thread hands out names and tells the progress; each worker opens, copies and hashes,
+ * with batches of its own.  The queue is short: names are all it holds.
+ */
+#include "procedures/backup_copy.h"
+
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/drivers/priority.h"
+#include "lib/pace/eta.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { QUEUE = 256, MOST_THREADS = 32 };
+static const double told_every = 0.5;	  /* seconds */
+static const double unit_bytes = 1 << 20; /* what costs as much as opening a file, about */
+static const double rest_at_least = 0.02; /* seconds: shorter ones are saved up */
+
+struct item {
+	char *domain, *path;
+	char sha256[65];
+	bool known;
+};
+
+struct copy_crew {
+	struct copy_request rq;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	pthread_t threads[MOST_THREADS];
+	long n_threads, nice;
+	double duty;
+	struct item queue[QUEUE];
+	size_t first, n;
+	bool closed, failed; /* failed: err says why, nothing more is begun */
+	struct err err;
+	struct copy_tally tally;
+	struct eta eta;
+	double told, began;
+	int64_t told_files, told_bytes;
+};
+
+void copy_tally_release(struct copy_tally *t)
+{
+	for (size_t i = 0; i < t->n_examples; i++)
+		free(t->examples[i]);
+	*t = (struct copy_tally){ 0 };
+}
+
+static void release_item(struct item *i)
+{
+	free(i->domain);
+	free(i->path);
+}
+
+/* Called with the mutex. */
+static void fail(struct copy_crew *c, const struct err *err)
+{
+	if (!c->failed)
+		c->err = *err;
+	c->failed = true;
+}
+
+static const char *words_of(enum fs_verdict v)
+{
+	switch (v) {
+	case FS_MISSING:
+		return "is not there";
+	case FS_OUTSIDE:
+		return "lies outside of the roots that are known (pulp.domain_roots)";
+	case FS_NOT_REGULAR:
+		return "is no regular file";
+	case FS_DENIED:
+		return "may not be read";
+	default:
+		return "cannot be read";
+	}
+}
+
+/* Called with the mutex. */
+static void count_bad(struct copy_crew *c, const struct item *i, const char *why)
+{
+	if (c->tally.n_examples < COPY_EXAMPLES)
+		c->tally.examples[c->tally.n_examples++] = xasprintf("%s %s", i->path, why);
+}
+
+static bool take(struct copy_crew *c, struct item *ret)
+{
+	pthread_mutex_lock(&c->mutex);
+	while (!c->failed && c->n == 0 && !c->closed)
+		pthread_cond_wait(&c->changed, &c->mutex);
+	bool got = !c->failed && c->n > 0;
+	if (got) {
+		*ret = c->queue[c->first];
+		c->first = (c->first + 1) % QUEUE;
+		c->n--;
+		pthread_cond_broadcast(&c->changed);
+	}
+	pthread_mutex_unlock(&c->mutex);
+	return got;
+}
+
+static bool not_opened(struct copy_crew *c, const struct item *i, enum fs_verdict v,
+		       struct err *err)
+{
+	if (v == FS_MISSING && storage_gone(c->rq.storage, i->domain)) {
+		(void)err_set(err, ERR_IO, "the directory of Pulp's artifacts is gone");
+		return err_hint(err, "Mount it and run the same command again.");
+	}
+	pthread_mutex_lock(&c->mutex);
+	if (v == FS_MISSING)
+		c->tally.absent++;
+	else
+		c->tally.wrong++;
+	count_bad(c, i, words_of(v));
+	pthread_mutex_unlock(&c->mutex);
+	return true;
+}
+
+static bool copy_one(struct copy_crew *c, struct object_writer *w, const struct item *i,
+		     struct err *err)
+{
+	struct object_copy copy = { .verdict = OBJECT_MISSING };
+	struct fs_file file;
+	AUTO_FD int fd = -1;
+	enum fs_verdict v = storage_open_file(c->rq.storage, i->domain, i->path, &fd, &file);
+
+	if (v != FS_OK)
+		return not_opened(c, i, v, err);
+	if (!object_put(w, fd, i->known ? i->sha256 : NULL, &copy, err))
+		return false;
+	pthread_mutex_lock(&c->mutex);
+	if (copy.verdict == OBJECT_GOOD) {
+		c->tally.files++;
+		c->tally.bytes += copy.size;
+		if (c->rq.done)
+			c->rq.done(c->rq.arg, i->path, &copy);
+	} else {
+		c->tally.wrong++;
+		count_bad(c, i,
+			  copy.verdict == OBJECT_DIFFERS ? "has other bytes than its digest says"
+							 : "cannot be read");
+	}
+	pthread_mutex_unlock(&c->mutex);
+	return true;
+}
+
+/* After so much work so long a rest; a short one is owed until it is worth a sleep. */
+static void rest(double duty, double worked, double *owed)
+{
+	*owed += worked * (1 - duty) / duty;
+	if (*owed < rest_at_least)
+		return;
+	(void)stop_wait(*owed);
+	*owed = 0;
+}
+
+static void *work(void *arg)
+{
+	struct copy_crew *c = arg;
+	struct object_writer *w = object_writer_new(c->rq.repository);
+	struct item item;
+	struct err err;
+	double owed = 0;
+	bool ok = true;
+
+	if (c->rq.reflink)
+		object_writer_reflink(w);
+	if (c->nice)
+		priority_lower((int)c->nice);
+	while (ok && take(c, &item)) {
+		double begin = clock_monotonic();
+
+		ok = copy_one(c, w, &item, &err);
+		release_item(&item);
+		if (c->duty < 1)
+			rest(c->duty, clock_monotonic() - begin, &owed);
+	}
+	/* Also after a stop or another's failure: what was copied is kept. */
+	ok = ok && object_writer_flush(w, &err);
+	if (!ok) {
+		pthread_mutex_lock(&c->mutex);
+		fail(c, &err);
+		pthread_cond_broadcast(&c->changed);
+		pthread_mutex_unlock(&c->mutex);
+	}
+	object_writer_free(w);
+	return NULL;
+}
+
+static double units(int64_t files, int64_t bytes)
+{
+	return (double)files + (double)bytes / unit_bytes;
+}
+
+/* Called with the mutex, by the main thread. */
+static void tell(struct copy_crew *c)
+{
+	double now = clock_monotonic(), since = now - c->told;
+	int64_t files = c->tally.files + c->tally.absent + c->tally.wrong;
+	int64_t bytes = c->tally.bytes;
+
+	if (since < told_every)
+		return;
+	double did = units(files - c->told_files, bytes - c->told_bytes);
+	double byte_rate = (double)(bytes - c->told_bytes) / since;
+	eta_pass(&c->eta, &(struct eta_step){ .part = 0,
+					      .seconds = since,
+					      .units = did,
+					      .own = did,
+					      .busy = since,
+					      .batches = 1 });
+	struct eta_range left = eta_show(&c->eta, eta_left(&c->eta, 1), now, 0);
+	struct field fields[] = {
+		F_TEXT("label", c->rq.label),
+		F_TEXT("phase", c->rq.phase),
+		F_TEXT("unit", "files"),
+		F_INT("done", files),
+		F_INT("total", c->rq.files),
+		F_REAL("rate", (double)(files - c->told_files) / since),
+		F_INT("bytes", bytes),
+		F_INT("bytes_total", c->rq.bytes),
+		F_REAL("byte_rate", byte_rate),
+		F_REAL("duty", c->duty),
+		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { left.p10, left.p50, left.p90 } },
+		F_END
+	};
+	c->told = now;
+	c->told_files = files;
+	c->told_bytes = bytes;
+	pthread_mutex_unlock(&c->mutex);
+	emit(c->rq.actor->reporter, "progress", fields);
+	pthread_mutex_lock(&c->mutex);
+}
+
+/* Called with the mutex: waits a moment for a change, and tells. */
+static void pass_time(struct copy_crew *c)
+{
+	struct timespec until;
+
+	if (stop_requested() && !c->failed) {
+		struct err err;
+
+		(void)err_set(&err, ERR_STOPPED, "stopped; %lld files were copied",
+			      (long long)c->tally.files);
+		fail(c, &err);
+		pthread_cond_broadcast(&c->changed);
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 100000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	(void)pthread_cond_timedwait(&c->changed, &c->mutex, &until);
+	tell(c);
+}
+
+static bool settings(struct copy_crew *c, struct err *err)
+{
+	const struct config *config = c->rq.actor->look->config;
+
+	return config_long(config, "backup.threads", 1, MOST_THREADS, &c->n_threads, err) &&
+	       config_long(config, "backup.nice", 0, 19, &c->nice, err) &&
+	       config_real(config, "backup.duty", 0.01, 1, &c->duty, err);
+}
+
+bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct err *err)
+{
+	struct copy_crew *c = xcalloc(1, sizeof(*c));
+	long wanted;
+
+	c->rq = *rq;
+	if (!settings(c, err)) {
+		free(c);
+		return false;
+	}
+	pthread_mutex_init(&c->mutex, NULL);
+	pthread_cond_init(&c->changed, NULL);
+	c->told = c->began = clock_monotonic();
+	eta_start(&c->eta, 1);
+	(void)eta_add(&c->eta, units(rq->files, rq->bytes),
+		      (struct eta_guess){ .each = 1e-4, .doubt = 1 }, 0);
+	wanted = c->n_threads;
+	for (c->n_threads = 0; c->n_threads < wanted; c->n_threads++) {
+		int error = pthread_create(&c->threads[c->n_threads], NULL, work, c);
+
+		if (error) {
+			copy_abandon(c);
+			errno = error;
+			return err_errno(err, "cannot start a thread");
+		}
+	}
+	*ret = c;
+	return true;
+}
+
+bool copy_add(struct copy_crew *c, const char *domain, const char *path, const char *sha256,
+	      struct err *err)
+{
+	struct item item = { .domain = domain ? xstrdup(domain) : NULL,
+			     .path = xstrdup(path),
+			     .known = sha256 != NULL };
+
+	if (sha256)
+		snprintf(item.sha256, sizeof(item.sha256), "%s", sha256);
+	pthread_mutex_lock(&c->mutex);
+	tell(c);
+	while (!c->failed && (c->n == QUEUE || stop_requested()))
+		pass_time(c);
+	bool ok = !c->failed;
+	if (ok) {
+		c->queue[(c->first + c->n++) % QUEUE] = item;
+		pthread_cond_broadcast(&c->changed);
+	} else {
+		*err = c->err;
+		release_item(&item);
+	}
+	pthread_mutex_unlock(&c->mutex);
+	return ok;
+}
+
+static void destroy(struct copy_crew *c)
+{
+	for (long i = 0; i < c->n_threads; i++)
+		pthread_join(c->threads[i], NULL);
+	for (; c->n > 0; c->n--) {
+		release_item(&c->queue[c->first]);
+		c->first = (c->first + 1) % QUEUE;
+	}
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->mutex);
+}
+
+static void add_tally(struct copy_tally *to, struct copy_tally *from)
+{
+	to->files += from->files;
+	to->bytes += from->bytes;
+	to->absent += from->absent;
+	to->wrong += from->wrong;
+	for (size_t i = 0; i < from->n_examples && to->n_examples < COPY_EXAMPLES; i++)
+		to->examples[to->n_examples++] = TAKE(from->examples[i]);
+	copy_tally_release(from);
+}
+
+bool copy_end(struct copy_crew *c, struct copy_tally *ret, struct err *err)
+{
+	pthread_mutex_lock(&c->mutex);
+	c->closed = true;
+	pthread_cond_broadcast(&c->changed);
+	while (!c->failed && c->n > 0)
+		pass_time(c);
+	pthread_mutex_unlock(&c->mutex);
+	destroy(c);
+	bool ok = !c->failed;
+	if (!ok)
+		*err = c->err;
+	add_tally(ret, &c->tally);
+	free(c);
+	return ok;
+}
+
+void copy_abandon(struct copy_crew *c)
+{
+	struct copy_tally ignored = { 0 };
+	struct err err;
+
+	(void)err_set(&err, ERR_STOPPED, "abandoned");
+	pthread_mutex_lock(&c->mutex);
+	fail(c, &err);
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->mutex);
+	(void)!copy_end(c, &ignored, &err);
+	copy_tally_release(&ignored);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Copies files of Pulp's media into the store, by several threads, and tells how far it has come.
+ */
+#pragma once
+#include "lib/drivers/probe.h"
+#include "lib/pulp/storage.h"
+#include "lib/store/object.h"
+
+enum { COPY_EXAMPLES = 10 };
+struct copy_tally {
+	int64_t files, bytes;	       /* copied */
+	int64_t absent;		       /* not there any more */
+	int64_t wrong;		       /* unreadable, or of another digest */
+	char *examples[COPY_EXAMPLES]; /* of both, in words; owned */
+	size_t n_examples;
+};
+void copy_tally_release(struct copy_tally *t);
+#define AUTO_COPY_TALLY __attribute__((cleanup(copy_tally_release)))
+
+struct copy_request {
+	const struct actor *actor;
+	const struct repository *repository;
+	const struct storage *storage;
+	bool reflink;		   /* where that is possible */
+	const char *label, *phase; /* for progress */
+	int64_t files, bytes;	   /* in all; for progress */
+	/* Told of each file that is in the store by now or soon, one call at a time, from any
+	 * thread; may be NULL. */
+	void (*done)(void *arg, const char *path, const struct object_copy *copy);
+	void *arg;
+};
+struct copy_crew;
+/* What may be used of this host is in backup.threads, backup.nice and backup.duty. */
+bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct err *err) MUST_CHECK;
+/*
+ * One more file, of the domain NULL (the default one) or of that name.  sha256: the digest that it
+ * must have, NULL where that is not known.  ERR_STOPPED: what was copied until then is kept.
+ */
+bool copy_add(struct copy_crew *c, const char *domain, const char *path, const char *sha256,
+	      struct err *err) MUST_CHECK;
+/* Waits for all of it; ends the crew in any case.  ret is added to. */
+bool copy_end(struct copy_crew *c, struct copy_tally *ret, struct err *err) MUST_CHECK;
+/* Ends it early, after an error of the caller's. */
+void copy_abandon(struct copy_crew *c);

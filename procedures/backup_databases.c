@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One snapshot is the backup: the list of artifacts and the dump are of it, and pass 2 copies what
+ * the list names and the store lacks before the dump begins, while it is unlikely that the site has
+ * deleted it.  Where it has, a new snapshot does not name it any more.
+ */
+#include "procedures/backup_databases.h"
+
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/drivers/fs.h"
+#include "lib/store/listing.h"
+#include "procedures/backup_artifacts.h"
+#include "procedures/procedures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_SNAPSHOTS = 3 };
+static const double between_snapshots = 1; /* seconds */
+
+static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
+		   struct err *err)
+{
+	struct dump_sources s;
+
+	(void)params, (void)err;
+	dump_sources_find(p, &s);
+	*ret = true;
+	outcome_set(why, RESULT_OK, "%zu database%s", s.n, s.n == 1 ? "" : "s");
+	for (size_t i = 0; i < s.n; i++)
+		outcome_example(why, "%s", s.all[i].feature);
+	return true;
+}
+
+static bool describe(struct backup_job *j, const struct dump_sources *s, struct err *err)
+{
+	struct backup_manifest *m = &j->manifest;
+
+	m->databases = xcalloc(s->n, sizeof(*m->databases));
+	m->features = xrealloc(m->features, (s->n + 1) * sizeof(*m->features));
+	for (size_t i = 0; i < s->n; i++) {
+		if (!dump_source_describe(&s->all[i], &m->databases[i], err))
+			return false;
+		m->features[i] = xstrdup(s->all[i].feature);
+		m->features[i + 1] = NULL;
+		m->n_databases++;
+	}
+	m->span_seconds = s->span;
+	return true;
+}
+
+/* Pass 2.  *lack: of what the snapshot names is not in the store. */
+static bool complete(struct actor *a, struct backup_job *j, const struct backup_params *p,
+		     struct pg *db, int64_t *lack, struct copy_tally *tally, struct err *err)
+{
+	struct artifacts_sum sum, left = { 0 };
+	struct manifest_tally *m = &j->manifest.artifacts;
+
+	copy_tally_release(tally);
+	if (!backup_artifacts_list(j, db, &sum, err) ||
+	    !backup_artifacts_copy(a, j, p, &sum, procedure_backup_databases.label, tally, err) ||
+	    (sum.lack && !backup_artifacts_sum(j, &left, err)))
+		return false;
+	m->count = sum.count;
+	m->bytes = sum.bytes;
+	m->new_count += tally->files;
+	m->new_bytes += tally->bytes;
+	*lack = left.lack;
+	return true;
+}
+
+static bool give_up(int64_t lack, const struct copy_tally *tally, struct outcome *out,
+		    struct err *err)
+{
+	for (size_t i = 0; i < tally->n_examples; i++)
+		outcome_example(out, "%s", tally->examples[i]);
+	(void)err_set(err, ERR_DATA,
+		      "%lld artifacts that Pulp's database names cannot be had: %s%s",
+		      (long long)lack, tally->n_examples ? tally->examples[0] : "",
+		      tally->n_examples > 1 ? ", ..." : "");
+	return err_hint(err,
+			"`plmaint health check --label pulp-artifacts-files` names them, "
+			"`plmaint procedure run pulp-artifacts-repair` asks Pulp to fetch them "
+			"anew.");
+}
+
+/* Snapshots until one names nothing but what the store has; it is held on return. */
+static bool settle(struct actor *a, struct backup_job *j, const struct backup_params *p,
+		   struct dump_sources *s, struct outcome *out, struct err *err)
+{
+	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
+
+	for (int i = 1;; i++) {
+		int64_t lack = 0;
+
+		if (!dump_sources_freeze(s, err))
+			return false;
+		if (p->skip_content)
+			return true;
+		if (!complete(a, j, p, s->all[0].db, &lack, &tally, err))
+			return false;
+		if (lack == 0)
+			return true;
+		if (i == MOST_SNAPSHOTS)
+			return give_up(lack, &tally, out, err);
+		dump_sources_thaw(s);
+		if (!stop_wait(between_snapshots))
+			return err_set(err, ERR_STOPPED, "stopped before the dump");
+	}
+}
+
+/* A dump is smaller than its database: indexes are not in it, and it is compressed. */
+static bool room(const struct backup_job *j, struct err *err)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < j->manifest.n_databases; i++)
+		bytes += j->manifest.databases[i].bytes;
+	return backup_room(j, bytes / 2, err);
+}
+
+static bool dump_all(struct actor *a, struct backup_job *j, const struct backup_params *p,
+		     const struct dump_sources *s, struct err *err)
+{
+	AUTO_FREE char *dir = backup_job_path(j, "databases");
+
+	if (!describe(j, s, err) || !room(j, err) || !fs_mkdirs(dir, 0700, err))
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (!dump_source_dump(a, j, &s->all[i], &j->manifest.databases[i], p, err))
+			return false;
+	return dump_globals(a, j, &s->all[0], err);
+}
+
+static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
+{
+	const struct backup_params *p = params;
+	struct dump_sources s;
+	struct backup_job *j;
+
+	dump_sources_find(a->look, &s);
+	bool ok = backup_job_get(a, p, &j, err) && settle(a, j, p, &s, out, err) &&
+		  dump_all(a, j, p, &s, err);
+	dump_sources_thaw(&s);
+	if (ok)
+		outcome_set(out, RESULT_OK, "%zu databases dumped, %lld artifacts named", s.n,
+			    (long long)j->manifest.artifacts.count);
+	return ok;
+}
+
+const struct procedure procedure_backup_databases = {
+	.label = "backup-databases",
+	.summary = "dump the databases of one moment, with all that they name",
+	.explain =
+		"One exported snapshot for each database serves the list of artifacts and a parallel "
+		"pg_dump. What the list names and the store lacks is copied before the dump begins; an "
+		"artifact that has been deleted since costs a new snapshot, three at most.",
+	.changes = "adds dumps to the backup and files to its store",
+	.tags = (const char *const[]){ "backup", NULL },
+	.needs = NEED_DB | NEED_SETTINGS,
+	.params = backup_params_table,
+	.params_size = sizeof(struct backup_params),
+	.needed = needed,
+	.run = run,
+};

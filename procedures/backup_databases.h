@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The databases of a site, each with a session whose snapshot others can see. */
+#pragma once
+#include "procedures/backup_job.h"
+
+enum { MOST_DATABASES = 3 };
+struct dump_source {
+	const char *feature, *conninfo; /* borrowed */
+	struct pg *db;			/* in a transaction of one snapshot, while it is held */
+	char *snapshot;			/* its name */
+};
+struct dump_sources {
+	struct dump_source all[MOST_DATABASES];
+	size_t n;
+	double span; /* seconds between the first snapshot and the last */
+};
+/* Pulp's, and those of Foreman and Candlepin where they are configured. */
+void dump_sources_find(const struct probe *p, struct dump_sources *ret);
+/* A snapshot of each, one right after the other. */
+bool dump_sources_freeze(struct dump_sources *s, struct err *err) MUST_CHECK;
+void dump_sources_thaw(struct dump_sources *s);
+/* What the manifest says of a frozen one. */
+bool dump_source_describe(const struct dump_source *s, struct manifest_database *ret,
+			  struct err *err) MUST_CHECK;
+/* pg_dump into the backup; d says where. */
+bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
+		      const struct manifest_database *d, const struct backup_params *p,
+		      struct err *err) MUST_CHECK;
+/* Roles and tablespaces of Pulp's server. */
+bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump_source *s,
+		  struct err *err) MUST_CHECK;

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* PostgreSQL's own programs at work on snapshots that our sessions hold. */
+#include "lib/core/clock.h"
+#include "lib/core/mem.h"
+#include "lib/drivers/fs.h"
+#include "lib/drivers/pg_tools.h"
+#include "lib/drivers/process.h"
+#include "procedures/backup_databases.h"
+#include "procedures/procedures.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const double told_every = 1; /* seconds */
+
+void dump_sources_find(const struct probe *p, struct dump_sources *ret)
+{
+	static const char *const others[][2] = {
+		{ "foreman", "database.foreman.conninfo" },
+		{ "candlepin", "database.candlepin.conninfo" },
+	};
+
+	*ret = (struct dump_sources){ .n = 1 };
+	ret->all[0] = (struct dump_source){ .feature = "pulp", .conninfo = p->place.conninfo };
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		const char *conninfo = config_get(p->config, others[i][1]);
+
+		if (conninfo)
+			ret->all[ret->n++] = (struct dump_source){ .feature = others[i][0],
+								   .conninfo = conninfo };
+	}
+}
+
+static bool connect_source(struct dump_source *s, struct err *err)
+{
+	AUTO_FREE char *name = xasprintf("plmaint:backup:%s", s->feature);
+	const struct pg_options o = { .conninfo = s->conninfo,
+				      .application_name = name,
+				      .read_only = true };
+
+	return pg_connect(&o, &s->db, err) || err_wrap(err, "the database of %s", s->feature);
+}
+
+/* The session stands still while pg_dump is at work. */
+static bool freeze(struct dump_source *s, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_exec(s->db,
+		     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+		     " SET LOCAL idle_in_transaction_session_timeout = 0",
+		     err) ||
+	    !pg_query(s->db, "SELECT pg_export_snapshot()", NULL, 0, &r, err))
+		return err_wrap(err, "the database of %s", s->feature);
+	s->snapshot = xstrdup(pg_text(r, 0, 0));
+	return true;
+}
+
+bool dump_sources_freeze(struct dump_sources *s, struct err *err)
+{
+	double begin;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (!connect_source(&s->all[i], err))
+			return false;
+	begin = clock_monotonic();
+	for (size_t i = 0; i < s->n; i++)
+		if (!freeze(&s->all[i], err))
+			return false;
+	s->span = s->n > 1 ? clock_monotonic() - begin : 0;
+	return true;
+}
+
+void dump_sources_thaw(struct dump_sources *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		pg_close(TAKE(s->all[i].db));
+		free(TAKE(s->all[i].snapshot));
+	}
+}
+
+static bool migrations(const struct dump_source *s, struct manifest_pair **ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *exists = NULL;
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	*ret = NULL;
+	if (!pg_query(s->db, "SELECT to_regclass('django_migrations') IS NOT NULL", NULL, 0,
+		      &exists, err))
+		return false;
+	if (!pg_bool(exists, 0, 0))
+		return true;
+	if (!pg_query(s->db,
+		      "SELECT app, max(name COLLATE \"C\") FROM django_migrations GROUP BY app"
+		      " ORDER BY app",
+		      NULL, 0, &r, err))
+		return false;
+	*ret = xcalloc(pg_rows_count(r) + 1, sizeof(**ret));
+	for (size_t i = 0; i < pg_rows_count(r); i++)
+		(*ret)[i] = (struct manifest_pair){ .key = xstrdup(pg_text(r, i, 0)),
+						    .value = xstrdup(pg_text(r, i, 1)) };
+	return true;
+}
+
+bool dump_source_describe(const struct dump_source *s, struct manifest_database *ret,
+			  struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct manifest_pair *applied;
+
+	if (!pg_query(s->db,
+		      "SELECT datname, pg_encoding_to_char(encoding), datcollate,"
+		      " pg_get_userbyid(datdba), pg_database_size(oid)"
+		      " FROM pg_database WHERE datname = current_database()",
+		      NULL, 0, &r, err) ||
+	    !migrations(s, &applied, err))
+		return err_wrap(err, "the database of %s", s->feature);
+	*ret = (struct manifest_database){ .feature = xstrdup(s->feature),
+					   .name = xstrdup(pg_text(r, 0, 0)),
+					   .directory = xasprintf("databases/%s", s->feature),
+					   .server_version = pg_server_version(s->db),
+					   .encoding = xstrdup(pg_text(r, 0, 1)),
+					   .collation = xstrdup(pg_text(r, 0, 2)),
+					   .owner = xstrdup(pg_text(r, 0, 3)),
+					   .bytes = pg_int(r, 0, 4),
+					   .migrations = applied,
+					   .snapshot = xstrdup(s->snapshot) };
+	return true;
+}
+
+/* -- running the programs */
+
+struct dumping {
+	const struct actor *actor;
+	const char *phase, *dir;
+	double told;
+};
+
+static int64_t bytes_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	int64_t sum = 0;
+	struct stat st;
+
+	for (struct dirent *e; d && (e = readdir(d)) != NULL;)
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode))
+			sum += st.st_size;
+	if (d)
+		closedir(d);
+	return sum;
+}
+
+static void tick(void *arg)
+{
+	struct dumping *d = arg;
+	double now = clock_monotonic();
+
+	if (!d->dir || now - d->told < told_every)
+		return;
+	d->told = now;
+	int64_t bytes = bytes_in(d->dir);
+	EMIT(d->actor->reporter, "progress", F_TEXT("label", procedure_backup_databases.label),
+	     F_TEXT("phase", d->phase), F_TEXT("unit", "bytes"), F_INT("done", bytes),
+	     F_INT("bytes", bytes));
+}
+
+/* What a program said last. */
+static const char *last_line(struct strbuf *said)
+{
+	while (said->len && said->data[said->len - 1] == '\n')
+		said->data[--said->len] = '\0';
+	char *line = said->len ? strrchr(said->data, '\n') : NULL;
+
+	return line ? line + 1 : said->len ? said->data : "it said nothing";
+}
+
+static bool run_tool(const char *const *argv, const char *conninfo, struct dumping *d,
+		     struct strbuf *out, struct err *err)
+{
+	AUTO_PG_TOOL_ENV char **env = NULL;
+	AUTO_STRBUF struct strbuf said = { 0 };
+	int status;
+
+	if (!pg_tool_environment(conninfo, &env, err))
+		return false;
+	const struct process_options o = { .argv = argv,
+					   .env = (const char *const *)env,
+					   .ends_with_us = true,
+					   .stoppable = true,
+					   .max_output = 64 << 20,
+					   .errors = &said,
+					   .tick = tick,
+					   .arg = d };
+	if (!process_run(&o, out, &status, err))
+		return false;
+	return status == 0 || err_set(err, ERR_DB, "%s ended with exit status %d: %s", argv[0],
+				      status, last_line(&said));
+}
+
+static bool find_tool(struct actor *a, const char *name, const struct dump_source *s, char **ret,
+		      struct err *err)
+{
+	return pg_tool_find(config_get(a->look->config, "database.programs"), name,
+			    pg_server_version(s->db), ret, err);
+}
+
+bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
+		      const struct manifest_database *d, const struct backup_params *p,
+		      struct err *err)
+{
+	AUTO_FREE char *dir = backup_job_path(j, d->directory);
+	AUTO_FREE char *phase = xasprintf("dump of %s", d->name);
+	AUTO_FREE char *snapshot = xasprintf("--snapshot=%s", s->snapshot);
+	AUTO_FREE char *file = xasprintf("--file=%s", dir);
+	AUTO_FREE char *level = xasprintf("--compress=%ld", p->compress);
+	AUTO_FREE char *program = NULL;
+	struct dumping dumping = { .actor = a, .phase = phase, .dir = dir };
+	long jobs;
+
+	if (!config_long(a->look->config, "backup.jobs", 1, 64, &jobs, err) ||
+	    !find_tool(a, "pg_dump", s, &program, err))
+		return false;
+	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);
+	const char *const argv[] = { program, "--format=directory", parallel,	     snapshot, file,
+				     level,   "--no-sync",	    "--no-password", NULL };
+	return run_tool(argv, s->conninfo, &dumping, NULL, err);
+}
+
+static bool is_superuser(const struct dump_source *s, bool *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(s->db, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", NULL, 0,
+		      &r, err))
+		return false;
+	*ret = pg_rows_count(r) && pg_bool(r, 0, 0);
+	return true;
+}
+
+/* Passwords are read by superusers only; without them the roles are all the same there. */
+bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump_source *s,
+		  struct err *err)
+{
+	AUTO_FREE char *path = backup_job_path(j, "databases/globals.sql");
+	AUTO_FREE char *program = NULL;
+	AUTO_FREE char *database = xasprintf("--database=%s", j->manifest.databases[0].name);
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct dumping dumping = { .actor = a };
+	bool all;
+
+	if (!is_superuser(s, &all, err) || !find_tool(a, "pg_dumpall", s, &program, err))
+		return false;
+	const char *const argv[] = { program,
+				     "--globals-only",
+				     database,
+				     "--no-password",
+				     all ? NULL : "--no-role-passwords",
+				     NULL };
+	return run_tool(argv, s->conninfo, &dumping, &out, err) &&
+	       fs_write_atomic(path, out.data, out.len, 0440, err);
+}
