@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* libpq takes them apart; what is put together again has every value in quotes. */
+#include "lib/drivers/pg_conninfo.h"
+
+#include "lib/core/mem.h"
+#include "lib/drivers/pg_internal.h"
+
+#include <string.h>
+
+static bool parse(const char *conninfo, PQconninfoOption **ret, struct err *err)
+{
+	char *message = NULL;
+
+	*ret = PQconninfoParse(conninfo, &message);
+	PQfreemem(message);
+	/* libpq's message may quote a password. */
+	return *ret ||
+	       err_set(err, ERR_CONFIG, "the connection string is not one that libpq reads");
+}
+
+bool pg_conninfo_database(const char *conninfo, char **ret, struct err *err)
+{
+	PQconninfoOption *all;
+	const char *name = NULL, *user = NULL;
+
+	if (!parse(conninfo, &all, err))
+		return false;
+	for (const PQconninfoOption *i = all; i->keyword; i++) {
+		if (strcmp(i->keyword, "dbname") == 0)
+			name = i->val;
+		else if (strcmp(i->keyword, "user") == 0)
+			user = i->val;
+	}
+	name = name && *name ? name : user;
+	bool named = name && *name;
+	if (named)
+		*ret = xstrdup(name);
+	else
+		(void)err_set(err, ERR_CONFIG, "the connection string names no database");
+	PQconninfoFree(all);
+	return named;
+}
+
+static void add(struct strbuf *out, const char *key, const char *value)
+{
+	strbuf_addf(out, "%s%s='", out->len ? " " : "", key);
+	for (; *value; value++) {
+		if (*value == '\'' || *value == '\\')
+			strbuf_adds(out, "\\");
+		strbuf_add(out, value, 1);
+	}
+	strbuf_adds(out, "'");
+}
+
+bool pg_conninfo_with(const char *conninfo, const char *database, char **ret, struct err *err)
+{
+	PQconninfoOption *all;
+	struct strbuf out = { 0 };
+
+	if (!parse(conninfo, &all, err))
+		return false;
+	for (const PQconninfoOption *i = all; i->keyword; i++)
+		if (i->val && *i->val && strcmp(i->keyword, "dbname") != 0)
+			add(&out, i->keyword, i->val);
+	add(&out, "dbname", database);
+	PQconninfoFree(all);
+	*ret = strbuf_take(&out);
+	return true;
+}
+
+void pg_quote_name(struct strbuf *out, const char *name)
+{
+	strbuf_adds(out, "\"");
+	for (; *name; name++)
+		strbuf_add(out, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
+	strbuf_adds(out, "\"");
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connection strings: which database one leads to, and the same server with another. */
+#pragma once
+#include "lib/core/err.h"
+#include "lib/core/strbuf.h"
+
+/* The name of the database; caller frees.  ERR_CONFIG: it names none. */
+bool pg_conninfo_database(const char *conninfo, char **ret, struct err *err) MUST_CHECK;
+/* The same connection to the database of that name; caller frees, and it may hold a password. */
+bool pg_conninfo_with(const char *conninfo, const char *database, char **ret,
+		      struct err *err) MUST_CHECK;
+
+/* Adds the name of something in the quotes of SQL, for statements that take no parameters. */
+void pg_quote_name(struct strbuf *out, const char *name);
