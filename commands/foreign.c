@@ -6,8 +6,6 @@
 const struct foreign_command foreign_commands[] = {
 	{ "update",
 	  "Updates are installed by the package manager; ask `plmaint upgrade check` first." },
-	{ "restore", "Backups are not restored by this release; use `foreman-maintain restore`, or "
-		     "pg_restore and your copy of Pulp's media directory." },
 	{ "content", "Pulp 2 content was migrated by foreman-maintain of its time; container "
 		     "manifests are migrated by `plmaint pre-migrate run`." },
 	{ "packages",

@@ -353,9 +353,8 @@ bool backup_manifest_read(const struct repository *r, const char *id, struct bac
 		errno = file.saved_errno;
 		return err_errno(err, "cannot read the manifest of backup %s", id);
 	}
-	bool ok = parse(&file, id, ret, err);
-	free(file.data);
-	return ok;
+	AUTO_FREE char *data = file.data;
+	return parse(&file, id, ret, err);
 }
 
 static void release_list(char **all)

@@ -57,7 +57,7 @@ def test_slips(tool, args, text, hint):
     assert text in done.err and hint in done.err
 
 
-@pytest.mark.parametrize("word", ["update", "restore", "content", "packages", "plugin",
+@pytest.mark.parametrize("word", ["update", "content", "packages", "plugin",
                                   "report", "self-upgrade", "prep-6.10-upgrade"])
 def test_foreman_words_say_what_to_do_instead(tool, word):
     done = tool.run(word, "run", json=False, code=2)

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Threads take rows off the listing one by one.  What is on disk with the right size and digest is
+ * left alone; the rest is copied.  An artifact bears its digest in its name, so one with other
+ * bytes is damaged and is replaced; other media has no such proof and stays.
+ */
+#include "procedures/restore_content.h"
+
+#include "lib/core/mem.h"
+#include "lib/core/stop.h"
+#include "lib/drivers/fs_put.h"
+#include "lib/drivers/hash.h"
+#include "lib/store/listing.h"
+#include "lib/store/object.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CHUNK = 256 << 10, NOTES = 16, THREADS_MAX = 16 };
+
+const char *const restore_listings[] = { "artifacts.tsv", "media.tsv", NULL };
+
+bool restore_skipped(const struct restore_job *j, const char *word)
+{
+	for (size_t i = 0; j->manifest.skipped && j->manifest.skipped[i]; i++)
+		if (strcmp(j->manifest.skipped[i], word) == 0)
+			return true;
+	return false;
+}
+
+bool restore_has_listing(const struct restore_job *j, const char *name)
+{
+	for (size_t i = 0; i < j->manifest.n_files; i++)
+		if (strcmp(j->manifest.files[i].path, name) == 0)
+			return true;
+	return false;
+}
+
+struct crew {
+	const struct content_work *work;
+	struct listing *listing;
+	struct fs_root *root;
+	struct fs_sink *sink;
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t ended;
+	size_t at_work;
+	bool failed;
+	struct err err;
+	struct content_tally tally;
+	struct {
+		char *path;
+		const char *what; /* static */
+	} notes[NOTES];
+	size_t n_notes;
+};
+
+/* One row of the listing, as a thread holds it. */
+struct row {
+	char sha256[65];
+	int64_t size;
+	char *path;
+};
+
+enum here { HERE_GOOD, HERE_MISSING, HERE_DIFFERS, HERE_STRANGE };
+
+static enum here look(const struct crew *c, const struct row *row, char *buf)
+{
+	struct fs_file file = { 0 };
+	AUTO_FD int fd = -1;
+	char found[65];
+	ssize_t n;
+	enum fs_verdict verdict = fs_open(c->root, row->path, &fd, &file);
+
+	if (verdict != FS_OK)
+		return verdict == FS_MISSING ? HERE_MISSING : HERE_STRANGE;
+	if (file.size != row->size)
+		return HERE_DIFFERS;
+	struct sha256 *h = sha256_new();
+	while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			sha256_add(h, buf, (size_t)n);
+	sha256_end(h, found);
+	sha256_free(h);
+	return n == 0 && strcmp(found, row->sha256) == 0 ? HERE_GOOD : HERE_DIFFERS;
+}
+
+/* Whether the path ends in ab/cdef... of the digest. */
+static bool named_by_digest(const struct row *row)
+{
+	size_t len = strlen(row->path);
+
+	return len >= 65 && strncmp(row->path + len - 65, row->sha256, 2) == 0 &&
+	       row->path[len - 63] == '/' && strcmp(row->path + len - 62, row->sha256 + 2) == 0;
+}
+
+static void note(struct crew *c, const struct row *row, const char *what)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->n_notes < NOTES) {
+		c->notes[c->n_notes].path = xstrdup(row->path);
+		c->notes[c->n_notes++].what = what;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+static bool put(struct crew *c, const struct row *row, struct content_tally *t, struct err *err)
+{
+	AUTO_FD int from = -1;
+	int64_t size = 0, copied = 0;
+	bool good = false;
+	enum object_verdict v = object_open(c->work->job->repository, row->sha256, &from, &size);
+
+	if (v == OBJECT_GOOD &&
+	    !fs_sink_put(c->sink, row->path, from, row->sha256, &good, &copied, err))
+		return false;
+	if (good) {
+		t->copied++;
+		t->copied_bytes += copied;
+		return true;
+	}
+	t->bad++;
+	note(c, row,
+	     v == OBJECT_MISSING   ? "is neither on disk nor in the store"
+	     : v == OBJECT_FOREIGN ? "is no regular file in the store"
+				   : "is not on disk, and damaged in the store");
+	return true;
+}
+
+static bool handle(struct crew *c, const struct row *row, char *buf, struct content_tally *t,
+		   struct err *err)
+{
+	enum here here = look(c, row, buf);
+
+	t->files++;
+	t->bytes += row->size;
+	if (here == HERE_GOOD)
+		return true;
+	if (here == HERE_STRANGE) {
+		t->bad++;
+		note(c, row, "has something in its place that is no file below the media");
+		return true;
+	}
+	if (here == HERE_DIFFERS && !named_by_digest(row)) {
+		t->kept++;
+		note(c, row, "has other bytes now, and stays as it is");
+		return true;
+	}
+	t->replaced += here == HERE_DIFFERS;
+	return put(c, row, t, err);
+}
+
+static void add(struct content_tally *to, const struct content_tally *t)
+{
+	to->files += t->files;
+	to->bytes += t->bytes;
+	to->copied += t->copied;
+	to->copied_bytes += t->copied_bytes;
+	to->replaced += t->replaced;
+	to->kept += t->kept;
+	to->bad += t->bad;
+}
+
+/* False at the end of the listing, or of all work. */
+static bool take(struct crew *c, struct row *row)
+{
+	const struct listing_row *next = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->failed && !stop_requested() && !listing_next(c->listing, &next, &c->err))
+		c->failed = true;
+	if (next) {
+		memcpy(row->sha256, next->sha256, sizeof(row->sha256));
+		row->size = next->size;
+		row->path = xstrdup(next->path);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return next != NULL;
+}
+
+static void *labour(void *arg)
+{
+	struct crew *c = arg;
+	AUTO_FREE char *buf = xmalloc(CHUNK);
+	struct row row;
+
+	while (take(c, &row)) {
+		struct content_tally t = { 0 };
+		struct err err = { 0 };
+		bool ok = handle(c, &row, buf, &t, &err);
+
+		free(row.path);
+		pthread_mutex_lock(&c->lock);
+		add(&c->tally, &t);
+		if (!ok && !c->failed) {
+			c->failed = true;
+			c->err = err;
+		}
+		pthread_mutex_unlock(&c->lock);
+	}
+	pthread_mutex_lock(&c->lock);
+	c->at_work--;
+	pthread_cond_signal(&c->ended);
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+/* In the main thread: events come from it only. */
+static void report(struct crew *c)
+{
+	while (c->n_notes > 0) {
+		c->n_notes--;
+		c->work->tell(c->work->arg, c->notes[c->n_notes].path, c->notes[c->n_notes].what);
+		free(c->notes[c->n_notes].path);
+	}
+	c->work->tick(c->work->arg, &c->tally);
+}
+
+static void attend(struct crew *c)
+{
+	pthread_mutex_lock(&c->lock);
+	while (c->at_work > 0) {
+		struct timespec until;
+
+		(void)clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		(void)pthread_cond_timedwait(&c->ended, &c->lock, &until);
+		report(c);
+	}
+	report(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void employ(struct crew *c)
+{
+	pthread_t threads[THREADS_MAX];
+	size_t n = 0, wanted = c->work->threads < THREADS_MAX ? c->work->threads : THREADS_MAX;
+
+	c->at_work = wanted;
+	for (; n < wanted; n++)
+		if (pthread_create(&threads[n], NULL, labour, c) != 0)
+			break;
+	pthread_mutex_lock(&c->lock);
+	c->at_work -= wanted - n;
+	if (n == 0) {
+		c->failed = true;
+		(void)err_set(&c->err, ERR_IO, "cannot start a thread");
+	}
+	pthread_mutex_unlock(&c->lock);
+	attend(c);
+	for (size_t i = 0; i < n; i++)
+		(void)pthread_join(threads[i], NULL);
+}
+
+bool content_put(const struct content_work *w, struct content_tally *t, struct err *err)
+{
+	AUTO_FREE char *path =
+		repository_backup_path(w->job->repository, w->job->manifest.id, w->listing);
+	struct crew c = { .work = w,
+			  .lock = PTHREAD_MUTEX_INITIALIZER,
+			  .ended = PTHREAD_COND_INITIALIZER };
+	bool ok = listing_open(path, &c.listing, err) && fs_root_open(w->root, &c.root, err) &&
+		  fs_sink_open(w->root, &c.sink, err);
+
+	if (ok) {
+		employ(&c);
+		add(t, &c.tally);
+		ok = !c.failed;
+		if (!ok)
+			*err = c.err;
+		else if (stop_requested())
+			ok = err_set(err, ERR_STOPPED,
+				     "stopped while it looked at the media; what "
+				     "was copied stays");
+		else
+			ok = fs_sink_sync(c.sink, err);
+	}
+	fs_sink_close(c.sink);
+	fs_root_close(c.root);
+	listing_close(c.listing);
+	return ok;
+}

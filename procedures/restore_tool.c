@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pg_restore as a child, found for the version of the server. */
+#include "procedures/restore_tool.h"
+
+#include "lib/core/mem.h"
+#include "lib/drivers/pg_tools.h"
+#include "lib/drivers/process.h"
+
+#include <string.h>
+
+enum { MOST_WORDS = 16, LISTING_MAX = 16 << 20 };
+
+/* "pg_restore: error: could not read from input file: end of file" without its head. */
+static void last_line(const struct strbuf *errors, char *out, size_t size)
+{
+	const char *text = errors->data ? errors->data : "", *line = text;
+	static const char head[] = "pg_restore: ";
+
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+		if (at[1])
+			line = at + 1;
+	if (strncmp(line, head, sizeof(head) - 1) == 0)
+		line += sizeof(head) - 1;
+	(void)snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+bool restore_tool(const struct probe *p, const char *conninfo, long server_version,
+		  const char *const *words, struct strbuf *out, struct err *err)
+{
+	const char *argv[MOST_WORDS + 2];
+	AUTO_FREE char *program = NULL;
+	AUTO_PG_TOOL_ENV char **env = NULL;
+	AUTO_STRBUF struct strbuf errors = { 0 };
+	char said[256];
+	size_t n = 0;
+	int status;
+
+	if (!pg_tool_find(config_get(p->config, "database.programs"), "pg_restore",
+			  (int)server_version, &program, err) ||
+	    !pg_tool_environment(conninfo, &env, err))
+		return false;
+	argv[n++] = program;
+	for (size_t i = 0; words[i] && n <= MOST_WORDS; i++)
+		argv[n++] = words[i];
+	argv[n] = NULL;
+	const struct process_options o = { .argv = argv,
+					   .env = (const char *const *)env,
+					   .stoppable = true,
+					   .max_output = LISTING_MAX,
+					   .errors = &errors };
+	if (!process_run(&o, out, &status, err))
+		return false;
+	last_line(&errors, said, sizeof(said));
+	return status == 0 || err_set(err, ERR_DATA, "pg_restore ended with exit status %d: %s",
+				      status, *said ? said : "it said nothing");
+}

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`restore run`: everything is proven first, the site works on while it is loaded, names change in one
+moment, and the databases of before stay.
+"""
+
+import hashlib
+
+import pytest
+
+COUNT = "SELECT count(*) FROM container_manifest"
+
+
+@pytest.fixture
+def level(request):
+    """Old enough for the heartbeats of the scripts."""
+    return getattr(request, "param", "0043")
+
+
+def results(done):
+    return {e["label"]: e["result"] for e in done.of("step.end")}
+
+
+def site_with(restored, images=6):
+    restored.site.bulk_images(images, repos=2)
+    (restored.site.media_root / "upload").mkdir()
+    (restored.site.media_root / "upload" / "a part\n of one").write_text("uploaded")
+    restored.back_up()
+    return restored.ask(COUNT)[0][0]
+
+
+def artifacts(restored, name=None):
+    root = restored.site.media_root
+    return [(root / file, digest) for file, digest in
+            restored.ask("SELECT file, sha256 FROM core_artifact ORDER BY 1", name)]
+
+
+def whole(restored):
+    return all(p.exists() and hashlib.sha256(p.read_bytes()).hexdigest() == d for p, d in artifacts(restored))
+
+
+def test_from_end_to_end_and_back(restored):
+    n = site_with(restored)
+    lost, damaged = artifacts(restored)[0][0], artifacts(restored)[1][0]
+    restored.let_go()
+    restored.change("DELETE FROM container_tag; DELETE FROM container_blobmanifest;"
+                    " DELETE FROM container_manifest")
+    lost.unlink()
+    size = damaged.stat().st_size
+    damaged.write_bytes(b"x" * size)
+    (restored.site.media_root / "upload" / "a part\n of one").unlink()
+    checked = restored.restore("--check-only", code=0)
+    assert restored.databases() == [""] and restored.log == [] and not lost.exists()
+    assert results(checked)["restore-load"] == "skipped"
+
+    done = restored.restore(code=0)
+    assert results(done)["restore-media"] == "ok"
+    assert restored.ask(COUNT) == [(n,)] and whole(restored)
+    assert (restored.site.media_root / "upload" / "a part\n of one").read_text() == "uploaded"
+    assert restored.log == ["stop", "start"]
+    assert restored.databases() == ["", "_before_20261121T213133Z"]
+    assert restored.ask(COUNT, restored.old) == [(0,)]
+    owners = restored.ask("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
+    assert owners == [("pulp",)]
+
+    # Once more: nothing is left to do, and nothing is stopped.
+    restored.forget()
+    again = results(restored.restore(code=0))
+    assert again["restore-load"] == again["restore-swap"] == "not-needed" and restored.log == []
+
+    restored.run("revert", code=0)
+    assert restored.ask(COUNT) == [(0,)] and restored.log == ["stop", "start"]
+    assert restored.databases() == ["", "_restore_20261121T213133Z"]
+    # What was loaded is still whole: going there again is a swap.
+    there = results(restored.restore(code=0))
+    assert there["restore-load"] == "not-needed" and there["restore-swap"] == "ok"
+    assert restored.ask(COUNT) == [(n,)]
+
+    refused = restored.run("finish", code=1)
+    assert restored.old in str(refused.one("step.end", label="restore-finish")["examples"])
+    wrong = restored.run("finish", "--yes-destroy", restored.db.name, code=2)
+    assert "is no database that a restore has left" in str(wrong)
+    assert restored.databases() == ["", "_before_20261121T213133Z"]
+    restored.run("finish", "--yes-destroy", restored.old, code=0)
+    assert restored.databases() == [""] and restored.ask(COUNT) == [(n,)]
+    assert results(restored.run("finish", code=0))["restore-finish"] == "not-needed"
