@@ -438,7 +438,7 @@ def test_tables_that_nobody_brings_back_are_told(tool, hosts, cron):
     mode(tool, "stop", code=0)
     assert status(tool)["state"] == "off"
     done = mode(tool, "await-end", code=0)
-    assert "not closed for a time" in done.one("step.end")["message"], "nobody waits for what is not to come"
+    assert "not closed for a time" in done.one("step.end", label="host-schedules-await")["message"]
 
 
 def test_after_a_reboot(tool, here, outside, cron):

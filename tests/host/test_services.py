@@ -221,8 +221,10 @@ def test_a_process_in_no_unit(host, tool):
 
 
 CONTAINED = """#!/bin/sh
-group=/sys/fs/cgroup/systemd/machine.slice/libpod-c0ffee.scope
-{within} || {{ mkdir -p $group && echo 0 >$group/cgroup.procs; }}
+{within} || for top in /sys/fs/cgroup/*; do
+    group=$top/machine.slice/libpod-c0ffee.scope
+    mkdir -p $group && echo 0 >$group/cgroup.procs
+done
 hostname c0ffee
 echo c0ffee >/run/c0ffee
 mount --bind /run/c0ffee /etc/hostname
@@ -242,7 +244,9 @@ def test_a_container_is_acted_on_through_its_unit(host, tool, apart):
     host.write_unit(
         "registry-box.service",
         "[Service]\nExecStart=/usr/bin/unshare --mount --uts --pid --fork --kill-child=TERM --mount-proc"
-        f" {units.OUTER}/contained\n",
+        f" {units.OUTER}/contained\n"
+        # unshare hands nothing on; with Podman this is `podman stop`.
+        "ExecStop=-/bin/sh -c 'kill $$(cat /sys/fs/cgroup/systemd/machine.slice/libpod-c0ffee.scope/cgroup.procs)'\n",
     )
     host.systemctl("daemon-reload")
     host.systemctl("start", "registry-box")
