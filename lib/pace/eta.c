@@ -19,7 +19,11 @@ static const double holds[ETA_PACES] = { 5, 60, INFINITY };
 /* Seconds of pace that the first guess stands for. */
 static const double guessed_for[ETA_PACES] = { 2, 10, 30 };
 static const double early_share = 0.04; /* of a part: in it the surcharge falls to 1/e */
-static const double longest = 1e9;	/* seconds: thirty years are as good as any more */
+static const double cold_doubt = 0.5;	/* of the logarithm of what the first cost */
+/* How often what was foretold of the first it may be; units that this weighs; of whom they say it.
+ */
+static const double most_dear = 10, first_weight = 100, least_first = 0.2;
+static const double longest = 1e9; /* seconds: thirty years are as good as any more */
 static const double first_span = 0.5;
 /* Once a part is seen the others' guesses are only wrong in their ratio to it. */
 static const double ratio_doubt = 0.5;
@@ -85,15 +89,25 @@ void eta_count(struct eta *e, int part, double total, double left)
 	e->part[part].left = some(left);
 }
 
-/* The surcharge of the first units: pages that are written for the first time since a checkpoint go
- * into the WAL whole.  Mean over the shares from a to b of the part. */
-static double surcharge(const struct eta_part *p, double a, double b)
+/* How much the units from the shares a to b of a part are first ones: 1 at its beginning. */
+static double firstness(double a, double b)
 {
 	double x = clamp(a, 0, 1) / early_share, y = clamp(b, 0, 1) / early_share;
 
-	if (y - x < 1e-6)
-		return 1 + p->early * exp(-x);
-	return 1 + p->early * (exp(-x) - exp(-y)) / (y - x);
+	return y - x < 1e-6 ? exp(-x) : (exp(-x) - exp(-y)) / (y - x);
+}
+
+/* How many times more the very first cost, as far as some were seen: pages that are written for the
+ * first time since a checkpoint go into the WAL whole, and what is cold is read from disk. */
+static double early_of(const struct eta_part *p)
+{
+	return p->early * (first_weight + p->dear) / (first_weight + p->first);
+}
+
+/* The surcharge of the first units. Mean over the shares from a to b of the part. */
+static double surcharge(const struct eta_part *p, double a, double b)
+{
+	return 1 + early_of(p) * firstness(a, b);
 }
 
 static double share_done(const struct eta_part *p)
@@ -122,7 +136,9 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 		return p->guess.each;
 	/* A row or two say how long a transaction takes, and not what rows cost. */
 	double trust = doubt / (doubt + steady_doubt * steady_doubt) * seen / (seen + guess_weight);
-	return p->guess.each * pow(spent / thought, trust);
+	double slower = pow(spent / thought, trust);
+	/* What is no row's work is not quicker because rows are. */
+	return p->guess.each * (p->aside ? fmax(slower, 1) : slower);
 }
 
 double eta_cost(const struct eta *e, int part)
@@ -136,7 +152,8 @@ double eta_cost(const struct eta *e, int part)
 	double trust = first > 0 ? p->ever / (p->ever + first) : 1;
 
 	/* But by no more than that. */
-	return clamp(fmax(trust * seen + (1 - trust) * guess, seen / (1 + p->early)), 0, longest);
+	return clamp(fmax(trust * seen + (1 - trust) * guess, seen / (1 + early_of(p))), 0,
+		     longest);
 }
 
 static double seconds_of(const struct eta *e, int part)
@@ -148,13 +165,31 @@ static double seconds_of(const struct eta *e, int part)
 	return clamp(p->left * clamp(each, 0, longest), 0, longest);
 }
 
-static void learn_cost(struct eta_part *p, const struct eta_step *s)
+/*
+ * First ones that are dearer than was thought: either all are, or only they, since it is cold. Each
+ * takes the blame as far as it is known less.
+ */
+static void learn_first(struct eta_part *p, double each, double took, double own, double f)
+{
+	double thought = 1 + p->early * f, times = took / fmax(each, 1e-12);
+	double cold = cold_doubt * p->early / (1 + p->early), rest = p->guess.doubt;
+	double blame = cold * cold / fmax(cold * cold + rest * rest, 1e-12);
+
+	if (p->early <= 0 || f < least_first || times < thought)
+		return;
+	times = thought * pow(times / thought, blame);
+	p->first += own * f;
+	p->dear += own * f * clamp((times - 1) / (p->early * f), 1, most_dear);
+}
+
+static void learn_cost(const struct eta *e, struct eta_part *p, const struct eta_step *s)
 {
 	double own = some(s->own), busy = some(s->busy);
 	double done = share_done(p), before = done - some(s->units) / fmax(p->total, 1);
 
 	if (own <= 0 || busy <= 0)
 		return;
+	learn_first(p, eta_cost(e, s->part), busy / own, own, firstness(before, done));
 	double fade = exp2(-some(s->batches) / half_batches);
 	/* What the first ones cost more is known least: they say the less of the others. */
 	double more = surcharge(p, before, done), weight = own / (more * more);
@@ -204,7 +239,7 @@ void eta_pass(struct eta *e, const struct eta_step *s)
 	double done = share_done(p), before = done - units / fmax(p->total, 1);
 	double model = units * eta_cost(e, s->part) * surcharge(p, before, done);
 
-	learn_cost(p, s);
+	learn_cost(e, p, s);
 	if (seconds <= 0)
 		return;
 	/* Others' batches are not timed here: they are taken to cost what ours do. */
@@ -282,7 +317,7 @@ struct eta_range eta_left(const struct eta *e, int parts)
 		double doubt =
 			p->guess.doubt * weight / (p->ever + weight) * (any_seen ? ratio_doubt : 1);
 		/* How much the first cost more is known least. */
-		double first = p->early / (1 + p->early) * exp(-share_done(p) / early_share);
+		double first = 1 - 1 / surcharge(p, share_done(p), share_done(p));
 		variance += share * share * (doubt * doubt + 0.25 * first * first);
 	}
 	double worked = seconds / all;

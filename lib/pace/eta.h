@@ -21,6 +21,7 @@ struct eta_guess {
 struct eta_part {
 	double total, left; /* units */
 	double early;	    /* how many times more, beside the usual once, the very first cost */
+	double first, dear; /* units of these that were seen; how many times early they cost more */
 	struct eta_guess guess;
 	double n, t;	    /* seen: units and busy seconds, older ones weigh less */
 	double ever, spent; /* seen in all */

@@ -50,7 +50,8 @@ struct world {
 	struct calendar windows;
 	double wall, open; /* clock; seconds of them in which it might work */
 	double total[WORLD_PHASES], left[WORLD_PHASES], each[WORLD_PHASES], early[WORLD_PHASES];
-	int at[2]; /* place in the recording */
+	double cold; /* how many times more the very first detach costs, from disk */
+	int at[2];   /* place in the recording */
 	int phase;
 	double busy_until, idle_until;
 	bool others;
@@ -110,18 +111,18 @@ static void make_phases(struct world *w, double rows, enum world_kind kind)
 	static const struct eta_guess guesses[] = { { 80e-6, 0.6 },
 						    { 160e-6, 0.6 },
 						    { 65e-6, 0.6 } };
-	static const double early[] = { 0.5, 0.2, 3 };
+	static const double early[] = { 0.5, 0.2, 8 };
 	bool measured = dice(w) < 0.7; /* it has run here before */
 	double machine = exp(0.5 * normal(w)), lists = 0.02 + 0.15 * dice(w);
 
-	if (kind == COLD)
-		machine *= 2 + 2 * dice(w);
+	double files = kind == COLD ? 2 + 2 * dice(w) : 1; /* read from disk, by fill alone */
+	w->cold = kind == COLD ? 15 + 30 * dice(w) : 0;
 	for (int i = 0; i < WORLD_PHASES; i++) {
 		double units = i == 0 ? rows * (1 - lists) : i == 1 ? rows * lists : rows;
 		struct eta_guess g = guesses[i];
 		w->total[i] = w->left[i] = units;
-		w->each[i] = g.each * machine * exp(0.2 * normal(w));
-		w->early[i] = early[i] * 2 * dice(w);
+		w->each[i] = g.each * machine * exp(0.2 * normal(w)) * (i < 2 ? files : 1);
+		w->early[i] = early[i] * (i < 2 ? 2 * dice(w) : 0.5 + 0.7 * dice(w));
 		if (measured)
 			g = (struct eta_guess){ w->each[i] * exp(0.15 * normal(w)), 0.15 };
 		(void)eta_add(&w->eta, units, g, early[i]);
@@ -164,7 +165,8 @@ static double work(struct world *w, double seconds, double *busy, double *batche
 	int p = w->phase, r = p == WORLD_PHASES - 1;
 	double share = 1 - w->left[p] / w->total[p];
 	double recorded = w->costs->of[r][w->at[r]];
-	double cost = w->each[p] * recorded * (1 + w->early[p] * exp(-share / 0.04)) *
+	double cold = r ? w->cold * exp(-share / 0.025) : 0;
+	double cost = w->each[p] * recorded * (1 + w->early[p] * exp(-share / 0.04) + cold) *
 		      (w->others ? 1.3 : 1);
 
 	w->at[r] = (w->at[r] + 1) % w->costs->n[r];
