@@ -7,7 +7,7 @@
 /* What the operator named as a brake is obeyed whoever is online. */
 static bool brake_named(const struct throttle_options *o)
 {
-	return o->sense.query || o->sense.url || o->sense.command;
+	return o->sense.query || o->sense.url || o->sense.command || o->max_wal > 0;
 }
 
 /* A site may come online, or go, while a step is at work. */
@@ -61,8 +61,11 @@ bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, 
 		.trace_file = config_get(c, "throttle.trace"),
 	};
 	if (!read_profile(c, &o->profile, err) ||
-	    !config_seconds(c, "throttle.calm", &o->calm, err))
+	    !config_seconds(c, "throttle.calm", &o->calm, err) ||
+	    !config_seconds(c, "throttle.max_lag", &o->max_lag, err) ||
+	    !config_real(c, "throttle.max_wal", 0, 100000, &o->max_wal, err))
 		return false;
+	o->give_up = strcmp(config_get(c, "throttle.critical"), "abort") == 0;
 	cache_options(c, &j->actor->look->place, &o->sense.redis);
 	bool fixed = strcmp(config_source(c, "pre-migrate.duty"), "default") != 0;
 	j->setup.throttle = fixed && !brake_named(o) ? NULL : o;

@@ -140,7 +140,9 @@ struct batch_job {
 
 struct throttle_options {
 	enum profile profile;
-	double calm; /* seconds, as in struct signals */
+	double calm, max_lag; /* seconds, as in struct signals */
+	double max_wal;	      /* megabytes of WAL a second; 0: as many as it takes */
+	bool give_up;	      /* where limits stop it again and again the run ends */
 	/* Asked now and then with the setup's connect_arg: while nobody is online there is nobody
 	 * to be slow for. What cannot be seen counts as online. */
 	bool (*online)(void *arg, struct pg *db);

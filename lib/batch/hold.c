@@ -127,13 +127,18 @@ void run_take_knobs(struct run *r)
 	double duty = control_value(c, KNOB_duty, r->setup->duty);
 	int rows = (int)control_value(c, r->phase->rows_knob, r->phase->batch_rows);
 
-	const struct throttle_options *o = r->setup->throttle;
-	enum profile as_configured = o ? o->profile : PROFILE_DEFAULT;
-	enum profile profile = (enum profile)control_value(c, KNOB_profile, as_configured);
+	const struct throttle_options none = { .profile = PROFILE_DEFAULT },
+				      *o = r->setup->throttle ? r->setup->throttle : &none;
+	struct throttle_wish wish = {
+		.profile = (enum profile)control_value(c, KNOB_profile, o->profile),
+		.calm = control_value(c, KNOB_calm, o->calm),
+		.max_lag = control_value(c, KNOB_max_lag, o->max_lag),
+		.max_wal = control_value(c, KNOB_max_wal, o->max_wal),
+	};
 
-	if (r->hurry.at_least > profile)
-		profile = r->hurry.at_least;
-	throttle_apply(r->throttle, profile, &duty, &rows);
+	if (r->hurry.at_least > wish.profile)
+		wish.profile = r->hurry.at_least;
+	throttle_apply(r->throttle, &wish, &duty, &rows);
 	atomic_store(&r->duty, duty);
 	atomic_store(&r->batch_rows, rows);
 }
@@ -147,6 +152,21 @@ static void run_yield(struct run *r)
 	if (blocks && !r->yielded)
 		run_cancel(r);
 	r->yielded = blocks;
+}
+
+/* An operator would rather have it end, with its state saved, than stand still for minutes. */
+static void run_give_up(struct run *r)
+{
+	const struct throttle_options *o = r->setup->throttle;
+	char words[200];
+
+	if (!throttle_hibernates(r->throttle) ||
+	    control_value(r->setup->steer, KNOB_critical, o->give_up) <= 0 || r->sum.why[0])
+		return;
+	decision_in_words(throttle_decision(r->throttle), words, sizeof(words));
+	snprintf(r->sum.why, sizeof(r->sum.why), "limits have stopped it again and again: %s",
+		 words);
+	run_quit(r);
 }
 
 /* The share of time in which it may not work is none of the step's. */
@@ -165,6 +185,7 @@ void run_watch_throttle(struct run *r)
 	throttle_turn(r->throttle);
 	run_take_knobs(r);
 	run_yield(r);
+	run_give_up(r);
 }
 
 bool run_watch_operator(struct run *r)

@@ -11,12 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KNOB(name, least, most, whole, key, help) { #name, least, most, whole, NULL, key, help },
-#define WORDS(name, words, key, help) { #name, 0, 0, true, words, key, help },
+const char *const critical_names[] = { "hibernate", "abort", NULL };
+
+#define KNOB(name, least, most, whole, key, help) \
+	{ #name, least, most, whole, false, NULL, key, help },
+#define SECONDS(name, least, most, key, help) { #name, least, most, false, true, NULL, key, help },
+#define WORDS(name, words, key, help) { #name, 0, 0, true, false, words, key, help },
 const struct knob_doc knob_docs[KNOB_COUNT] = {
 #include "lib/batch/knobs.def"
 };
 #undef KNOB
+#undef SECONDS
 #undef WORDS
 
 const char knobs_channel[] = "plmaint";
@@ -46,7 +51,7 @@ void knob_in_words(enum knob k, double value, char *out, size_t size)
 	if (d->words)
 		snprintf(out, size, "%s", d->words[(size_t)value]);
 	else
-		snprintf(out, size, "%g", value);
+		snprintf(out, size, "%g%s", value, d->seconds ? "s" : "");
 }
 
 void knob_range_in_words(enum knob k, char *out, size_t size)
@@ -55,7 +60,7 @@ void knob_range_in_words(enum knob k, char *out, size_t size)
 	size_t at = 0;
 
 	if (!d->words)
-		snprintf(out, size, "%g to %g", d->least, d->most);
+		snprintf(out, size, "%g to %g%s", d->least, d->most, d->seconds ? " s" : "");
 	for (size_t i = 0; d->words && d->words[i] && at < size; i++)
 		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", d->words[i]);
 }
@@ -75,6 +80,18 @@ static bool parse_word(const struct knob_doc *d, enum knob k, const char *text, 
 	return err_set(err, ERR_USAGE, "%s: '%s' is none of %s", d->name, text, range);
 }
 
+static bool parse_duration(const struct knob_doc *d, const char *text, double *ret, struct err *err)
+{
+	struct err why;
+	double v;
+
+	if (!parse_seconds(text, &v, &why) || v < d->least || v > d->most)
+		return err_set(err, ERR_USAGE, "%s: '%s' is not a duration from %g to %g s",
+			       d->name, text, d->least, d->most);
+	*ret = v;
+	return true;
+}
+
 bool knob_parse(enum knob k, const char *text, double *ret, struct err *err)
 {
 	const struct knob_doc *d = &knob_docs[k];
@@ -83,6 +100,8 @@ bool knob_parse(enum knob k, const char *text, double *ret, struct err *err)
 
 	if (d->words)
 		return parse_word(d, k, text, ret, err);
+	if (d->seconds)
+		return parse_duration(d, text, ret, err);
 	if (!parse_real(text, d->least, d->most, &v, &why) || (d->whole && v != floor(v)))
 		return err_set(err, ERR_USAGE, "%s: '%s' is not a %snumber from %g to %g", d->name,
 			       text, d->whole ? "whole " : "", d->least, d->most);

@@ -9,19 +9,24 @@
 #pragma once
 #include "lib/batch/ledger.h"
 
+/* What is done where limits stop the work again and again; ends with NULL. */
+extern const char *const critical_names[];
+
 #define KNOB(name, least, most, whole, key, help) KNOB_##name,
+#define SECONDS(name, least, most, key, help) KNOB_##name,
 #define WORDS(name, words, key, help) KNOB_##name,
 enum knob {
 #include "lib/batch/knobs.def"
 	KNOB_COUNT
 };
 #undef KNOB
+#undef SECONDS
 #undef WORDS
 
 struct knob_doc {
 	const char *name;
 	double least, most;
-	bool whole;
+	bool whole, seconds;	  /* a duration is written like one, and its bounds are seconds */
 	const char *const *words; /* NULL: a number; ends with NULL */
 	const char *key, *help;
 };

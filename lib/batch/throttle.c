@@ -11,11 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const double between = 0.25;	 /* seconds between decisions */
-static const double between_alone = 1;	 /* the same while nobody is online */
-static const double ask_again = 2;	 /* seconds between looks whether anybody is online */
-static const double try_again = 2;	 /* seconds between attempts to connect */
-static const double aftermath = 0.02;	 /* seconds for which a batch is felt after its end */
+static const double between = 0.25;    /* seconds between decisions */
+static const double between_alone = 1; /* the same while nobody is online */
+static const double ask_again = 2;     /* seconds between looks whether anybody is online */
+static const double try_again = 2;     /* seconds between attempts to connect */
+static const double aftermath = 0.02;  /* seconds for which a batch is felt after its end */
+static const double megabyte = 1e6;
 static const double worth_telling = 0.5; /* seconds lost */
 /* Below so many rows a batch is round trips and not rows: less of them costs more of everything. */
 enum { PROBES_EACH_TURN = 2, FEWEST_ROWS = 20 };
@@ -30,7 +31,8 @@ struct throttle {
 	struct sense *sense;
 	struct pg *db;
 	double try_at, decided;
-	bool online; /* Pulp's users may feel it */
+	bool online; /* Pulp's users may feel it, or an operator said how much it may be */
+	bool budget; /* of WAL */
 	double asked;
 	struct signals signals;
 	FILE *trace;
@@ -165,7 +167,7 @@ static void look_online(struct throttle *t, double now)
 	if (now - t->asked < ask_again)
 		return;
 	t->asked = now;
-	t->online = !t->db || o->online(t->setup->connect_arg, t->db);
+	t->online = t->budget || !t->db || o->online(t->setup->connect_arg, t->db);
 }
 
 void throttle_turn(struct throttle *t)
@@ -194,12 +196,16 @@ void throttle_expect(struct throttle *t, double growth)
 		sense_expect(t->sense, growth);
 }
 
-void throttle_apply(struct throttle *t, enum profile profile, double *duty, int *rows)
+void throttle_apply(struct throttle *t, const struct throttle_wish *wish, double *duty, int *rows)
 {
 	if (!t)
 		return;
-	t->signals.profile = profile;
+	t->signals.profile = wish->profile;
+	t->signals.calm = wish->calm;
+	t->signals.max_lag = wish->max_lag;
 	t->signals.max_duty = *duty;
+	t->budget = wish->max_wal > 0;
+	sense_budget(t->sense, wish->max_wal * megabyte);
 	const struct decision *d = throttle_decision(t);
 	if (!d)
 		return;
@@ -217,6 +223,11 @@ const struct decision *throttle_decision(const struct throttle *t)
 	if (!t || t->online)
 		return t ? &t->controller.now : NULL;
 	return t->alone.now.reason == SLOW_HALT ? &t->alone.now : NULL;
+}
+
+bool throttle_hibernates(const struct throttle *t)
+{
+	return t && controller_hibernates(t->online ? &t->controller : &t->alone);
 }
 
 /* Gets each reason with the seconds that it has cost. */

@@ -17,8 +17,15 @@ void throttle_turn(struct throttle *t);
 void throttle_rest(struct throttle *t);
 /* The database will still grow by so many bytes. */
 void throttle_expect(struct throttle *t, double growth);
+/* What an operator wants at the moment; the numbers as in struct throttle_options. */
+struct throttle_wish {
+	enum profile profile;
+	double calm, max_lag, max_wal;
+};
 /* What is wanted becomes what may be. */
-void throttle_apply(struct throttle *t, enum profile profile, double *duty, int *rows);
+void throttle_apply(struct throttle *t, const struct throttle_wish *wish, double *duty, int *rows);
+/* Limits have stopped it so often that it stands still for minutes. */
+bool throttle_hibernates(const struct throttle *t);
 /* NULL while nobody is online and nothing stops the work. */
 const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */

@@ -367,6 +367,7 @@ bool config_check(const struct config *c, struct err *err)
 	static const char *const modes[] = { "enabled", "check-only", "disabled", NULL };
 	static const char *const bad_row[] = { "quarantine", "fail", NULL };
 	static const char *const toast[] = { "auto", "default", NULL };
+	static const char *const critical[] = { "hibernate", "abort", NULL };
 	static const char *const profiles[] = { "gentle", "default", "fast", "finalize", NULL };
 	double seconds, duty;
 	long n;
@@ -390,6 +391,9 @@ bool config_check(const struct config *c, struct err *err)
 	       config_seconds(c, "pre-migrate.grace", &seconds, err) &&
 	       config_seconds(c, "pre-migrate.lease", &seconds, err) &&
 	       config_seconds(c, "throttle.calm", &seconds, err) &&
+	       config_seconds(c, "throttle.max_lag", &seconds, err) &&
+	       config_real(c, "throttle.max_wal", 0, 100000, &duty, err) &&
+	       check_words(c, "throttle.critical", critical, err) &&
 	       (!config_get(c, "general.step_timeout") ||
 		config_seconds(c, "general.step_timeout", &seconds, err)) &&
 	       (!config_get(c, "pre-migrate.max_duration") ||

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OWN = 1, AT_ONCE = 2, MILD = 4 };
+enum { OWN = 1, AT_ONCE = 2, MILD = 4, BUDGET = 8 };
 enum unit { MS, SECONDS, BYTES, COUNT, SHARE };
 static const struct {
 	const char *name;
@@ -160,6 +160,17 @@ static bool ignored(const struct controller *c, const struct signals *s, size_t 
 	return s->of[i].state == SIGNAL_ABSENT || (c->idle && (table[i].flags & OWN));
 }
 
+struct limits {
+	double soft, hard;
+};
+
+static struct limits limits_of(const struct signals *s, size_t i)
+{
+	if (i == SIGNAL_LAG_TIME && s->max_lag > 0)
+		return (struct limits){ s->max_lag, 10 * s->max_lag };
+	return (struct limits){ table[i].soft, table[i].hard };
+}
+
 struct bound {
 	double duty;
 	enum slow reason;
@@ -178,17 +189,40 @@ static void bound_by_signals(const struct controller *c, const struct signals *s
 {
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
 		enum signal id = (enum signal)i;
-		if (ignored(c, s, i))
+		if (ignored(c, s, i) || table[i].flags & BUDGET)
 			continue;
 		if (!seen(c, s, i)) {
 			lower(b, unseen_duty, SLOW_UNKNOWN, id, 0, 0);
 			continue;
 		}
 		double x = s->of[i].value;
-		double u = clamp((x - table[i].soft) / (table[i].hard - table[i].soft), 0, 1);
+		struct limits l = limits_of(s, i);
+		double u = clamp((x - l.soft) / (l.hard - l.soft), 0, 1);
 		double least = table[i].flags & MILD ? unseen_duty : 0;
-		lower(b, 1 - u * (1 - least), SLOW_SIGNAL, id, x, table[i].soft);
+		lower(b, 1 - u * (1 - least), SLOW_SIGNAL, id, x, l.soft);
 	}
+}
+
+/* What was used of the budget is taken to have been used by us: the next second gets as much duty
+ * as would have used all of it. */
+static void bound_by_budget(struct controller *c, const struct signals *s, struct bound *b)
+{
+	const struct signal_value *v = &s->of[SIGNAL_WAL];
+
+	if (v->state == SIGNAL_ABSENT) {
+		c->budget = 1;
+		return;
+	}
+	if (!seen(c, s, SIGNAL_WAL)) {
+		lower(b, unseen_duty, SLOW_UNKNOWN, SIGNAL_WAL, 0, 0);
+		return;
+	}
+	if (v->at != c->budget_at && c->now.duty > 0) {
+		double fits = c->now.duty / fmax(v->value, 1e-6);
+		c->budget = clamp(clamp(fits, 0.1 * c->budget, 1.25 * c->budget), least_duty, 1);
+	}
+	c->budget_at = v->at;
+	lower(b, c->budget, SLOW_SIGNAL, SIGNAL_WAL, v->value, table[SIGNAL_WAL].soft);
 }
 
 /* Which signal stops the work now, or SIGNAL_COUNT. */
@@ -198,7 +232,7 @@ static enum signal too_much(struct controller *c, const struct signals *s)
 
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
 		if (ignored(c, s, i) || !seen(c, s, i) || (table[i].flags & MILD) ||
-		    s->of[i].value < table[i].hard) {
+		    s->of[i].value < limits_of(s, i).hard) {
 			c->over[i] = 0;
 			continue;
 		}
@@ -216,8 +250,9 @@ static bool all_calm(const struct controller *c, const struct signals *s, bool *
 {
 	*blind = !ignored(c, s, c->halted_by) && !seen(c, s, c->halted_by);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		struct limits l = limits_of(s, i);
 		if (!ignored(c, s, i) && seen(c, s, i) && !(table[i].flags & MILD) &&
-		    s->of[i].value > fmax(0.7 * table[i].hard, table[i].soft))
+		    s->of[i].value > fmax(0.7 * l.hard, l.soft))
 			return false;
 	}
 	return true;
@@ -298,6 +333,7 @@ void controller_start(struct controller *c)
 	memset(c, 0, sizeof(*c));
 	c->loop = c->loaded = 0.1;
 	c->bad = 2;
+	c->budget = 1;
 	for (size_t k = 0; k < REQUEST_KINDS; k++) {
 		c->felt[k].enough_met = probing[k].met;
 		c->felt[k].enough_free = probing[k].free;
@@ -356,6 +392,7 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 	lower(&b, most, SLOW_USER, 0, most, 0);
 	if (c->profile != PROFILE_FINALIZE)
 		bound_by_signals(c, s, &b);
+	bound_by_budget(c, s, &b);
 	if (!c->idle && c->profile != PROFILE_FINALIZE) {
 		search(c, batch, fmin(b.duty, 1));
 		const struct felt *f = &c->felt[c->tightest];
@@ -364,7 +401,7 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 	}
 	if (halted(c, s))
 		b = (struct bound){ 0, SLOW_HALT, c->halted_by, s->of[c->halted_by].value,
-				    table[c->halted_by].hard };
+				    limits_of(s, c->halted_by).hard };
 	const struct felt *sql = &c->felt[REQUEST_SQL];
 	bool quick = sql->limit <= 0 || sql->seen < fast_requests;
 	c->now = (struct decision){
@@ -378,6 +415,11 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 		.limit = b.limit,
 		.request = c->tightest,
 	};
+}
+
+bool controller_hibernates(const struct controller *c)
+{
+	return c->halted && c->t < c->hibernate_until;
 }
 
 static void value_in_words(enum unit unit, double x, char *out, size_t size)

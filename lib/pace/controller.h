@@ -52,7 +52,9 @@ struct signals {
 	/* What the operator wants at the moment. */
 	enum profile profile;
 	double max_duty;
-	double calm; /* seconds without a limit in sight before it works again after a halt */
+	double calm;	/* seconds without a limit in sight before it works again after a halt */
+	double max_lag; /* seconds that a standby may be behind before it slows, ten times: stops;
+			   0: as usual */
 };
 extern const double usual_calm;
 
@@ -99,11 +101,14 @@ struct controller {
 	enum signal halted_by;
 	double calm_since, halted_at[4], hibernate, hibernate_until;
 	unsigned halts;
+	double budget, budget_at; /* duty that keeps to the budget; of which sample */
 };
 
 void controller_start(struct controller *c);
 /* To be called some times a second; c->now is the decision. */
 void controller_step(struct controller *c, const struct signals *s, double now);
+/* Whether it was stopped so often that it now stands still for minutes. */
+bool controller_hibernates(const struct controller *c);
 /* "another session waited 40 ms for a lock of ours"; "" at full speed. */
 void decision_in_words(const struct decision *d, char *out, size_t size);
 

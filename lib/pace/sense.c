@@ -13,9 +13,10 @@ static const char sense_sql[] =
 #include "lib/pace/sense.sql.h"
 	;
 
-static const double between = 0.25;	 /* seconds between looks at the server */
-static const double between_host = 1;	 /* at this host */
-static const double checkpoints_in = 60; /* seconds in which forced checkpoints count */
+static const double between = 0.25;	       /* seconds between looks at the server */
+static const double between_host = 1;	       /* at this host */
+static const double wal_span = 1, wal_gap = 3; /* seconds over which a rate is told, and not */
+static const double checkpoints_in = 60;       /* seconds in which forced checkpoints count */
 enum { EVERY_COMMIT = 5, VERY_BUSY = 2 };
 
 struct sense {
@@ -28,8 +29,10 @@ struct sense {
 	struct pressure pressure;
 	double checkpoints, counted_at; /* at the beginning of this minute */
 	unsigned probes;
-	double growth;	  /* bytes; 0: not known */
-	bool no_messages; /* this role may not write WAL messages */
+	double growth;	    /* bytes; 0: not known */
+	double wal_budget;  /* bytes a second; 0: none */
+	double wal, wal_at; /* bytes since ever, when it was looked at */
+	bool no_messages;   /* this role may not write WAL messages */
 };
 
 struct sense *sense_open(const struct sense_options *o)
@@ -53,6 +56,11 @@ void sense_close(struct sense *s)
 void sense_expect(struct sense *s, double growth)
 {
 	s->growth = growth;
+}
+
+void sense_budget(struct sense *s, double wal)
+{
+	s->wal_budget = wal;
 }
 
 static void replace(struct strbuf *out, const char *text, const char *const *pairs)
@@ -130,12 +138,29 @@ static void tell_checkpoints(struct sense *s, double count, double now, struct s
 	tell(out, SIGNAL_CHECKPOINT, count - s->checkpoints, now);
 }
 
+/* The rate of the last second, as a share of the budget. */
+static void tell_wal(struct sense *s, double bytes, double now, struct signals *out)
+{
+	double seconds = now - s->wal_at;
+
+	if (s->wal_budget <= 0)
+		out->of[SIGNAL_WAL].state = SIGNAL_ABSENT;
+	if (seconds >= 0 && seconds < wal_span)
+		return;
+	if (s->wal_budget > 0 && seconds >= 0 && seconds < wal_gap)
+		tell(out, SIGNAL_WAL, (bytes - s->wal) / seconds / s->wal_budget, now);
+	else
+		out->of[SIGNAL_WAL].at = now; /* nobody looked for a while: as it was */
+	s->wal = bytes;
+	s->wal_at = now;
+}
+
 static const enum signal by_server[] = {
 	SIGNAL_LOCK_WAIT,  SIGNAL_LOCK_WAITERS, SIGNAL_LAG_TIME, SIGNAL_LAG_BYTES,
 	SIGNAL_SLOT,	   SIGNAL_ARCHIVE,	SIGNAL_ARCHIVER, SIGNAL_CHECKPOINT,
 	SIGNAL_AUTOVACUUM, SIGNAL_CONNECTIONS,
 };
-enum { ACTIVE, AT_WORK, FIRST, CHECKPOINTS = FIRST + 7, LOCAL = FIRST + 10 };
+enum { ACTIVE, AT_WORK, FIRST, CHECKPOINTS = FIRST + 7, WAL = FIRST + 10, LOCAL };
 
 static bool look_at_server(struct sense *s, struct pg *db, double now, struct signals *out)
 {
@@ -156,6 +181,7 @@ static bool look_at_server(struct sense *s, struct pg *db, double now, struct si
 			tell_column(out, by_server[i], r, FIRST + i, now);
 	}
 	tell_checkpoints(s, strtod(pg_text(r, 0, CHECKPOINTS), NULL), now, out);
+	tell_wal(s, strtod(pg_text(r, 0, WAL), NULL), now, out);
 	s->local = pg_bool(r, 0, LOCAL);
 	s->server = pg_backend_pid(db);
 	return true;
@@ -214,6 +240,8 @@ void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
 			out->busy = BUSY_UNKNOWN;
 			for (size_t i = 0; i < ARRAY_LEN(by_server); i++)
 				tell_unknown(out, by_server[i]);
+			if (s->wal_budget > 0)
+				tell_unknown(out, SIGNAL_WAL);
 		}
 	}
 	if (s->local && (now - s->looked_at_host >= between_host || now < s->looked_at_host))

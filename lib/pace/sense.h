@@ -33,5 +33,7 @@ void sense_close(struct sense *s);
 void sense_look(struct sense *s, struct pg *db, double now, struct signals *out);
 /* The database will still grow by so many bytes; 0: nobody knows. */
 void sense_expect(struct sense *s, double growth);
+/* The server may write so many bytes of WAL a second; 0: as many as it likes. */
+void sense_budget(struct sense *s, double wal);
 /* One request of Pulp's kind, or a commit; its seconds, NaN when it failed. */
 double sense_probe(struct sense *s, struct pg *db);

@@ -53,5 +53,7 @@ SELECT
 	-- connections: share taken
 	(SELECT count(*)::float8 / greatest(1, current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)
 	   FROM pg_stat_activity WHERE backend_type = 'client backend'),
+	-- where the WAL is, bytes since ever
+	pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0'),
 	-- whether this is the server's own host
 	coalesce(inet_server_addr() = inet_client_addr(), true)

@@ -3,8 +3,8 @@
  * One line for each step: "12.5 busy=2 batch=0.0051 lock_wait=40@12.4 redis=? p=0.0011 P=0.004 ->
  * ...". ? is unknown, what is left out is absent, p, s and c are probes (of the database, of Pulp's
  * status, of its content) that met no batch of ours, P, S and C some that did. Numbers have all
- * their digits, so that what is read is what was. profile, max and calm are left out where they
- * are the default, 1 and the usual.
+ * their digits, so that what is read is what was. profile, max, calm and max_lag are left out
+ * where they are the default, 1 and the usual.
  */
 #include "lib/pace/controller.h"
 #include <stdio.h>
@@ -36,6 +36,8 @@ void trace_write(struct strbuf *out, const struct signals *s, double now, const 
 		add(out, " max=", s->max_duty);
 	if (s->calm != usual_calm)
 		add(out, " calm=", s->calm);
+	if (s->max_lag > 0)
+		add(out, " max_lag=", s->max_lag);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
 		if (s->of[i].state == SIGNAL_ABSENT)
 			continue;
@@ -114,6 +116,8 @@ static bool read_word(struct signals *s, const char *name, size_t len, const cha
 		return number(at, &s->max_duty);
 	if (is(name, len, "calm"))
 		return number(at, &s->calm);
+	if (is(name, len, "max_lag"))
+		return number(at, &s->max_lag);
 	if (is(name, len, "profile")) {
 		if (!number(at, &x) || !(x >= 0 && x <= PROFILE_FINALIZE))
 			return false;

@@ -56,12 +56,14 @@ static bool decide(struct throttle *t, unsigned turn)
 {
 	AUTO_STRBUF struct strbuf words = { 0 };
 	struct named lost[THROTTLE_REASONS + 1];
+	const struct throttle_wish wish = { .profile = (enum profile)(turn % PROFILE_FINALIZE),
+					    .max_wal = turn % 3 };
 	double duty = 1, seen = NAN, limit = NAN;
 	int rows = ROWS;
 
 	throttle_expect(t, turn % 2 ? 1e300 : 0);
 	throttle_turn(t);
-	throttle_apply(t, (enum profile)(turn % PROFILE_FINALIZE), &duty, &rows);
+	throttle_apply(t, &wish, &duty, &rows);
 	throttle_felt(t, &seen, &limit);
 	throttle_lost_by(t, lost);
 	throttle_lost(t, &words);
@@ -107,7 +109,7 @@ TEST(main_thread_and_writers_at_once)
 	for (int i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	int rows = ROWS;
-	throttle_apply(t, PROFILE_DEFAULT, &duty, &rows);
+	throttle_apply(t, &(struct throttle_wish){ .profile = PROFILE_DEFAULT }, &duty, &rows);
 	CHECK_INT(started, WRITERS);
 	CHECK_INT(wrong, 0);
 	CHECK(events > 0);

@@ -61,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		s.profile = (enum profile)(feed_byte(&f) % (PROFILE_FINALIZE + 1));
 		s.max_duty = feed_number(&f);
 		s.calm = feed_number(&f);
+		s.max_lag = feed_number(&f);
 		uint8_t how = feed_byte(&f);
 		now = how % 8 == 0 ? feed_number(&f) : now + (how % 8) * 0.25;
 		for (size_t i = feed_byte(&f) % SIGNAL_COUNT; i < SIGNAL_COUNT;

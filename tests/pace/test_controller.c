@@ -358,6 +358,9 @@ TEST(what_does_not_pass_is_left_alone_for_longer)
 	}
 	CHECK(back[0] < 12 && back[2] < 12);
 	CHECK(back[3] >= 299 && back[3] < 302);
+	set(&w, SIGNAL_LAG_TIME, 30);
+	pass(&w, 1);
+	CHECK(controller_hibernates(&w.c));
 	for (size_t i = 0; i < 8; i++)
 		CHECK(back[i] < 3700);
 }

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from harness import after
+from harness import after, cli
 from harness.brake import Brake
 from harness.need import need
 from harness.process import wait_until
@@ -283,8 +283,12 @@ def test_what_the_ledger_says_is_range_checked(slow, plmaint):
 
 def test_tune_lists_without_a_ledger(plmaint):
     knobs = plmaint.run("pre-migrate", "tune", code=0).of("knob")
-    assert [k["name"] for k in knobs] == ["duty", "batch_rows", "detach_rows", "profile"]
+    assert [k["name"] for k in knobs] == [
+        *("duty", "batch_rows", "detach_rows", "profile", "calm", "max_lag", "max_wal", "critical")
+    ]
     assert all(k["meaning"] and k["source"] for k in knobs)
+    table = (cli.ROOT / "README.md").read_text().partition("| knob |")[2].partition("\n\n")[0]
+    assert all(f"`{k['name']}`" in table for k in knobs)
     refused = plmaint.run("pre-migrate", "tune", "duty=0.5", code=1)
     assert "ledger" in refused.err
 

@@ -201,6 +201,36 @@ def test_session_that_waits_for_a_lock_of_ours_stops_it(online, pg_db, plmaint):
     assert ran.code == 0, ran
 
 
+def test_wal_has_a_budget_until_it_is_tuned_away(site, pg_db, plmaint):
+    """With nobody online, too: it is for what lies behind a thin line."""
+    site.bulk_images(400, repos=1, own_config=False)
+    plmaint.configure({"pre-migrate.batch_rows": "2"})
+    brake = Brake(pg_db)
+    running = plmaint.start(*KEEP, "--set", "throttle.max_wal=0.005")
+    assert slowed(running, "of throttle.max_wal")["duty"] < 0.5
+    assert plmaint.run("pre-migrate", "tune", "max_wal=0", code=0).one("knob")["value"] == "0"
+    seen = len(running.events)
+    wait_until(
+        lambda: any(e.get("duty") == 1.0 for e in running.events[seen:]), 30, "no budget holds it"
+    )
+    brake.let_go()
+    ran = running.wait()
+    assert ran.code == 0 and after.pending(site) == 0, ran
+
+
+@pytest.mark.slow
+def test_limits_that_stop_it_again_and_again_end_it_where_that_is_wanted(online, plmaint):
+    turns = "SELECT extract(epoch FROM clock_timestamp())::int % 2"
+    plmaint.configure({"throttle.calm": "0s", "throttle.critical": "abort", "throttle.query": turns})
+    ran = plmaint.run(*KEEP, code=75)
+    hint = ran.one("step.end", label=FILL)["hint"]
+    assert "limits have stopped it again and again: throttle.query says stop" in hint
+    online.brake.let_go()
+    plmaint.configure({"throttle.query": None})
+    plmaint.run(*KEEP, code=0)
+    assert after.pending(online) == 0
+
+
 def test_batch_that_blocks_somebody_is_cancelled(online, pg_db, plmaint):
     """Each row takes a minute, and the other does not wait for even one."""
     pg_db.query("UPDATE brake.rate SET seconds = 60", user="postgres")
