@@ -184,7 +184,8 @@ static void *work(void *arg)
 			rest(c->duty, clock_monotonic() - begin, &owed);
 	}
 	/* Also after a stop or another's failure: what was copied is kept. */
-	ok = ok && object_writer_flush(w, &err);
+	if (ok || err.code == ERR_STOPPED)
+		ok = object_writer_flush(w, &err) && ok;
 	if (!ok) {
 		pthread_mutex_lock(&c->mutex);
 		fail(c, &err);

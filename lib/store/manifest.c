@@ -353,8 +353,9 @@ bool backup_manifest_read(const struct repository *r, const char *id, struct bac
 		errno = file.saved_errno;
 		return err_errno(err, "cannot read the manifest of backup %s", id);
 	}
-	AUTO_FREE char *data = file.data;
-	return parse(&file, id, ret, err);
+	bool ok = parse(&file, id, ret, err);
+	free(file.data);
+	return ok;
 }
 
 static void release_list(char **all)

@@ -33,7 +33,8 @@ void object_writer_free(struct object_writer *w);
 /*
  * Copies all that can be read from the descriptor.  wanted: the digest that it must have, or NULL.
  * sha256 and *ret_size are what was read; *ret is OBJECT_GOOD, OBJECT_DIFFERS or OBJECT_UNREADABLE
- * (with errno in *ret_errno), and only a good one is kept.  err: the store cannot be written.
+ * (with errno in *ret_errno), and only a good one is kept.  err: the store cannot be
+ * written, or the operator wants to stop (ERR_STOPPED).
  */
 struct object_copy {
 	enum object_verdict verdict;

@@ -5,6 +5,7 @@
  * named.  Each thread has a writer and batches of its own.
  */
 #include "lib/core/mem.h"
+#include "lib/core/stop.h"
 #include "lib/drivers/hash.h"
 #include "lib/store/object.h"
 #include "lib/store/object_internal.h"
@@ -105,6 +106,8 @@ static bool copy(struct object_writer *w, int from, int to, struct object_copy *
 	while ((n = read(from, w->buf, CHUNK)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (stop_requested())
+			return err_set(err, ERR_STOPPED, "stopped while a file was copied");
 		if (n < 0) {
 			ret->verdict = OBJECT_UNREADABLE;
 			ret->saved_errno = errno;

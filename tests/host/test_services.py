@@ -105,6 +105,24 @@ def test_stop_and_start_leave_it_as_it_was(host, tool):
     assert tool.run("service", "start", code=0).one("step.end")["result"] == "not-needed"
 
 
+def test_an_offline_backup_stops_them_and_starts_them_again(host, tool):
+    """Also when it fails; what the operator has stopped stays so."""
+    host.systemctl("stop", "pulpcore-worker@2")
+    ran, words = host.active(), ("backup", "offline", "/var/tmp/backups", "--skip-pulp-content")
+    words += ("--features", "plmaint")
+    done = tool.run(*words, code=0)
+    made = done.one("backup", state="whole")
+    assert made["kind"] == "offline" and made["downtime"] > 0
+    assert done.one("step.end", label="services-stop")["result"] == "ok"
+    assert "will be stopped for" in done.one("step.end", label="backup-close")["message"]
+    assert "were stopped for" in done.one("step.end", label="backup-reopened")["message"]
+    assert host.active() == ran and tool.remembered() == set()
+    failed = tool.run(*words, "--set", "database.programs=/nonexistent", code=1)
+    assert failed.one("step.end", label="services-start")["result"] == "ok"
+    assert host.active() == ran and failed.of("backup", state="whole") == []
+    host.systemctl("start", "pulpcore-worker@2")
+
+
 def test_their_order(host, tool):
     def times(what):
         return [

@@ -335,6 +335,22 @@ def test_a_backup_is_restored_by_hand(plmaint, made, store, cluster, tmp_path, k
         subprocess.run(["dropdb", name], env=env, check=True)
 
 
+def test_a_stop_keeps_what_was_copied(plmaint, made, store):
+    for _ in range(400):
+        made.artifact(os.urandom(50))
+    made.conn.commit()
+    plmaint.configure({"backup.duty": "0.01", "backup.threads": 1})
+    running = plmaint.start("backup", "online", store, "--features", "pulp")
+    wait_until(lambda: len(list((store / "store").glob("tmp/*"))) > 3, 30, "some are copied")
+    running.interrupt()
+    assert running.wait().code == 130
+    kept, wanted = len(objects(store)), len(artifacts(made))
+    assert 3 < kept < wanted
+    plmaint.configure({"backup.duty": None, "backup.threads": None})
+    id_, _ = online(plmaint, store)
+    assert manifest(store, id_)["artifacts"]["new_count"] == wanted - kept
+
+
 def test_nothing_is_finished_that_was_not_begun(plmaint, made, store):
     plmaint.run("procedure", "run", "backup-finish", "--param", f"dir={store}", code=(1, 2))
     assert plmaint.run("backup", "list", store, code=0).one("backup")["state"] == "unfinished"
