@@ -6,6 +6,7 @@
  * of their names.
  */
 #pragma once
+#include "lib/core/strbuf.h"
 #include "lib/drivers/stream.h"
 #include <stdint.h>
 
@@ -40,6 +41,13 @@ void archive_out_free(struct archive_out *a); /* NULL is fine */
  * borrowed for the call. */
 bool archive_test(struct source from, void (*entry)(void *arg, const char *path, int64_t size),
 		  void *arg, struct archive_tally *ret, struct err *err) MUST_CHECK;
+/*
+ * Adds the content of the file of this name ("etc/pulp/settings.py") to out; where it is a symbolic
+ * link *link is what it says, which the caller frees, and *found is false.  ERR_DATA: the file has
+ * more than max bytes.  Nothing behind it is read.
+ */
+bool archive_extract(struct source from, const char *name, size_t max, struct strbuf *out,
+		     bool *found, char **link, struct err *err) MUST_CHECK;
 /*
  * Unpacks below dir, which is there and empty: never outside of it (ERR_DATA: an entry would leave
  * it, by its name or through a link, or is no file, directory or link).  Owners are kept where we

@@ -149,6 +149,51 @@ bool archive_test(struct source from, void (*entry)(void *arg, const char *path,
 	return true;
 }
 
+static bool keep(struct reading *r, size_t max, struct strbuf *out, struct err *err)
+{
+	char bytes[4096];
+
+	for (;;) {
+		la_ssize_t n = archive_read_data(r->from, bytes, sizeof bytes);
+
+		if (n < 0)
+			return damaged(r, err);
+		if (n == 0)
+			return true;
+		if (out->len + (size_t)n > max)
+			return err_set(err, ERR_DATA,
+				       "a file of the archive has more than %zu bytes", max);
+		strbuf_add(out, bytes, (size_t)n);
+	}
+}
+
+bool archive_extract(struct source from, const char *name, size_t max, struct strbuf *out,
+		     bool *found, char **link, struct err *err)
+{
+	struct reading r __attribute__((cleanup(release))) = { .source = from };
+	struct archive_entry *e;
+	bool end = false;
+
+	*found = false;
+	*link = NULL;
+	if (!begin(&r, err))
+		return false;
+	for (;;) {
+		if (!next(&r, &e, &end, err))
+			return false;
+		if (end)
+			return true;
+		if (strcmp(name_of(e), name) != 0)
+			continue;
+		if (archive_entry_symlink(e)) {
+			*link = xstrdup(archive_entry_symlink(e));
+			return true;
+		}
+		*found = archive_entry_filetype(e) == AE_IFREG && !archive_entry_hardlink(e);
+		return !*found || keep(&r, max, out, err);
+	}
+}
+
 static bool stays_inside(const char *name)
 {
 	if (!name || !*name || *name == '/')

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define NAME "config.tar.zst"
+enum { MOST_LINKS = 8 };
 
 static const char *const suffixes[] = { "", ".age", ".gpg" };
 
@@ -144,6 +145,37 @@ bool config_archive_test(const char *directory, const char *identity, struct arc
 
 	return open_archive(directory, identity, &o, err) &&
 	       archive_test(o.from, NULL, NULL, ret, err);
+}
+
+/* What the link at path leads to, as far as text can say: names in the archive go through no link.
+ */
+static char *target_of(const char *path, const char *link)
+{
+	if (*link == '/')
+		return xstrdup(link);
+	return xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, link);
+}
+
+bool config_archive_file(const char *directory, const char *identity, const char *path, size_t max,
+			 struct strbuf *out, bool *found, struct err *err)
+{
+	AUTO_FREE char *name = xstrdup(path);
+
+	for (int links = 0; links < MOST_LINKS; links++) {
+		AUTO_OPENED struct opened o = { .in = NULL };
+		AUTO_FREE char *link = NULL;
+
+		if (!open_archive(directory, identity, &o, err) ||
+		    !archive_extract(o.from, name + 1, max, out, found, &link, err))
+			return false;
+		if (!link)
+			return true;
+		char *next = target_of(name, link);
+
+		free(name);
+		name = next;
+	}
+	return true;
 }
 
 static bool is_empty(const char *path, struct err *err)

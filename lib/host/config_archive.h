@@ -33,6 +33,10 @@ bool config_archive_find(const char *directory, char **ret, struct err *err) MUS
 /* Reads all of it.  identity: see cipher_decrypt. */
 bool config_archive_test(const char *directory, const char *identity, struct archive_tally *ret,
 			 struct err *err) MUST_CHECK;
+/* Adds a file of it to out, by the path where it was installed; links are followed.  *found is
+ * false where there is none. */
+bool config_archive_file(const char *directory, const char *identity, const char *path, size_t max,
+			 struct strbuf *out, bool *found, struct err *err) MUST_CHECK;
 /* Unpacks it into a directory of its own, which is made, or is there and empty; mode 0700. */
 bool config_archive_unpack(const char *directory, const char *identity, const char *into,
 			   const struct archive_listener *told, struct archive_tally *ret,

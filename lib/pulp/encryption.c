@@ -86,8 +86,7 @@ bool encryption_keys_read(const char *path, struct encryption_keys *ret, struct 
 	return ok || err_wrap(err, "the encryption key %s", path);
 }
 
-static enum fernet_verdict try_keys(const struct encryption_keys *keys, const char *text,
-				    size_t len)
+enum fernet_verdict encryption_try(const struct encryption_keys *keys, const char *text, size_t len)
 {
 	AUTO_STRBUF struct strbuf plain = { 0 };
 	enum fernet_verdict v = FERNET_NO_TOKEN;
@@ -133,7 +132,7 @@ static bool look_at(struct pg *db, const struct encryption_keys *keys, size_t c,
 	if (!pg_query(db, sql, NULL, 0, &r, err))
 		return err_wrap(err, "%s.%s", table, column);
 	for (size_t i = 0; i < pg_rows_count(r); i++) {
-		enum fernet_verdict v = try_keys(keys, pg_text(r, i, 1), pg_len(r, i, 1));
+		enum fernet_verdict v = encryption_try(keys, pg_text(r, i, 1), pg_len(r, i, 1));
 		AUTO_FREE char *where =
 			xasprintf("%s of the %s %s", column, columns[c].what, pg_text(r, i, 0));
 

@@ -21,6 +21,10 @@ bool encryption_keys_read(const char *path, struct encryption_keys *ret,
 void encryption_keys_wipe(struct encryption_keys *k);
 #define AUTO_KEYS __attribute__((cleanup(encryption_keys_wipe)))
 
+/* FERNET_OTHER_KEY: none of them opens it. */
+enum fernet_verdict encryption_try(const struct encryption_keys *keys, const char *text,
+				   size_t len);
+
 struct encryption_seen {
 	long values;  /* looked at: up to a hundred of each column */
 	long foreign; /* tokens that no key opens */
