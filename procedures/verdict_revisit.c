@@ -17,10 +17,13 @@ static char *manifest_sql(const struct revisit *r)
 	/* A row that was stored is looked at again only where that could add something. */
 	return xasprintf(
 		"SELECT id::text, domain, file, file_size, file_changed, changed FROM (SELECT v.*,"
-		" m.content_ptr_id IS NULL OR v.fingerprint <> (CASE WHEN v.effect = 'quarantine' THEN %s ELSE %s END) AS changed,"
+		" m.content_ptr_id IS NULL OR %s v.fingerprint <> (CASE WHEN v.effect = 'quarantine' THEN %s ELSE %s END) AS changed,"
 		" m.content_ptr_id IS NULL OR v.effect = 'quarantine' OR (%s) OR (%s) AS open, coalesce((%s), false) AS lost"
 		" FROM %s v LEFT JOIN container_manifest m ON m.content_ptr_id = v.id"
 		" WHERE v.kind = 'manifest' AND v.accepted IS NULL) v WHERE open AND %slost AND (changed OR file <> '')",
+		/* Given at a level that had no place for data, before an upgrade brought it. */
+		r->schema->has_data ? "v.effect <> 'quarantine' AND coalesce(m.data, '') = '' OR"
+				    : "",
 		r->schema->has_data ? manifest_unread_fingerprint_sql
 				    : manifest_unread_fingerprint_no_data_sql,
 		manifest_stored_fingerprint_sql, images, lists, lost, r->verdicts,
