@@ -149,30 +149,41 @@ class Recording:
                 os.kill(pid, signal.SIGKILL)
 
 
+@contextlib.contextmanager
+def stage(level, settings=None):
+    """A Pulp's database and files with nothing in them, and plmaint configured for both."""
+    base = pathlib.Path(tempfile.mkdtemp(prefix="plmaint-recording"))
+    try:
+        with contextlib.ExitStack() as stack:
+            cluster = stack.enter_context(pg.Cluster())
+            db = cluster.database(level)
+            conn = stack.enter_context(contextlib.closing(db.connect()))
+            (base / "media").mkdir()
+            site = pulpdata.Site(conn, base / "media", level)
+            tool = cli.Plmaint(base / "plmaint", db.conninfo(), base / "media", settings=settings)
+            stack.callback(tool.close)
+            yield db, site, tool
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def save(recording, path):
+    text = "\n".join(recording.lines)
+    pathlib.Path(path).write_text(f"```console\n{text}\n```\n")
+    print(text)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("file")
     args = parser.parse_args()
-    base = pathlib.Path(tempfile.mkdtemp(prefix="plmaint-recording"))
-    try:
-        with contextlib.ExitStack() as stack:
-            cluster = stack.enter_context(pg.Cluster())
-            db = cluster.database(LEVEL)
-            conn = stack.enter_context(contextlib.closing(db.connect()))
-            (base / "media").mkdir()
-            site = pulpdata.Site(conn, base / "media", LEVEL)
-            site.bulk_images(args.images, repos=3)
-            site.sql("ANALYZE")
-            tool = cli.Plmaint(base / "plmaint", db.conninfo(), base / "media", settings=PACE)
-            stack.callback(tool.close)
-            recording = Recording(tool, args.images)
-            recording.story(site, Brake(db, SLEEP))
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    text = "\n".join(recording.lines)
-    pathlib.Path(args.file).write_text(f"```console\n{text}\n```\n")
-    print(text)
+    with stage(LEVEL, PACE) as (db, site, tool):
+        site.bulk_images(args.images, repos=3)
+        site.sql("ANALYZE")
+        recording = Recording(tool, args.images)
+        recording.story(site, Brake(db, SLEEP))
+    save(recording, args.file)
     return 0
 
 

@@ -7,17 +7,14 @@ Everything is real and thrown away at the end: PostgreSQL, Pulp's tables, files.
 is shown is not so. README.md has what it writes (`make tour`).
 """
 
-import contextlib
 import pathlib
-import shutil
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from recording import Recording  # noqa: E402
-from harness import cli, manifests, pg, pulpdata  # noqa: E402
+from recording import Recording, save, stage  # noqa: E402
+from harness import manifests  # noqa: E402
 
 LEVEL = "0045"  # pulpcore 3.73 and pulp_container 2.24
 
@@ -43,25 +40,12 @@ def story(recording, gone):
 
 
 def main():
-    base = pathlib.Path(tempfile.mkdtemp(prefix="plmaint-refusal"))
-    try:
-        with contextlib.ExitStack() as stack:
-            cluster = stack.enter_context(pg.Cluster())
-            db = cluster.database(LEVEL)
-            conn = stack.enter_context(contextlib.closing(db.connect()))
-            (base / "media").mkdir()
-            site = pulpdata.Site(conn, base / "media", LEVEL)
-            gone = damaged(site)
-            site.sql("ANALYZE")
-            tool = cli.Plmaint(base / "plmaint", db.conninfo(), base / "media")
-            stack.callback(tool.close)
-            recording = Recording(tool, 0)
-            story(recording, gone)
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    text = "\n".join(recording.lines)
-    pathlib.Path(sys.argv[1]).write_text(f"```console\n{text}\n```\n")
-    print(text)
+    with stage(LEVEL) as (_, site, tool):
+        gone = damaged(site)
+        site.sql("ANALYZE")
+        recording = Recording(tool, 0)
+        story(recording, gone)
+    save(recording, sys.argv[1])
     return 0
 
 
