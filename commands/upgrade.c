@@ -78,6 +78,9 @@ static const struct step check_steps[] = {
 	{ .check = &check_pulp_quarantine_reviewed,
 	  .why = "what cannot be migrated is to be known by name",
 	  .flags = LOOK },
+	{ .check = &check_pulp_backup_recent,
+	  .why = "there is no other way back",
+	  .flags = LOOK },
 	{ .procedure = &procedure_pulp_upgrade_estimate,
 	  .bind = bind_downtime,
 	  .why = "how long the site would stand still",
@@ -91,6 +94,9 @@ static const struct step check_steps[] = {
 	  .flags = LOOK },
 	{ .check = &check_pulp_apps_versions,
 	  .why = "a service of an older release, forgotten on some host, makes migrate refuse",
+	  .flags = LOOK },
+	{ .check = &check_pulp_apps_elsewhere,
+	  .why = "what goes on there is migrated from under its feet, or makes migrate refuse",
 	  .flags = LOOK },
 	{ .check = &check_pulp_apps_settled,
 	  .why = "so does one that was killed, until its time to live has passed",
@@ -135,7 +141,7 @@ const struct command command_upgrade = {
 				  "close the site, migrate what is left, upgrade Pulp, open it again",
 			  .example = "plmaint upgrade run --to 2.29 --max-downtime 10m",
 			  .explain =
-				  "Checks as `upgrade check` does, stops Pulp's services, does at full speed what pre-migrate has left, proves "
+				  "Checks as `upgrade check` does, closes Pulp's ports and stops its services, does at full speed what pre-migrate has left, proves "
 				  "that the release to come can serve all of it, and only then starts upgrade.command, whose output and whose "
 				  "migrations are shown as they come. Until that command has been started, a failure, Ctrl-C too, brings the site "
 				  "back up; afterwards the site stays closed and `plmaint upgrade run` goes on, also after a kill or a reboot. It "

@@ -114,6 +114,13 @@ def owner_gone(site, made, db):
     return f"app.tasks.sync {pk}, running since"
 
 
+def no_program(site, made, db):
+    site.insert("core_signingservice", name="sound", script="/bin/sh")
+    site.insert("core_signingservice", name="zebra", script="/no/such/signer")
+    site.conn.commit()
+    return "zebra: /no/such/signer: No such file"
+
+
 def invalid_index(site, made, db):
     """As a migration leaves it that fails to build a unique index concurrently."""
     site.insert("core_signingservice", name="a")
@@ -284,6 +291,7 @@ BROKEN = {
     ),
     "pulp-apps-stale": Broken(WARNING, 1, "have vanished", "", stale, ALL),
     "pulp-apps-versions": Broken(FINDING, 2, "sets of versions", "", other_version, ALL),
+    "pulp-signing-services": Broken(WARNING, 1, "have no program", "", no_program, ALL),
     "pulp-tasks-abandoned": Broken(FINDING, 1, "no worker has them", "", owner_gone, ALL),
     "pulp-tasks-backlog": Broken(
         WARNING, 1, "ready for more than 5 s", "",

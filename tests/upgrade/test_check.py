@@ -4,10 +4,17 @@ with a site that can be upgraded; it changes nothing.
 """
 
 import contextlib
+import datetime
+import hashlib
+import json
+import socket
+import subprocess
+import uuid
 
 import pytest
 
 from harness import manifests
+from harness.process import die_with_parent
 
 # How full the disks of this machine are is not the site's fault.
 WORDS = ("upgrade", "check", "--whitelist", "host-disk")
@@ -120,8 +127,71 @@ def test_a_service_that_was_killed_is_waited_for(plmaint, site):
     site.heartbeat("worker")
     site.heartbeat("api", age=12, name="77@killed")
     site.sql("UPDATE core_appstatus SET ttl = '20 s' WHERE name = '77@killed'")
-    settled = check(plmaint, 0)["pulp-apps-settled"]
+    settled = check(plmaint, 78)["pulp-apps-settled"]
     assert settled["message"] == "1 services are online; those that were killed do not count any more"
+
+
+def backup(repository, age, feature="pulp"):
+    """A whole one that holds one file."""
+    began = datetime.datetime.now(datetime.timezone.utc) - age
+    name = began.strftime("%Y%m%dT%H%M%SZ")
+    made = repository / "backups" / name
+    made.mkdir(parents=True)
+    (repository / "store" / "tmp").mkdir(parents=True, exist_ok=True)
+    (repository / "lock").touch()
+    identity = {"format": 1, "id": str(uuid.uuid4()), "created": began.isoformat()}
+    (repository / "plmaint-backup.json").write_text(json.dumps(identity))
+    (made / "toc.dat").write_text("zebra")
+    none = {"count": 0, "bytes": 0, "new_count": 0, "new_bytes": 0}
+    database = {"feature": feature, "name": "pulp", "directory": "databases/pulp", "encoding": "UTF8"}
+    database |= {"server_version": 150000, "collation": "C", "owner": "pulp", "bytes": 1, "snapshot": "1"}
+    manifest = {"format": 1, "id": name, "plmaint": "0.1.0", "kind": "online", "host": "h", "interfaces": []}
+    manifest |= {"started": began.isoformat(), "ended": began.isoformat(), "span_seconds": 0.1}
+    manifest |= {"databases": [database | {"migrations": {}}], "versions": {}, "artifacts": none, "media": none}
+    manifest |= {"features": [feature], "skipped": [], "encryption": None}
+    files = [{"path": "toc.dat", "size": 5, "sha256": hashlib.sha256(b"zebra").hexdigest()}]
+    (made / "manifest.json").write_text(json.dumps(manifest | {"files": files}))
+    return made
+
+
+@pytest.mark.parametrize("level", [BRIDGED], indirect=True)
+def test_a_backup_is_asked_for_where_it_is_known_where_they_are(plmaint, site, tmp_path):
+    hours = lambda n: datetime.timedelta(hours=n)  # noqa: E731
+    recent = lambda code: check(plmaint, code)["pulp-backup-recent"]  # noqa: E731
+    assert "backup.directory is not set" in recent(0)["message"]
+    where = tmp_path / "backups"
+    plmaint.configure({"backup.directory": where})
+    backup(where, hours(2), feature="foreman")
+    unfinished = backup(where, hours(1))
+    (unfinished / "manifest.json").unlink()
+    told = recent(1)
+    assert told["result"] == "finding" and "no backup of Pulp's database" in told["message"]
+    backup(where, hours(50))
+    assert "is the limit" in recent(1)["message"]
+    plmaint.configure({"upgrade.backup_max_age": "3d"})
+    assert recent(0)["result"] == "ok"
+    newest = backup(where, hours(3))
+    plmaint.configure({"upgrade.backup_max_age": None})
+    assert newest.name in recent(0)["message"]
+    (newest / "toc.dat").write_text("zeb")
+    told = recent(1)
+    assert told["examples"] == [str(newest / "toc.dat")] and "lacks 1 of its files" in told["message"]
+
+
+@pytest.mark.parametrize("level", [BRIDGED, "0050"], indirect=True)
+def test_services_of_other_hosts_are_named(plmaint, site, request):
+    """This one's are stopped by the upgrade; the others go on unless a command stops them too."""
+    here = subprocess.Popen(["pulpcore-api", "infinity"], executable="/bin/sleep", preexec_fn=die_with_parent)
+    request.addfinalizer(here.wait)
+    request.addfinalizer(here.kill)
+    site.heartbeat("api", name=f"{here.pid}@{socket.gethostname()}")
+    assert check(plmaint, 0)["pulp-apps-elsewhere"]["result"] == "ok"
+    site.heartbeat("worker", name="77@other.example.org")
+    told = check(plmaint, 78)["pulp-apps-elsewhere"]
+    assert (told["result"], told["examples"]) == ("warning", ["worker 77@other.example.org"])
+    assert "upgrade.stop_command" in told["hint"]
+    plmaint.configure({"upgrade.stop_command": "/bin/true"})
+    assert check(plmaint, 0)["pulp-apps-elsewhere"]["result"] == "skipped"
 
 
 @pytest.mark.parametrize("level", [BRIDGED], indirect=True)
