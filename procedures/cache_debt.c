@@ -18,9 +18,8 @@ static char *mark_path(const struct config *c)
 	return xasprintf("%s/%s", config_get(c, "general.state_dir"), mark_name);
 }
 
-bool cache_debt_mark_all(const struct manifest_job *j, struct err *err)
+bool cache_debt_mark_all(const struct config *c, struct err *err)
 {
-	const struct config *c = j->actor->look->config;
 	AUTO_FREE char *path = mark_path(c);
 
 	return fs_mkdirs(config_get(c, "general.state_dir"), 0750, err) &&

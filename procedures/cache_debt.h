@@ -15,6 +15,6 @@ bool cache_debt_resolve(struct manifest_job *j, bool with_detach, struct err *er
 bool cache_debt_pay(struct manifest_job *j, bool keep, size_t *flushed, struct err *err) MUST_CHECK;
 /* Whether anything is owed; reads only. */
 bool cache_debt_any(struct pg *db, const struct config *c, bool *any, struct err *err) MUST_CHECK;
-/* Single-worker mode: temporary tables forget, so the state directory remembers that all is owed.
- */
-bool cache_debt_mark_all(const struct manifest_job *j, struct err *err) MUST_CHECK;
+/* Where the ledger cannot remember what is owed the state directory remembers that all is: in
+ * single-worker mode, whose temporary tables forget, and for changes that no range stands for. */
+bool cache_debt_mark_all(const struct config *c, struct err *err) MUST_CHECK;

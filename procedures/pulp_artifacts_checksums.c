@@ -10,7 +10,7 @@
 
 static const double longest = 24 * 3600; /* it reads every such file */
 
-static bool count(const struct probe *p, int64_t *ret, struct err *err)
+static bool count_lacking(const struct probe *p, int64_t *ret, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
@@ -29,7 +29,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	int64_t n;
 
 	(void)params;
-	if (!count(p, &n, err))
+	if (!count_lacking(p, &n, err))
 		return false;
 	*ret = n > 0;
 	outcome_set(why, RESULT_OK, "%lld artifacts lack a checksum that Pulp asks for",
@@ -55,7 +55,7 @@ static bool verify(const struct probe *p, const void *params, struct outcome *ou
 	int64_t n;
 
 	(void)params;
-	if (!count(p, &n, err))
+	if (!count_lacking(p, &n, err))
 		return false;
 	if (n > 0)
 		outcome_example(out,

@@ -178,7 +178,7 @@ static bool flush_first(struct manifest_job *j, bool *ok, struct outcome *out, s
 	size_t flushed;
 
 	*ok = true;
-	if ((!j->ledger.shared && !cache_debt_mark_all(j, err)) ||
+	if ((!j->ledger.shared && !cache_debt_mark_all(j->actor->look->config, err)) ||
 	    !cache_debt_resolve(j, true, err))
 		return false;
 	if (cache_debt_pay(j, true, &flushed, &redis))

@@ -100,7 +100,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 				       .refill = j.pending.refill };
 	bool ok = revisit_forget(&again, err) &&
 		  manifest_job_follow(&j, procedure_pulp_manifests_fill.label, &followed, err) &&
-		  (j.ledger.shared || j.setup.dry_run || cache_debt_mark_all(&j, err)) &&
+		  (j.ledger.shared || j.setup.dry_run ||
+		   cache_debt_mark_all(j.actor->look->config, err)) &&
 		  work(&j, out, err);
 	manifest_job_close(&j);
 	return ok;

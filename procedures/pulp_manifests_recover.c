@@ -90,7 +90,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 				       .storage = j.storage,
 				       .kind = PENDING_LOST };
 	bool ok = revisit_forget(&again, err) &&
-		  (j.ledger.shared || j.setup.dry_run || cache_debt_mark_all(&j, err)) &&
+		  (j.ledger.shared || j.setup.dry_run ||
+		   cache_debt_mark_all(j.actor->look->config, err)) &&
 		  work(&j, out, err);
 	manifest_job_close(&j);
 	return ok;

@@ -10,7 +10,7 @@
 	" FROM core_progressreport p JOIN core_task t ON t.pulp_id = p.task_id" \
 	" WHERE p.state = 'running' AND t.state IN ('failed', 'canceled')"
 
-static bool count(const struct probe *p, int64_t *n, struct err *err)
+static bool count_stuck(const struct probe *p, int64_t *n, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
@@ -26,7 +26,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	int64_t n;
 
 	(void)params;
-	if (!count(p, &n, err))
+	if (!count_stuck(p, &n, err))
 		return false;
 	*ret = n > 0;
 	outcome_set(why, n ? RESULT_OK : RESULT_NOT_NEEDED,
@@ -42,7 +42,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 	(void)params;
 	bool ok =
-		count(a->look, &total, err) && actor_connect(a, "progress", &db, err) &&
+		count_stuck(a->look, &total, err) && actor_connect(a, "progress", &db, err) &&
 		batched_run(
 			a, db,
 			&(struct batched){

@@ -22,33 +22,72 @@ const struct opt downtime_params_table[] = {
 	OPTS_END,
 };
 
+/* Rows that are pending; at a level without the column none can be. */
+static bool rows_pending(const struct probe *p, struct pulp_schema *s, int64_t *ret,
+			 struct err *err)
+{
+	struct pending_counts c;
+	struct pending_options o = { 0 };
+
+	if (!verdicts_source(p->db, config_get(p->config, "general.state_dir"), &o.except, err) ||
+	    !pending_known(p, true, &o, s, &c, err))
+		return false;
+	*ret = s->has_data && s->known ? c.images + c.lists + c.lost + c.detach : 0;
+	return true;
+}
+
+/* Whether it takes time: one in batches where rows are pending, another where it says so. */
+static bool takes_time(const struct probe *p, const struct procedure *m, int64_t rows, bool *ret,
+		       struct err *err)
+{
+	struct outcome why = { 0 };
+
+	*ret = m->estimate && m->params && rows > 0;
+	if (!m->estimate || m->params)
+		return true;
+
+	bool ok = m->needed(p, NULL, ret, &why, err) || err_wrap(err, "%s", m->label);
+
+	outcome_release(&why);
+	return ok;
+}
+
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
 {
 	struct pulp_schema s;
-	struct pending_counts c;
-	struct pending_options o = { 0 };
+	int64_t rows;
+	bool any = false;
 
 	(void)params;
-	if (!verdicts_source(p->db, config_get(p->config, "general.state_dir"), &o.except, err) ||
-	    !pending_known(p, true, &o, &s, &c, err))
+	if (!rows_pending(p, &s, &rows, err))
 		return false;
-	*ret = s.has_data && s.known && c.images + c.lists + c.lost + c.detach > 0;
+	for (const struct procedure *const *m = migrations; *m && !any; m++)
+		if (!takes_time(p, *m, rows, &any, err))
+			return false;
+	*ret = any;
 	if (!s.has_data)
 		outcome_set(why, RESULT_OK, "level %04d has no column to migrate into", s.level);
 	else
-		outcome_set(why, RESULT_OK, "%lld manifests are pending",
-			    (long long)(c.images + c.lists + c.lost + c.detach));
+		outcome_set(why, RESULT_OK, "%lld manifests are pending", (long long)rows);
 	return true;
 }
 
 /* One after the other: the bounds are added, which is wider than they are together. */
 static bool add_up(struct actor *a, bool may_write, double sum[3], struct err *err)
 {
+	struct pulp_schema s;
+	int64_t rows;
+
+	if (!rows_pending(a->look, &s, &rows, err))
+		return false;
 	for (const struct procedure *const *m = migrations; *m; m++) {
 		double one[3] = { 0 };
+		bool takes;
 
-		if ((*m)->estimate && !(*m)->estimate(a, may_write, one, err))
+		if (!takes_time(a->look, *m, rows, &takes, err))
+			return false;
+		if (takes && !(*m)->estimate(a, may_write, one, err))
 			return err_wrap(err, "%s", (*m)->label);
 		for (int i = 0; i < 3; i++)
 			sum[i] += one[i];

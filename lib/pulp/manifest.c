@@ -396,6 +396,11 @@ void manifest_classify(const struct manifest_in *in, struct manifest_out *out)
 	strbuf_release(&w.config_text);
 }
 
+const char *manifest_media_text(int media)
+{
+	return media < MEDIA_OTHER ? media_types[media] : NULL;
+}
+
 int manifest_media(const char *media_type)
 {
 	int media = 0;

@@ -74,6 +74,10 @@ void manifest_classify(const struct manifest_in *in, struct manifest_out *out);
 
 enum { MEDIA_V1, MEDIA_V1S, MEDIA_V2, MEDIA_ML, MEDIA_OM, MEDIA_OI, MEDIA_OTHER };
 int manifest_media(const char *media_type);
+const char *manifest_media_text(int media); /* NULL for MEDIA_OTHER */
+/* The one that a manifest's bytes speak of, V1 where they are of no later kind; MEDIA_OTHER: they
+ * are no JSON object, or name a type that Pulp does not know. */
+int manifest_media_derive(const char *data, size_t len);
 /* True for the two list types (docker manifest list, OCI index). */
 bool manifest_is_list(const char *media_type);
 

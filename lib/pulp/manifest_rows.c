@@ -456,6 +456,15 @@ void manifest_row_load(const struct manifest_rows *m, struct manifest_row *row)
 	settle_columns(m, row);
 }
 
+bool manifest_row_read(const struct manifest_rows *m, struct manifest_row *row)
+{
+	if (row->data_len == 0 && !m->storage) {
+		refuse(row, REASON_ROW_CHANGED);
+		return false;
+	}
+	return load_data(m, row);
+}
+
 bool manifest_row_rederive(const struct manifest_rows *m, struct manifest_row *row)
 {
 	struct fs_file config = { 0 };

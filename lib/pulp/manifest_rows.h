@@ -81,6 +81,9 @@ size_t manifest_row_bytes(const struct manifest_row *row);
 /* Reads, verifies and classifies; any thread. */
 void manifest_row_load(const struct manifest_rows *m, struct manifest_row *row);
 void manifest_row_unload(struct manifest_row *row);
+/* The bytes alone, verified, into row->data; storage may be NULL where the row has its data.  False
+ * when they could not be had (row->reason). */
+bool manifest_row_read(const struct manifest_rows *m, struct manifest_row *row);
 /* As load, for a row that has its data: derives every column anew as if the row had none, into
  * row->out; its columns stay as they are.  False when the bytes could not be had (row->reason). */
 bool manifest_row_rederive(const struct manifest_rows *m, struct manifest_row *row);

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from harness import manifests, schema
+
 ORDER = [
     "pulp-upgrade-estimate",
     "pulp-upgrade-begin",
@@ -12,6 +14,7 @@ ORDER = [
     "services-stop",
     "pulp-apps-settled",
     "pulp-manifests-recover",
+    "pulp-manifests-retype",
     "pulp-manifests-fill",
     "pulp-manifests-detach",
     "pulp-artifacts-checksums",
@@ -25,8 +28,8 @@ ORDER = [
 
 
 @pytest.fixture
-def level():
-    return "0045"
+def level(request):
+    return getattr(request, "param", "0045")
 
 
 @pytest.fixture
@@ -83,6 +86,41 @@ def test_missing_checksums_are_computed_before_the_command(site, upgraded, manag
     again = upgraded.run(code=0)
     assert again.one("step.end", label="pulp-artifacts-checksums")["result"] == "not-needed"
     assert (manager / "calls").read_text().split() == ["handle-artifact-checksums"]
+
+
+def test_the_fill_goes_by_the_media_type_that_was_mended(site, upgraded):
+    """Type and labels follow from it; what a client has in its cache is owed."""
+    wrong = manifests.flatpak(site.rng)._replace(media_type=manifests.V1)
+    made = site.manifest(wrong, site.repository("team/app"))
+    done = upgraded.run(code=0)
+    assert done.one("step.end", label="pulp-manifests-retype")["rows"] == 1
+    row = "SELECT media_type, type FROM container_manifest WHERE content_ptr_id = %s"
+    assert site.sql(row, (made.pk,)) == [(manifests.OM, "flatpak")]
+    assert not (upgraded.plmaint.state_dir / "cache-debt").exists(), "paid by the detach"
+    again = upgraded.run(code=0)
+    assert again.one("step.end", label="pulp-manifests-retype")["result"] == "not-needed"
+
+
+# What 2.20 to 2.22 do to the table.
+HOP = """
+ALTER TABLE container_manifest ADD data text, ADD type varchar(255), ADD architecture text, ADD os text,
+      ADD compressed_image_size integer
+"""
+
+
+@pytest.mark.parametrize("level", ["0038"], indirect=True)
+def test_a_level_without_a_place_for_data_has_settled_nothing(plmaint, site):
+    """Whatever was found out of a row there, it is pending once its data has a place."""
+    repo = site.repository("team/app")
+    site.index([site.image("oci", repo), site.image("oci", repo)], repo)
+    plmaint.run("pre-migrate", "run", code=(0, 78))
+    assert site.sql("SELECT count(*) FROM plmaint.verdict WHERE effect <> 'quarantine'")[0][0] > 0
+    site.sql(HOP)
+    for name in schema.CONTAINER_MIGRATIONS:
+        if "0039" <= name[:4] <= "0043":
+            site.sql("INSERT INTO django_migrations (app, name, applied) VALUES ('container', %s, now())", (name,))
+    plmaint.run("pre-migrate", "run", code=(0, 78))
+    assert site.sql("SELECT count(*) FROM container_manifest WHERE data IS NULL") == [(0,)]
 
 
 def test_without_the_upgrade_command_nothing_is_begun(plmaint, upgraded):
