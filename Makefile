@@ -151,7 +151,7 @@ test:
 # -- variants, lint, figures
 
 .PHONY: print-compile print-objects print-link print-libs
-.PHONY: asan tsan coverage lint format bench bench-peer crash golden docs tour docs-check docs-lint
+.PHONY: asan tsan coverage lint format bench bench-peer crash chain golden docs tour docs-check docs-lint
 asan tsan:
 	$(PYTHON) tests/check.py $@
 
@@ -189,7 +189,13 @@ bench-peer:
 crash: all
 	PLMAINT_CRASH_ROWS=300 PLMAINT_CRASH_ALL=1 PLMAINT_CRASH_ROUNDS=100 \
 		$(PYTHON) -m pytest -c tests/pytest.ini tests/crash tests/crash/broken_builds.py \
-		tests/host/test_services.py
+		tests/host/test_services.py tests/host/test_upgrade.py
+
+# A real Pulp upgraded through six releases, and the fixture schema held against each of them: minutes,
+# and a gigabyte of packages the first time.
+chain: all
+	PLMAINT_CHAIN=1 $(PYTHON) -m pytest -c tests/pytest.ini tests/realpulp/test_chain.py \
+		tests/realpulp/test_schema.py
 
 golden: all
 	$(PYTHON) tests/golden/regenerate.py
@@ -265,6 +271,7 @@ help:
 	@echo "make coverage      which lines the tests reach, in build/coverage"
 	@echo "make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS (60) long"
 	@echo "make crash         kill at every write, with many rows"
+	@echo "make chain         a real Pulp upgraded through six releases"
 	@echo "make bench         figures and their peers; ONLY=NAME for one; bench-peer: upstream's"
 	@echo "make golden        write the expected help texts and plans anew"
 	@echo "make docs          man page, completion, tables of README.md; make tour: its tour"

@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import chain  # noqa: E402
 import pulpenv  # noqa: E402
 import sites  # noqa: E402
 from harness import cli  # noqa: E402
@@ -49,6 +50,33 @@ def multiplied(oracle):
     the tests which wait for it use fewer.
     """
     return sites.make_multiplied(oracle, int(os.environ.get("PLMAINT_REALPULP_ROWS", "5000")))
+
+
+@pytest.fixture(scope="session")
+def releases():
+    """The later releases are there: a gigabyte, and minutes of hops, so that they have a target of their own."""
+    need(when=os.environ.get("PLMAINT_CHAIN") == "1", why="the chain of real upgrades is `make chain`'s")
+    try:
+        for release in pulpenv.CHAIN:
+            pulpenv.venv(release)
+    except pulpenv.Unavailable as e:
+        need(when=False, why=f"needs every release of the chain: {e}")
+
+
+@pytest.fixture(scope="session")
+def unmigrated(oracle, releases):
+    """What the hops alone make of a site that has migrated nothing: a database for each release, and
+    the site at the last of them, its services down.
+    """
+    site = chain.Site(oracle, oracle.clone(oracle.template("0043"), "unmigrated"), "0043")
+    found = {}
+    try:
+        for release in pulpenv.CHAIN:
+            site.upgrade_without(release)
+            found[release] = oracle.clone(site.pulp.db, f"release_{release}")
+        yield found, site
+    finally:
+        site.close()
 
 
 @pytest.fixture

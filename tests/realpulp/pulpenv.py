@@ -30,6 +30,14 @@ RELEASES = {
     "0038": ("pulpcore==3.49.*", "pulp-container==2.19.*", "setuptools<81"),
     "0043": ("pulpcore==3.63.*", "pulp-container==2.22.*", "setuptools<81"),
 }
+# Those that a site goes through from there to the newest, each reached from the one before it. Two
+# of them bring the same level of pulp_container, so that they go by their release.
+CHAIN = {
+    "2.24": ("pulpcore==3.73.*", "pulp-container==2.24.*", "setuptools<81"),
+    "2.26": ("pulpcore==3.85.*", "pulp-container==2.26.*", "setuptools<81"),
+    "2.27": ("pulpcore==3.105.*", "pulp-container==2.27.*", "setuptools<81"),
+    "2.29": ("pulpcore==3.116.*", "pulp-container==2.29.*", "setuptools<81"),
+}
 
 
 class Unavailable(Exception):
@@ -104,14 +112,14 @@ def build_venv(requirements):
 
 
 def venv(level):
-    """The virtual environment (a Path) of the release that brings this schema level."""
+    """The virtual environment (a Path) of the release that brings this schema level, or of CHAIN."""
     if not os.access(PYTHON, os.X_OK):
         raise Unavailable(f"{PYTHON} is missing (these releases of Pulp need Python 3.11)")
-    reqs = RELEASES[level]
+    reqs = {**RELEASES, **CHAIN}[level]
     name = "venv-" + "-".join(r.replace("==", "").replace(".*", "") for r in reqs[:2])
     return once(name, {"python": PYTHON, "requirements": list(reqs)}, build_venv(reqs))
 
 
 if __name__ == "__main__":
-    for wanted in RELEASES:
+    for wanted in (*RELEASES, *CHAIN):
         print(venv(wanted))

@@ -154,9 +154,7 @@ class Pulp:
             (self.base / d).mkdir(parents=True, exist_ok=True)
         self.port, self.redis_port = pg.free_port(), pg.free_port()
         self.settings = self.base / "settings.py"
-        self.settings.write_text(SETTINGS.format(
-            port=self.port, redis_port=self.redis_port, pg_host=cluster.sockets, pg_port=pg.PORT, db=db,
-            base=self.base))
+        self.write_settings()
         (self.base / "database_fields.symmetric.key").write_text(DB_KEY + "\n")
         self.env = {
             "PATH": f"{self.venv}/bin:/usr/bin:/bin",
@@ -167,6 +165,11 @@ class Pulp:
         }
         self.running, self.redis = {}, None
         self.log = open(self.base / "pulp.log", "ab")
+
+    def write_settings(self):
+        self.settings.write_text(SETTINGS.format(
+            port=self.port, redis_port=self.redis_port, pg_host=self.pg.sockets, pg_port=pg.PORT,
+            db=self.db, base=self.base))
 
     @property
     def media(self):

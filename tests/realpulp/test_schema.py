@@ -55,14 +55,13 @@ def names(conn):
         " AND relkind = 'r'")}
 
 
-@pytest.mark.parametrize("level", ["0038", "0043"])
-def test_fixture_schema_is_the_real_one(oracle, level):
+def compare(oracle, level, genuine):
     db = f"fixture_{level}"
     oracle.pg.create(db)
     with oracle.pg.session(db, "postgres") as conn:
         conn.autocommit = False
         schema.create(conn, level)
-    with oracle.pg.session(db) as ours, oracle.pg.session(oracle.template(level)) as real:
+    with oracle.pg.session(db) as ours, oracle.pg.session(genuine) as real:
         tables = names(ours)
         assert tables - names(real) == set()
         assert {"container_manifest", "core_contentartifact", "core_artifact"} <= tables
@@ -76,3 +75,15 @@ def test_fixture_schema_is_the_real_one(oracle, level):
             differences += [f"only in the real one: {r}" for r in theirs - mine]
         if differences:
             pytest.fail("\n".join(sorted(differences)), pytrace=False)
+
+
+@pytest.mark.parametrize("level", ["0038", "0043"])
+def test_fixture_schema_is_the_real_one(oracle, level):
+    compare(oracle, level, oracle.template(level))
+
+
+@pytest.mark.parametrize(
+    "level, release", [("0045", "2.24"), ("0045+0138", "2.26"), ("0046", "2.27"), ("0050", "2.29")]
+)
+def test_fixture_schema_is_that_of_later_releases(oracle, unmigrated, level, release):
+    compare(oracle, level, unmigrated[0][release])

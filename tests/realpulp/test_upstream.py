@@ -5,13 +5,10 @@ Upstream's `container-handle-image-data` (pulp_container 2.22) is run as it is, 
 pulpcore-manager.
 """
 import hashlib
-import http.client
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import compare
-import images
 import registry
 from sites import make_multiplied, say
 from harness import process
@@ -20,13 +17,6 @@ COMMAND = "container-handle-image-data"
 TABLES = {"container_manifest", "core_contentartifact", "core_remoteartifact"}
 # Upstream keeps up to a thousand rows in memory: its loss shows on more than that.
 ROWS = 1300
-
-SERVED = """
-SELECT DISTINCT d.base_path, m.digest, m.media_type
-  FROM core_distribution d
-  JOIN core_repositorycontent r ON r.repository_id = d.repository_id AND r.version_removed_id IS NULL
-  JOIN container_manifest m ON m.content_ptr_id = r.content_id
-"""
 
 
 @pytest.fixture(scope="module")
@@ -63,24 +53,6 @@ def expected_differences(lines, conn):
                     and line.split()[1].split(".")[0] in unlinked)]
 
 
-def wrong_pulls(site, served):
-    """Pulls (repository, digest, media type) and lists what does not come as it should."""
-
-    def some(part):
-        c = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
-        out = []
-        for repository, digest, media_type in part:
-            status, got_type, body = registry.pull(site, repository, digest, connection=c)
-            got = (status, got_type, images.sha(body))
-            if got != (200, media_type, digest):
-                out.append(f"{repository}@{digest}: {got} {body[:80]!r}")
-        c.close()
-        return out
-
-    with ThreadPoolExecutor(3) as pool:
-        return sum(pool.map(some, [served[n::3] for n in range(3)]), [])
-
-
 def test_upstream_touches_only_known_tables(upstream):
     assert upstream[1] == TABLES
 
@@ -98,12 +70,12 @@ def test_equal_to_upstream(oracle, rows, upstream, plmaint, stack):
             lines = sum((compare.differences(conn, theirs, t)
                          for t in sorted(touched | upstream[1])), [])
         assert expected_differences(lines, conn) == []
-        served = list(conn.execute(SERVED))
+        served = list(conn.execute(registry.SERVED))
     many = {a.digest for a in rows.added}
     genuine_ones = [s for s in served if s[1] not in many]
     assert len(served) > ROWS and len(genuine_ones) > 100
     site.start()
-    assert wrong_pulls(site, served) == []
+    assert registry.wrong_pulls(site, served) == []
 
 
 def test_second_run_changes_nothing(oracle, upstream, plmaint, stack):
