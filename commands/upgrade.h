@@ -12,7 +12,9 @@ struct upgrade_options {
 	/* Of `run`, found by upgrade_prepare. */
 	const char *state_dir;	  /* borrowed from the configuration */
 	enum upgrade_phase phase; /* when this run began */
-	bool own_commands; /* the site stops and starts its services by commands of its own */
+	bool own_commands;     /* the site stops and starts its services by commands of its own */
+	const char *left_open; /* why the ports are not this upgrade's to close; NULL: they are */
+	bool has_status;       /* Pulp's status can be asked at a configured place */
 };
 extern const struct opt upgrade_options_table[];
 extern const struct step upgrade_run_steps[];

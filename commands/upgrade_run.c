@@ -10,6 +10,7 @@
 #include "checks/checks.h"
 #include "lib/core/mem.h"
 #include "lib/pulp/apps_params.h"
+#include "procedures/host_firewall.h"
 #include "procedures/manifest_job.h"
 #include "procedures/migrations.h"
 #include "procedures/procedures.h"
@@ -18,6 +19,24 @@
 
 #include <math.h>
 #include <string.h>
+
+/* Ports and schedules: a dead run must not keep the site closed, so the time is short; the program
+ * renews it three times as often. */
+static const double closed_seconds = 60;
+
+static bool who_closes(const struct config *c, const struct upgrade_note *note,
+		       struct upgrade_options *o, struct err *err)
+{
+	bool wanted;
+
+	if (!config_bool(c, "upgrade.maintenance_mode", &wanted, err))
+		return false;
+	o->left_open = !wanted ? "upgrade.maintenance_mode is no"
+		       : !upgrade_closure_is_own(c, note)
+			       ? "maintenance mode was on before, and stays on"
+			       : NULL;
+	return true;
+}
 
 bool upgrade_prepare(const struct session *s, void *options, struct err *err)
 {
@@ -32,6 +51,9 @@ bool upgrade_prepare(const struct session *s, void *options, struct err *err)
 	if (!upgrade_note_read(o->state_dir, &note, err))
 		return false;
 	o->phase = note.phase;
+	o->has_status = config_get(c, "throttle.status_url");
+	if (!who_closes(c, &note, o, err))
+		return false;
 	if (!config_get(c, "upgrade.command")) {
 		(void)err_set(err, ERR_CONFIG, "upgrade.command is not set");
 		return err_hint(
@@ -92,6 +114,18 @@ static bool when_own_stop(const void *options, const char **why)
 	return when_not_replaced(options, why) && own(options, why);
 }
 
+static bool when_closed(const void *options, const char **why)
+{
+	*why = ((const struct upgrade_options *)options)->left_open;
+	return !*why;
+}
+
+static bool when_has_status(const void *options, const char **why)
+{
+	*why = "throttle.status_url is not set";
+	return ((const struct upgrade_options *)options)->has_status;
+}
+
 /* Rescue: as far as the run has come by now, which is not what it began with. */
 static bool may_reopen(const void *options, const char **why)
 {
@@ -117,6 +151,11 @@ static bool when_units_reopen(const void *options, const char **why)
 	return may_reopen(options, why) && units(options, why);
 }
 
+static bool when_closed_reopen(const void *options, const char **why)
+{
+	return may_reopen(options, why) && when_closed(options, why);
+}
+
 static bool when_left_closed(const void *options, const char **why)
 {
 	struct upgrade_note note;
@@ -134,6 +173,17 @@ static void bind_downtime(const void *options, void *params)
 
 	*p = ((const struct upgrade_options *)options)->downtime;
 	p->refuse = 1;
+}
+
+/* Until the upgrade command is started the closure lives with this program. */
+static void bind_closed(const void *options, void *params)
+{
+	struct firewall_params *p = params;
+
+	if (((const struct upgrade_options *)options)->phase >= UPGRADE_BEGUN)
+		return;
+	p->seconds = closed_seconds;
+	p->renew = 1;
 }
 
 static void bind_upgrade(const void *options, void *params)
@@ -206,6 +256,14 @@ const struct step upgrade_run_steps[] = {
 	  .bind = bind_upgrade,
 	  .why = "from here on this run is bound to open the site again",
 	  .flags = STEP_GATE | STEP_CRITICAL },
+	{ .procedure = &procedure_host_firewall_close,
+	  .when = when_closed,
+	  .bind = bind_closed,
+	  .why = "nobody begins what would be cut off; when this program dies the kernel opens "
+		 "again" },
+	{ .procedure = &procedure_host_schedules_stop,
+	  .when = when_closed,
+	  .why = "nothing begins by itself what would be cut off" },
 	{ .procedure = &procedure_pulp_upgrade_stop,
 	  .when = when_own_stop,
 	  .why = "two of Pulp's hops migrate under running services without a word",
@@ -240,6 +298,9 @@ const struct step upgrade_run_steps[] = {
 	  .when = when_not_begun,
 	  .why = "the first worker of the new release would lose them for good",
 	  .flags = STEP_CRITICAL },
+	{ .procedure = &procedure_host_firewall_close,
+	  .when = when_closed,
+	  .why = "from here on until the end of the upgrade, also over a reboot" },
 	{ .procedure = &procedure_pulp_upgrade_command,
 	  .when = when_not_replaced,
 	  .bind = bind_upgrade,
@@ -256,6 +317,15 @@ const struct step upgrade_run_steps[] = {
 	{ .check = &check_pulp_workers_online, .why = "the site works again" },
 	{ .check = &check_pulp_apps_online, .why = "the site works again" },
 	{ .check = &check_pulp_manifests_digest, .why = "the stored data is what the digests say" },
+	{ .check = &check_pulp_status,
+	  .when = when_has_status,
+	  .why = "the site answers as a client asks" },
+	{ .procedure = &procedure_host_firewall_open,
+	  .when = when_closed,
+	  .why = "it may be used again" },
+	{ .procedure = &procedure_host_schedules_start,
+	  .when = when_closed,
+	  .why = "exactly what was stopped" },
 	{ .procedure = &procedure_pulp_upgrade_end, .why = "the site is open" },
 
 	{ .procedure = &procedure_pulp_upgrade_start,
@@ -265,6 +335,14 @@ const struct step upgrade_run_steps[] = {
 	{ .procedure = &procedure_services_start,
 	  .when = when_units_reopen,
 	  .bind = bind_services,
+	  .why = "nothing was replaced: the site comes back",
+	  .flags = STEP_RESCUE },
+	{ .procedure = &procedure_host_firewall_open,
+	  .when = when_closed_reopen,
+	  .why = "nothing was replaced: the site comes back",
+	  .flags = STEP_RESCUE },
+	{ .procedure = &procedure_host_schedules_start,
+	  .when = when_closed_reopen,
 	  .why = "nothing was replaced: the site comes back",
 	  .flags = STEP_RESCUE },
 	{ .procedure = &procedure_pulp_upgrade_end,

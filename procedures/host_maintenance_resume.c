@@ -5,6 +5,7 @@
 #include "lib/drivers/probe.h"
 #include "lib/host/closure.h"
 #include "lib/host/schedules.h"
+#include "lib/host/upgrade_note.h"
 #include "procedures/procedures.h"
 
 static bool stop_again(struct actor *a, struct err *err)
@@ -30,12 +31,39 @@ static bool start_again(struct actor *a, struct err *err)
 	return ok;
 }
 
+/*
+ * Of an upgrade that has closed the site and had not started its command: nothing was replaced, so
+ * the services that come up with the host are the right ones, and nobody is there to open for them.
+ */
+static bool was_never_begun(const struct config *config, bool *ret, struct err *err)
+{
+	struct upgrade_note note;
+
+	if (!upgrade_note_read(config_get(config, "general.state_dir"), &note, err))
+		return false;
+	*ret = note.phase == UPGRADE_CLOSING && upgrade_closure_is_own(config, &note);
+	return true;
+}
+
+static bool resume(struct actor *a, enum closure_left *ret, struct err *err)
+{
+	const struct config *config = a->look->config;
+	bool over;
+
+	if (!was_never_begun(config, &over, err))
+		return false;
+	if (!over)
+		return closure_resume(config, ret, err);
+	*ret = CLOSURE_LEFT_TIMED;
+	return closure_open(config, err);
+}
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	enum closure_left left;
 
 	(void)params;
-	if (!actor_lock_host(a, err) || !closure_resume(a->look->config, &left, err))
+	if (!actor_lock_host(a, err) || !resume(a, &left, err))
 		return false;
 	if (left == CLOSURE_LEFT_HELD ? !stop_again(a, err) : !start_again(a, err))
 		return false;
@@ -49,10 +77,12 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 const struct procedure procedure_host_maintenance_resume = {
 	.label = "host-maintenance-resume",
 	.summary = "after a reboot, put back the maintenance mode that was held",
-	.explain = "Ports that were closed until they are opened are closed again, as noted, and "
-		   "what starts work by itself is stopped again. Ports that were closed for a time "
-		   "stay open, and what was stopped for it is started: whoever would have ended it "
-		   "has not survived the reboot.",
+	.explain =
+		"Ports that were closed until they are opened are closed again, as noted, and "
+		"what starts work by itself is stopped again. Ports that were closed for a time "
+		"stay open, and what was stopped for it is started: whoever would have ended it "
+		"has not survived the reboot. So do those of an upgrade that had not started its "
+		"command.",
 	.changes = "what host-firewall-close and host-schedules-stop change",
 	.tags = (const char *const[]){ "maintenance-mode", NULL },
 	.needs = NEED_ROOT,

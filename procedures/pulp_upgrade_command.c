@@ -88,12 +88,12 @@ static bool still_at_work(const struct upgrade_note *note, struct err *err)
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
 {
-	struct upgrade_note note;
+	enum upgrade_phase phase;
 
 	(void)params;
-	if (!upgrade_note_read(config_get(p->config, "general.state_dir"), &note, err))
+	if (!upgrade_phase(p->config, &phase, err))
 		return false;
-	*ret = note.phase != UPGRADE_REPLACED;
+	*ret = phase != UPGRADE_REPLACED;
 	outcome_set(why, RESULT_OK, "%s",
 		    *ret ? config_get(p->config, key) : "an earlier run has done it");
 	return true;

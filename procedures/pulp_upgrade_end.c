@@ -8,12 +8,12 @@
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
 {
-	struct upgrade_note note;
+	enum upgrade_phase phase;
 
 	(void)params;
-	if (!upgrade_note_read(config_get(p->config, "general.state_dir"), &note, err))
+	if (!upgrade_phase(p->config, &phase, err))
 		return false;
-	*ret = note.phase != UPGRADE_NONE;
+	*ret = phase != UPGRADE_NONE;
 	outcome_set(why, RESULT_OK, "%s", *ret ? "an upgrade is noted" : "no upgrade is noted");
 	return true;
 }

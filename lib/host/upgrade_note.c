@@ -5,6 +5,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/state.h"
 #include "lib/drivers/fs.h"
+#include "lib/host/closure.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -68,6 +69,31 @@ bool upgrade_note_write(const char *state_dir, const struct upgrade_note *note, 
 
 	return state_dir_make(state_dir, err) &&
 	       fs_write_atomic(path, text, strlen(text), 0640, err);
+}
+
+bool upgrade_phase(const struct config *config, enum upgrade_phase *ret, struct err *err)
+{
+	struct upgrade_note note;
+
+	if (!upgrade_note_read(config_get(config, "general.state_dir"), &note, err))
+		return false;
+	*ret = note.phase;
+	return true;
+}
+
+bool upgrade_closure_is_own(const struct config *config, const struct upgrade_note *note)
+{
+	struct closure now = { .noted = false };
+	struct err ignored;
+
+	if (!closure_look(config, &now, &ignored))
+		return true;
+
+	bool held = now.noted && now.until <= 0;
+	bool before = note->phase == UPGRADE_NONE || now.since < note->since;
+
+	closure_release(&now);
+	return !(held && before);
 }
 
 static bool carries(const char *pid, const char *mark)

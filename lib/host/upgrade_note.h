@@ -4,7 +4,7 @@
  * the step that it is about.  It decides what a later run does, and who may open the site again.
  */
 #pragma once
-#include "lib/core/err.h"
+#include "lib/core/config.h"
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -25,6 +25,16 @@ bool upgrade_note_read(const char *state_dir, struct upgrade_note *ret, struct e
 /* Atomic and durable; UPGRADE_NONE takes the file away. */
 bool upgrade_note_write(const char *state_dir, const struct upgrade_note *note,
 			struct err *err) MUST_CHECK;
+
+/* The phase alone, for who asks no more. */
+bool upgrade_phase(const struct config *config, enum upgrade_phase *ret,
+		   struct err *err) MUST_CHECK;
+/*
+ * Whether maintenance mode is the upgrade's own, to begin and to end.  Not so is one that was held
+ * before the upgrade began: its operator ends it.  Where it cannot be found out it is: the steps
+ * that close say why they cannot.
+ */
+bool upgrade_closure_is_own(const struct config *config, const struct upgrade_note *note);
 
 /* Every process that the upgrade command starts has UPGRADE_RUN_ID=run in its environment: one that
  * outlived the program that started it is found by that.  0: none that may be seen. */

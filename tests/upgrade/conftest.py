@@ -74,6 +74,8 @@ class Upgraded:
                 "upgrade.command": directory / "replace",
                 "upgrade.stop_command": directory / "stop",
                 "upgrade.start_command": directory / "start",
+                # The network of the machine that tests is not the tests' to close.
+                "upgrade.maintenance_mode": "no",
             }
         )
         subprocess.run([directory / "start"], check=True)
