@@ -8,6 +8,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/host/upgrade_note.h"
+#include "procedures/cache_debt.h"
 #include "procedures/configured_command.h"
 #include "procedures/procedures.h"
 #include "procedures/pulp_upgrade.h"
@@ -150,7 +151,9 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (!ok || out->result != RESULT_OK)
 		return ok;
 	note.phase = UPGRADE_REPLACED;
-	return upgrade_note_write(state_dir, &note, err);
+	/* What the old release has cached, redirects for one, leads nowhere in the new one. */
+	return cache_debt_mark_all(a->look->config, err) &&
+	       upgrade_note_write(state_dir, &note, err);
 }
 
 const struct procedure procedure_pulp_upgrade_command = {
@@ -160,7 +163,7 @@ const struct procedure procedure_pulp_upgrade_command = {
 		"The command has UPGRADE_TO and UPGRADE_RUN_ID in its environment. When it fails or "
 		"this program is killed the site stays closed, and a later run starts it again; "
 		"it must be one that may be run twice.",
-	.changes = "what upgrade.command does",
+	.changes = "what upgrade.command does; the content cache is owed all of its keys",
 	.tags = (const char *const[]){ "upgrade", NULL },
 	.needs = NEED_DB,
 	.params = upgrade_params_table,

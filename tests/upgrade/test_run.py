@@ -43,6 +43,7 @@ def test_from_end_to_end(site, upgraded):
     assert done.one("migration") | {"app": "core", "name": "0999_new"} == done.one("migration")
     assert "replacing the packages of 2.30" in [e["line"] for e in done.of("output")]
     assert "the site was closed for" in done.one("step.end", label="pulp-upgrade-end")["message"]
+    assert not (upgraded.plmaint.state_dir / "cache-debt").exists()
     # Nothing is left for a second one but the upgrade command itself.
     upgraded.forget()
     again = upgraded.run("--to", "2.30", code=0)
