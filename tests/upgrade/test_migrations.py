@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What belongs before an upgrade is a list: each is done when it is needed, and passed over when not."""
 
+import base64
 import sys
 
 import pytest
@@ -50,7 +51,10 @@ def manager(tmp_path, plmaint, pg_db):
         )
         path.chmod(0o755)
     settings = directory / "settings.py"
-    settings.write_text("CACHE_ENABLED = False\n")
+    key = directory / "database_fields.symmetric.key"
+    key.write_bytes(base64.urlsafe_b64encode(b"of a test, and thirty-two bytes.") + b"\n")
+    key.chmod(0o600)
+    settings.write_text(f"CACHE_ENABLED = False\nDB_ENCRYPTION_KEY = {str(key)!r}\n")
     plmaint.configure(
         {
             "pulp.manager": directory / "pulpcore-manager",
