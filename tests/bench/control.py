@@ -19,6 +19,7 @@ BUSY = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%'"
     " AND (xact_start IS NOT NULL OR application_name LIKE 'plmaint:%:w%')"
 )
+ROWS_A_PAUSE = 3000  # it goes on between two until it has committed
 PAUSE = "INSERT INTO plmaint.knob (name, value, actor) VALUES ('paused', 'yes', 'bench')"
 
 
@@ -64,13 +65,22 @@ def measured(conn, running, sql, rounds):
 
 
 def run(rows, rounds, out):
+    rows = max(rows, ROWS_A_PAUSE * 8 * rounds)
     out(f"\n### An operator's pause, felt ({rows} rows, {4 * rounds} pauses each)\n")
-    out("| | batch | pauses | median | 90 % | at most |\n|---|---|---|---|---|---|")
+    table = ["| a pause is felt | batch | pauses | median | 90 % | at most |", "|---|---|---|---|---|---|"]
+    for line in table:
+        out(line)
+
+    def row(line):
+        out(line)
+        table.append(line)
+
     for batch in (500, 80):
-        one_size(rows, rounds, batch, out)
+        one_size(rows, rounds, batch, row)
+    return table
 
 
-def one_size(rows, rounds, batch, out):
+def one_size(rows, rounds, batch, row):
     with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as directory, contextlib.ExitStack() as stack:
         media = pathlib.Path(directory) / "media"
         media.mkdir()
@@ -92,9 +102,9 @@ def one_size(rows, rounds, batch, out):
         ):
             times = sorted(measured(conn, running, sql, 4 * rounds))
             if len(times) < 2:
-                out(f"| {words} | {batch} rows | the run ended too soon: more ROWS | | | |")
+                row(f"| {words} | {batch} rows | the run ended too soon: more ROWS | | | |")
                 continue
             ninety = times[min(len(times) - 1, int(0.9 * len(times)))]
-            out(
+            row(
                 f"| {words} | {batch} rows | {len(times)} | {statistics.median(times):.0f} ms | {ninety:.0f} ms | {times[-1]:.0f} ms |"
             )

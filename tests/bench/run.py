@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import textwrap
 import time
 
 HERE = pathlib.Path(__file__).resolve()
@@ -45,12 +46,23 @@ def main():
 
         with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as directory:
             middle, worst = measure.fsync_ms(directory)
-        out(f"Machine: {os.cpu_count()} cores; the same computation ten times differs by {100 * measure.noise():.0f} %;"
+        noise = measure.noise()
+        out(f"Machine: {os.cpu_count()} cores; the same computation ten times differs by {100 * noise:.0f} %;"
             f" a small write with fsync takes {middle:.2f} ms, at worst {worst:.1f} ms.")
         for name, part in PARTS.items():
             if not only or only == name:
-                part(rows, rounds, out)
-        out(f"\nMachine afterwards: {100 * measure.noise():.0f} %.")
+                began = time.monotonic()
+                lines = part(rows, rounds, out)
+                after = measure.noise()
+                out(f"\nMachine afterwards: {100 * after:.0f} %. It took {(time.monotonic() - began) / 60:.1f} minutes.")
+                if lines:
+                    words = (f"`make bench ONLY={name}`; {os.cpu_count()} cores; the same computation differed by {100 * noise:.0f} %"
+                             f" from one time to the next before it and by {100 * after:.0f} % after it, and a small write with"
+                             f" fsync took {middle:.2f} ms:")
+                    out("\n## Lines for README.md\n")
+                    for line in (*textwrap.wrap(words, 112, break_long_words=False, break_on_hyphens=False), "", *lines):
+                        out(line)
+                noise = after
     print(f"\nwritten to {path}")
 
 

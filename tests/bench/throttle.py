@@ -2,9 +2,9 @@
 """Whether nobody feels it: requests at a fixed rate with the throttle, without it, at fixed duties,
 and without plmaint, in short blocks that take turns; once on PostgreSQL alone, once on a real Pulp.
 
-BLOCKS (per arm and load, 4), SECONDS (of a block, 3) and ROWS scale it; PLACE=alone or PLACE=registry
-does one half. What is measured is the fill,
-where most of the work is. Each arm is a program of its own that its brake file holds between its blocks.
+MINUTES (for all of it, 14), SECONDS (of a block, 3) and ROWS scale it: each load has its share of the time, and in
+it as many rounds of all arms as fit, but three at least. PLACE=alone or PLACE=registry does one half. What is
+measured is the fill, where most of the work is. Each arm is a program of its own that its brake file holds between its blocks.
 """
 import contextlib
 import os
@@ -18,7 +18,8 @@ from harness import cli
 
 from . import places, verdict
 
-BLOCKS = int(os.environ.get("BLOCKS", "4"))
+MINUTES = float(os.environ.get("MINUTES", "14"))
+LEAST, MOST = 3, 40  # rounds
 SECONDS = int(os.environ.get("SECONDS", "3"))  # pgbench knows whole ones
 SETTLE = 1  # seconds of a block that do not count
 WARM, WARM_STEP = 30, 5  # seconds in which the throttle finds its speed, before its first block
@@ -31,6 +32,7 @@ OURS = {
     "duty 0.2": {"pre-migrate.duty": "0.2"},
     "duty 0.05": {"pre-migrate.duty": "0.05"},
 }
+HEAD = "| others | p99 without us | with the throttle | A/A: from what it may be | verdict | of the best fixed duty |"
 FIXED = [name for name in OURS if name != "throttle"]
 
 
@@ -42,14 +44,32 @@ class Arm:
         self.short = False  # its rows do not last for a block
 
 
-def orders(names, rounds):
-    """Each round in a random order, the next one in the reverse of it."""
-    rng, out = random.Random(7), []
-    while len(out) < rounds:
-        one = list(names)
-        rng.shuffle(one)
-        out += [one, one[::-1]]
-    return out[:rounds]
+class Clock:
+    """Shares what is left of the time among the cells that are left."""
+
+    def __init__(self, cells):
+        self.end, self.cells = time.monotonic() + 60 * MINUTES, cells
+
+    def next_cell(self):
+        """When it should end."""
+        now = time.monotonic()
+        self.cells -= 1
+        return now + max(0.0, self.end - now) / (self.cells + 1)
+
+
+def orders(names, until):
+    """Each round in a random order, the next one in the reverse of it; as many as fit."""
+    rng, longest, order = random.Random(7), 0.0, list(names)
+    for done in range(MOST):
+        began = time.monotonic()
+        if done >= LEAST and began + longest > until:
+            return
+        if done % 2 == 0:
+            rng.shuffle(order)
+        else:
+            order.reverse()
+        yield list(order)
+        longest = max(longest, time.monotonic() - began)
 
 
 def block(work, request):
@@ -93,10 +113,10 @@ def one_block(place, name, rate):
     return None, None
 
 
-def cell(place, rate, out):
-    """All arms at one load, taking turns."""
+def cell(place, rate, until, out):
+    """All arms at one load, taking turns; what is to be said of it, for README.md."""
     arms = {name: Arm() for name in (*OFF, *OURS)}
-    for order in orders(arms, BLOCKS):
+    for order in orders(arms, until):
         for name in order:
             if arms[name].short:
                 continue
@@ -106,12 +126,14 @@ def cell(place, rate, out):
                 continue
             arms[name].histograms.append(verdict.histogram(taken))
             arms[name].rates.append(rows)
-    report(arms, rate, place.rows, out)
+    line = report(arms, rate, place.rows, out)
     if "throttle" in place.arms:
         out(f"\nWhat slowed the throttle, as it says, since it began or its rows were last made anew: {place.arms['throttle'].lost()}.")
+    return line
 
 
 def report(arms, rate, all_rows, out):
+    """The line for README.md: of the requests, the verdict, and the speed."""
     for name in [name for name, arm in arms.items() if arm.short]:
         out(f"\n{name}: {all_rows} rows do not last for a block of {SECONDS + SETTLE} s; more ROWS show it.")
         del arms[name]
@@ -120,13 +142,13 @@ def report(arms, rate, all_rows, out):
     base = verdict.quantile(quiet, 0.99)
     if any(verdict.quantile(arm.histograms, 0.99) is None for arm in arms.values()):
         out(f"\n{rate:.1f} requests a second are too few for blocks of {SECONDS} s: INCONCLUSIVE.")
-        return
+        return "| | | | INCONCLUSIVE | |"
     noise = verdict.noise(off)
     out(f"\n{rate:.0f} requests a second; p99 without us {1000 * base:.2f} ms, so it may be {1000 * verdict.may_be(base):.2f} ms."
         f" A/A: the second arm without us is {1000 * noise[0]:+.2f} to {1000 * noise[1]:+.2f} ms from what it may be.\n")
     out("| arm | p50 ms | p95 ms | p99 ms | p99 against off | from what it may be, 95 % bounds | verdict | rows/s |")
     out("|---|---|---|---|---|---|---|---|")
-    good = {}
+    good, ours = {}, "| rows do not last | | |"
     for name, arm in arms.items():
         p50, p95, p99 = (1000 * verdict.quantile(arm.histograms, q) for q in (0.5, 0.95, 0.99))
         if name in OFF:
@@ -134,22 +156,27 @@ def report(arms, rate, all_rows, out):
             continue
         word, low, high = verdict.verdict(off, arm.histograms)
         rows = statistics.mean(arm.rates)
+        if name == "throttle":
+            ours = f"| {p99:.2f} ms | {1000 * noise[0]:+.2f} to {1000 * noise[1]:+.2f} ms | {word} |"
         if name in FIXED and verdict.excess(off, arm.histograms, range(len(off))) <= 0:
             good[name] = rows
         out(f"| {name} | {p50:.2f} | {p95:.2f} | {p99:.2f} | {p99 / (1000 * base):.2f} | {1000 * low:+.2f} to {1000 * high:+.2f} ms"
             f" | {word} | {rows:.0f} |")
-    if not good or "throttle" not in arms:
+    if "throttle" not in arms:
+        return f"| {1000 * base:.2f} ms {ours} |"
+    if not good:
         out("\nNo fixed duty of the grid keeps to the goal, so there is none to compare the speed with.")
-        return
-    ours = statistics.mean(arms["throttle"].rates)
+        return f"| {1000 * base:.2f} ms {ours} no fixed duty keeps to it |"
     best = max(good, key=good.get)
-    out(f"\nSpeed of the throttle: {ours / good[best]:.2f} of the best fixed duty that keeps to the goal ({best}); goal 0.85.")
+    share = statistics.mean(arms["throttle"].rates) / good[best]
+    out(f"\nSpeed of the throttle: {share:.2f} of the best fixed duty that keeps to the goal ({best}); goal 0.85.")
+    return f"| {1000 * base:.2f} ms {ours} {share:.2f} ({best}) |"
 
 
-def idle(place, out):
+def idle(place, until, out):
     """Nobody else at work: whole fills with the throttle and without, in turns."""
     took = {"throttle": [], "duty 1": [], "duty 1 again": []}
-    for order in orders(took, max(3, BLOCKS // 2)):
+    for order in orders(took, until):
         for name in order:
             setting = OURS[name.removesuffix(" again")]
             db = place.clone()
@@ -161,51 +188,57 @@ def idle(place, out):
             tool.close()
             place.cluster.drop(db)
     middle = {name: statistics.median(seconds) for name, seconds in took.items()}
+    share, noise = middle["duty 1"] / middle["throttle"], middle["duty 1"] / middle["duty 1 again"]
     out(f"\nNobody else at work, {place.rows} rows, medians of {len(took['throttle'])}: with the throttle"
         f" {place.rows / middle['throttle']:.0f} rows/s, at duty 1 {place.rows / middle['duty 1']:.0f}, again"
         f" {place.rows / middle['duty 1 again']:.0f}. Share of full speed:"
-        f" **{middle['duty 1'] / middle['throttle']:.2f}** (goal 0.90; the A/A pair gives {middle['duty 1'] / middle['duty 1 again']:.2f}).")
+        f" **{share:.2f}** (goal 0.90; the A/A pair gives {noise:.2f}).")
+    return f"With nobody else at work the throttle keeps {share:.2f} of full speed (two arms at full speed: {noise:.2f})."
 
 
-def loads(place, out):
-    most = place.most()
+def loads(place, where, clock, out):
+    most, lines = place.most(), []
     for words, share in LOADS.items():
         out(f"\n### Others: {words}, {share:.0%} of the {most:.0f} {place.requests} a second that the server does without us")
-        cell(place, share * most, out)
+        lines.append(f"| {where}, {share:.0%} of what it can do {cell(place, share * most, clock.next_cell(), out)}")
         place.forget_all()
+    return lines
 
 
-def alone(rows, out):
+def alone(rows, clock, out):
     with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as name, contextlib.ExitStack() as stack:
         directory = pathlib.Path(name)
         directory.chmod(0o755)
         place = places.Alone(rows, directory, stack)
         stack.callback(place.forget_all)
-        out(f"\n## The throttle on PostgreSQL alone ({rows} rows, {BLOCKS} blocks of {SECONDS:g} s an arm and load)")
-        idle(place, out)
-        loads(place, out)
+        out(f"\n## The throttle on PostgreSQL alone ({rows} rows, blocks of {SECONDS:g} s)")
+        said = idle(place, clock.next_cell(), out)
+        return loads(place, "PostgreSQL alone", clock, out), said
 
 
-def registry(rows, out):
-    out(f"\n## The throttle below a real Pulp 2.22 ({rows} rows, {BLOCKS} blocks of {SECONDS:g} s an arm and load)")
+def registry(rows, clock, out):
+    out(f"\n## The throttle below a real Pulp 2.22 ({rows} rows, blocks of {SECONDS:g} s)")
     try:
         place = places.Registry(rows)
     except places.Unavailable as e:
         out(f"\nnot run: {e}")
-        return
+        return []
     try:
-        loads(place, out)
+        lines = loads(place, "pulls from Pulp", clock, out)
         if place.failed():
             out(f"\n{place.failed()} pulls failed; each counts as {place.pulls.FAILED:.0f} s.")
+        return lines
     finally:
         place.close()
 
 
 def run(rows, _rounds, out):
-    began = time.monotonic()
     wanted = os.environ.get("PLACE", "alone registry").split()
+    clock = Clock(3 * ("alone" in wanted) + 2 * ("registry" in wanted))
+    lines, said = [HEAD, "|---|---|---|---|---|---|"], ""
     if "alone" in wanted:
-        alone(rows, out)
+        more, said = alone(rows, clock, out)
+        lines += more
     if "registry" in wanted:
-        registry(rows, out)
-    out(f"\nIt took {(time.monotonic() - began) / 60:.1f} minutes.")
+        lines += registry(rows, clock, out)
+    return [*lines, "", said]
