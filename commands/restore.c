@@ -11,8 +11,11 @@
 #include "procedures/procedures.h"
 #include "procedures/restore_finish.h"
 #include "procedures/restore_job.h"
+#include "procedures/restore_key.h"
 #include "procedures/service_set.h"
 
+#include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +26,7 @@ struct restore_options {
 	/* Found by prepare. */
 	struct restore_params backup;
 	char id[BACKUP_ID_SIZE];
+	char path[PATH_MAX];   /* of the backup; "": not known */
 	const char *state_dir; /* borrowed from the configuration */
 	bool own_commands;     /* the site stops and starts its services by commands of its own */
 	bool restored;	       /* when this run began */
@@ -71,9 +75,14 @@ static bool choose(struct restore_options *o, const char *dir, struct err *err)
 	if (!repository_open(dir, false, &r, err))
 		return false;
 	bool ok = o->as_of || restore_newest(r, o->id, err);
-	repository_close(r);
 	if (ok && !o->as_of)
 		o->backup.id = o->id;
+	if (ok) {
+		AUTO_FREE char *path = repository_backup_path(r, o->backup.id, NULL);
+
+		(void)snprintf(o->path, sizeof(o->path), "%s", path);
+	}
+	repository_close(r);
 	return ok;
 }
 
@@ -142,6 +151,20 @@ static bool before_swap(const void *options, const char **why)
 {
 	*why = "the restored databases are in use already";
 	return !((const struct restore_options *)options)->restored;
+}
+
+/* Whole or in pieces, encrypted or not. */
+static bool when_configured(const void *options, const char **why)
+{
+	const struct restore_options *o = options;
+	AUTO_FREE char *pattern = xasprintf("%s/config.tar.zst*", o->path);
+	glob_t found;
+	bool there = *o->path && glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+
+	*why = "the backup holds no configuration, and so no key";
+	if (there)
+		globfree(&found);
+	return there;
 }
 
 static bool own(const void *options, const char **why)
@@ -223,6 +246,14 @@ static void bind_backup(const void *options, void *params)
 	*(struct restore_params *)params = ((const struct restore_options *)options)->backup;
 }
 
+static void bind_key(const void *options, void *params)
+{
+	const struct restore_options *o = options;
+
+	/* What the step only reads. */
+	((struct restore_key_params *)params)->directory = (char *)(uintptr_t)o->path;
+}
+
 static void bind_finish(const void *options, void *params)
 {
 	*(struct restore_finish_params *)params = ((const struct restore_options *)options)->finish;
@@ -248,6 +279,11 @@ static void bind_services(const void *options, void *params)
 static const struct step run_steps[] = {
 	PROOF(backup, "what is damaged or missing shows before anything is touched"),
 	PROOF(dumps, "a dump that breaks off shows before anything is touched"),
+	{ .procedure = &procedure_restore_key,
+	  .when = when_configured,
+	  .bind = bind_key,
+	  .why = "without its key no credential in it can be read",
+	  .flags = STEP_FAIL_SLOW },
 	PROOF(host, "a backup of another host would take this one's place"),
 	PROOF(versions, "Pulp does not start on a database of another release"),
 	PROOF(server, "what the server would refuse half way"),

@@ -7,6 +7,9 @@ import hashlib
 
 import pytest
 
+from harness import fernet
+from harness.need import need
+
 COUNT = "SELECT count(*) FROM container_manifest"
 
 
@@ -83,3 +86,22 @@ def test_from_end_to_end_and_back(restored):
     restored.run("finish", "--yes-destroy", restored.old, code=0)
     assert restored.databases() == [""] and restored.ask(COUNT) == [(n,)]
     assert results(restored.run("finish", code=0))["restore-finish"] == "not-needed"
+
+
+def test_what_backup_online_writes(restored, tmp_path):
+    """Both halves, with the names that only this host knows."""
+    need(programs=("openssl",))
+    restored.site.bulk_images(5, repos=1)
+    before = restored.ask(COUNT)
+    restored.let_go()
+    kept, key = tmp_path / "kept", tmp_path / "key"
+    key.write_text(fernet.new_key() + "\n")
+    key.chmod(0o640)
+    restored.plmaint.configure({"pulp.encryption_key": key})
+    restored.plmaint.run("backup", "online", kept, code=(0, 78))
+    lost = artifacts(restored)[0][0]
+    lost.unlink()
+    restored.change("DELETE FROM container_manifest")
+    done = restored.run("run", kept, code=0)
+    assert restored.ask(COUNT) == before and whole(restored) and lost.exists()
+    assert results(done)["restore-key"] == "ok"
