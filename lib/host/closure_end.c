@@ -17,7 +17,8 @@ static const double answer_limit = 30; /* seconds; it takes some milliseconds */
 
 static bool by_systemd(const char *self, const char *set, struct err *err)
 {
-	static const char unit[] = "--unit=plmaint-maintenance-mode-end";
+	/* One of its own: an earlier one may be about to end. */
+	AUTO_FREE char *unit = xasprintf("--unit=plmaint-maintenance-mode-end-%d", (int)getpid());
 	const char *const argv[] = { "systemd-run", "--quiet", "--collect",
 				     unit,	    "--",      self,
 				     "--set",	    set,       "maintenance-mode",
@@ -31,9 +32,8 @@ static bool by_systemd(const char *self, const char *set, struct err *err)
 	if (!process_run(&o, NULL, &status, err))
 		return false;
 	strbuf_adds(&errors, "");
-	return status == 0 || strstr(errors.data, "already") ||
-	       err_set(err, ERR_IO, "systemd-run says: %.*s", (int)strcspn(errors.data, "\n"),
-		       errors.data);
+	return status == 0 || err_set(err, ERR_IO, "systemd-run says: %.*s",
+				      (int)strcspn(errors.data, "\n"), errors.data);
 }
 
 /* Nothing of ours is held open: not the lock, not the terminal. */

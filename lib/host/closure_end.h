@@ -8,6 +8,6 @@
 
 /*
  * Starts `maintenance-mode await-end` so that it outlives us and our session: by systemd where that
- * runs, else in a session of its own.  One that waits already goes on, whatever the time is by now.
+ * runs, else in a session of its own.  It does no harm that another waits already.
  */
 bool closure_end_await(const struct config *config, struct err *err) MUST_CHECK;

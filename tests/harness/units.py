@@ -157,6 +157,10 @@ class Host:
         assert len(lines) == len(units), lines
         return {u for u, state in zip(units, lines) if state in ("active", "activating", "reloading")}
 
+    def kill(self, unit):
+        """systemctl may complain of a process that it has killed and still finds in the group."""
+        self.systemctl("kill", "-s", "KILL", unit, check=False)
+
     def shows(self, unit, name):
         return self.systemctl("show", "-p", name, "--value", unit).strip()
 

@@ -419,8 +419,8 @@ def test_tables_come_back_when_the_time_is_over(tool, cron):
     mode(tool, "start", "--for", "3s", code=0)
     wait_until(lambda: look_of(cron) == before, 60, "the tables are in force again")
     assert table.stat().st_ctime_ns > moved, "they were never set aside"
-    wait_until(lambda: status(tool)["state"] == "off", 10, "nothing is left", poll=0.1)
-    wait_until(lambda: not waiting(tool), 10, "whoever has waited has gone")
+    wait_until(lambda: status(tool)["state"] == "off", 60, "nothing is left", poll=0.1)
+    wait_until(lambda: not waiting(tool), 60, "whoever has waited has gone")
 
 
 def test_tables_that_nobody_brings_back_are_told(tool, hosts, cron):

@@ -82,12 +82,12 @@ def test_timers_start_again_when_the_time_is_over(machine):
         return machine.run("systemctl", "show", "-p", "ActiveEnterTimestampMonotonic", "pulp-runs.timer")
 
     before, began = active(machine), since()
-    mode(machine, "start", "--for", "3s")
+    mode(machine, "start", "--for", "5s")
     wait_until(lambda: active(machine) == before and since() != began, 60, "it was stopped, and runs again")
-    wait_until(lambda: mode(machine, "status", check=False).startswith("off"), 10, "nothing is left")
+    wait_until(lambda: mode(machine, "status", check=False).startswith("off"), 60, "nothing is left")
     mode(machine, "start", "--for", "1h")
     assert active(machine) == ["others.timer"]
-    assert machine.run("systemctl", "is-active", "plmaint-maintenance-mode-end").strip() == "active"
+    assert "running" in machine.run("systemctl", "list-units", "--plain", "--no-legend", "plmaint-maintenance-mode-end-*")
     mode(machine, "stop")
     assert active(machine) == before
 
