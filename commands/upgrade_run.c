@@ -9,6 +9,7 @@
 
 #include "checks/checks.h"
 #include "lib/core/mem.h"
+#include "lib/host/remembered.h"
 #include "lib/pulp/apps_params.h"
 #include "procedures/host_firewall.h"
 #include "procedures/manifest_job.h"
@@ -146,9 +147,29 @@ static bool when_own_reopen(const void *options, const char **why)
 	return may_reopen(options, why) && own(options, why);
 }
 
+/* A start with none remembered is for all that start with the host, also what an operator had
+ * stopped before. */
+static bool remembered(const void *options, const char **why)
+{
+	AUTO_NAMES struct names stopped = { .n = 0 };
+	struct err ignored;
+
+	*why = "no service waits to be started again";
+	return !remembered_read(((const struct upgrade_options *)options)->state_dir, &stopped,
+				&ignored) ||
+	       stopped.n > 0;
+}
+
 static bool when_units_reopen(const void *options, const char **why)
 {
-	return may_reopen(options, why) && units(options, why);
+	return may_reopen(options, why) && units(options, why) && remembered(options, why);
+}
+
+static bool when_units_start(const void *options, const char **why)
+{
+	bool started = ((const struct upgrade_options *)options)->phase == UPGRADE_REPLACED;
+
+	return units(options, why) && (!started || remembered(options, why));
 }
 
 static bool when_closed_reopen(const void *options, const char **why)
@@ -314,7 +335,7 @@ const struct step upgrade_run_steps[] = {
 	  .when = own,
 	  .why = "and waits until they have signed on" },
 	{ .procedure = &procedure_services_start,
-	  .when = units,
+	  .when = when_units_start,
 	  .bind = bind_services,
 	  .why = "and waits until they answer" },
 	{ .check = &check_pulp_workers_online, .why = "the site works again" },

@@ -141,7 +141,7 @@ def steps():
 
 
 # At every step in `make crash`.
-FEW = ("host-schedules-stop", "services-stop", "pulp-upgrade-command", "services-start")
+FEW = ("host-schedules-stop", "services-stop", "pulp-upgrade-command", "services-start", "host-firewall-open")
 
 
 def some(few):
