@@ -105,3 +105,19 @@ def test_what_backup_online_writes(restored, tmp_path):
     done = restored.run("run", kept, code=0)
     assert restored.ask(COUNT) == before and whole(restored) and lost.exists()
     assert results(done)["restore-key"] == "ok"
+
+
+def test_what_pulp_has_cached_is_forgotten(restored, redis_server):
+    """Of what only the backup knows and of what only the database of before knew; nothing of others."""
+    restored.site.distribution("app/kept", restored.site.repository("app/kept"))
+    restored.site.conn.commit()
+    restored.back_up()
+    restored.let_go()
+    restored.change("UPDATE core_distribution SET base_path = 'app/renamed'")
+    redis = redis_server.client()
+    for key in ("app/kept", "app/renamed", "of/somebody-else"):
+        redis.hset(key, "/v2/x/manifests/latest:GET:", "{}")
+    restored.plmaint.configure({"redis.url": redis_server.url()})
+    done = restored.restore(code=0)
+    assert results(done)["restore-cache"] == "ok"
+    assert redis.keys("*") == [b"of/somebody-else"]
