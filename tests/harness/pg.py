@@ -10,6 +10,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -382,8 +383,12 @@ class Cluster:
 
 def free_port():
     """A TCP port of the loopback that was free a moment ago; whoever binds it must be ready to try
-    another.
+    another. Below those that the kernel gives to connections: a server that is down for a moment
+    would find its own taken by one.
     """
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    lowest = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            port = random.randrange(lowest // 2, lowest)
+            sock.bind(("127.0.0.1", port))
+            return port
