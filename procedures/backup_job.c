@@ -47,7 +47,10 @@ static void release(void *value)
 	free(j);
 }
 
-/* Names of what this host is reached by: a restore elsewhere is told. */
+/*
+ * Names of what this host is reached by: a restore elsewhere is told.  Not those that come and go
+ * with containers.
+ */
 static char **interfaces(void)
 {
 	struct if_nameindex *all = if_nameindex();
@@ -57,7 +60,7 @@ static char **interfaces(void)
 		n++;
 	char **names = xcalloc(n + 1, sizeof(*names));
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(all[i].if_name, "lo") != 0)
+		if (strcmp(all[i].if_name, "lo") != 0 && strncmp(all[i].if_name, "veth", 4) != 0)
 			names[k++] = xstrdup(all[i].if_name);
 	if (all)
 		if_freenameindex(all);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A backup goes back to the host that it is of, unless somebody says otherwise. */
-#include "lib/core/mem.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_job.h"
 
+#include <net/if.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -22,9 +22,7 @@ static void look_at_interfaces(const struct backup_manifest *m, struct outcome *
 	size_t missing = 0;
 
 	for (size_t i = 0; m->interfaces && m->interfaces[i]; i++) {
-		AUTO_FREE char *path = xasprintf("/sys/class/net/%s", m->interfaces[i]);
-
-		if (strchr(m->interfaces[i], '/') || access(path, F_OK) == 0)
+		if (if_nametoindex(m->interfaces[i]) != 0)
 			continue;
 		missing++;
 		outcome_example(out, "the interface %s", m->interfaces[i]);
