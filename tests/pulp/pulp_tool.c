@@ -233,7 +233,7 @@ static void read_once(const char *when, const struct storage *s, const char *fil
 	free(out.data);
 }
 
-static int storage_gone(char **a)
+static int storage_disappears(char **a)
 {
 	struct config *config = config_new();
 	struct place p = { .domain_enabled = -1 };
@@ -316,7 +316,7 @@ int main(int argc, char **argv)
 	if (strcmp(word, "storage") == 0 && argc >= 5)
 		return storage(rest);
 	if (strcmp(word, "storage-gone") == 0 && argc >= 4)
-		return storage_gone(rest);
+		return storage_disappears(rest);
 	if (strcmp(word, "literal") == 0)
 		return literal();
 	if (strcmp(word, "words") == 0 || strcmp(word, "lines") == 0)

@@ -241,7 +241,7 @@ def test_services_online(pg_db, level):
     }
     old = {"api": "core_apiappstatus", "content": "core_contentappstatus", "worker": "core_worker"}
     for kind, fresh in beats.items():
-        for name, age in (("1@host", fresh), ("2@host", fresh + 30)):
+        for name, age in ((f"1@{kind}", fresh), (f"2@{kind}", fresh + 30)):
             if "core_appstatus" in tables:
                 pg_db.query(
                     "INSERT INTO core_appstatus (pulp_id, pulp_created, app_type, name, versions,"

@@ -295,7 +295,8 @@ def test_the_real_dynaconf_says_why_it_fails(tmp_path):
     real_pulps() or [None],
     ids=lambda path: path.name.split("-pulp-")[0] if path else "none",
 )
-def test_the_real_dynaconf_answers_like_the_literal_parser(tmp_path, pulp):
+def test_the_real_program_answers_like_the_literal_parser(tmp_path, pulp):
+    """Its name is part of the key's path, where the name of the program would be a doubt."""
     need(
         when=pulp is not None,
         why="no environment of a real Pulp was made yet (`make check` makes them)",
