@@ -82,7 +82,12 @@ def waiting(tool):
     return found
 
 
+def is_waited_for(tool):
+    wait_until(lambda: waiting(tool), 30, "somebody waits for the end of the time")
+
+
 def end_waiting(tool):
+    is_waited_for(tool)
     process.kill_hard(waiting(tool))
     wait_until(lambda: not waiting(tool), 10, "nobody waits for the end of a time")
 
@@ -434,7 +439,7 @@ def test_tables_that_nobody_brings_back_are_told(tool, hosts, cron):
     # A time that is given to what is stopped already has somebody who waits for it.
     mode(tool, "start", code=0)
     mode(tool, "start", "--for", "1h", code=0)
-    assert waiting(tool)
+    is_waited_for(tool)
     mode(tool, "stop", code=0)
     assert status(tool)["state"] == "off"
     done = mode(tool, "await-end", code=0)
