@@ -94,14 +94,17 @@ PLANS = {
         tests("tests-coverage", "build-coverage", *NOT_REAL, variant="coverage"),
     ],
 }
+# Each test has its turn once, on the build on which it sees most: nearly all with the sanitizers, on
+# the build as it is installed what follows a kill, the real Pulp, the demo and the command line.
 PLANS["all"] = [
     build("build"),
     PLANS["asan"][0],
     units("units", "build"),
     tests("realpulp", "build", REAL),
-    tests("tests", "build", *NOT_REAL, f"--ignore={CRASH}", *TWO),
+    PLANS["asan"][2],
     tests("crash", "build", CRASH),
-    *PLANS["asan"][1:],
+    tests("installed", "build", *NOT_REAL, f"--ignore={CRASH}", *TWO, "-k", "kill or cli or demo"),
+    PLANS["asan"][1],
     *PLANS["tsan"],
     build("build-clang", "clang"),
     units("units-clang", "build-clang", "clang"),

@@ -95,14 +95,14 @@ def sweep(made, name, kind, **options):
 @pytest.mark.parametrize("name", CASES)
 def test_a_kill_before_any_write_loses_nothing(cluster, redis_server, name):
     with case(name, cluster, redis_server) as made:
-        sweep(made, name, "kill", step=every(1 if name == "run" else 4))
+        sweep(made, name, "kill", step=every(1 if name == "run" else 8))
 
 
 @pytest.mark.slow
 def test_half_a_write_loses_nothing(cluster, redis_server):
     """A message or a line of the journal that ends in the middle."""
     with case("run", cluster, redis_server) as made:
-        sweep(made, "run", "torn", step=every(9))
+        sweep(made, "run", "torn", step=every(12))
 
 
 @pytest.mark.slow
@@ -118,4 +118,4 @@ def test_a_disk_that_refuses_ends_cleanly(cluster, redis_server, kind):
 def test_a_connection_that_breaks_ends_cleanly(cluster, redis_server, kind):
     """Any send on any connection, to PostgreSQL or Redis, fails once."""
     with case("run", cluster, redis_server) as made:
-        sweep(made, "run", kind, klass="net", step=every(9))
+        sweep(made, "run", kind, klass="net", step=every(12))
