@@ -87,7 +87,6 @@ def is_waited_for(tool):
 
 
 def end_waiting(tool):
-    is_waited_for(tool)
     process.kill_hard(waiting(tool))
     wait_until(lambda: not waiting(tool), 10, "nobody waits for the end of a time")
 
@@ -430,6 +429,7 @@ def test_tables_come_back_when_the_time_is_over(tool, cron):
 
 def test_tables_that_nobody_brings_back_are_told(tool, hosts, cron):
     mode(tool, "start", "--for", "1h", code=0)
+    is_waited_for(tool)
     end_waiting(tool)
     hosts[0].nft("flush ruleset")
     path = tool.state_dir / "maintenance-mode"
