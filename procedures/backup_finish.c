@@ -16,26 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10 };
-
 static bool digest(const char *path, struct manifest_file *f, struct err *err)
 {
 	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	AUTO_FREE char *buf = xmalloc(CHUNK);
-	ssize_t n = -1;
 
-	if (fd < 0)
-		return err_errno(err, "cannot read %s", path);
-	struct sha256 *h = sha256_new();
-	while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR)) {
-		if (n > 0) {
-			sha256_add(h, buf, (size_t)n);
-			f->size += n;
-		}
-	}
-	sha256_end(h, f->sha256);
-	sha256_free(h);
-	return n == 0 || err_errno(err, "cannot read %s", path);
+	return (fd >= 0 && sha256_file(fd, &f->size, f->sha256)) ||
+	       err_errno(err, "cannot read %s", path);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)

@@ -9,10 +9,12 @@
 
 #include "lib/core/mem.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Written once, before its first reader. */
 static const EVP_MD *algorithm;
@@ -95,6 +97,29 @@ void sha256_end(struct sha256 *s, char out[65])
 	    !EVP_DigestInit_ex(s->context, NULL, NULL))
 		give_up();
 	to_hex(md, out);
+}
+
+bool sha256_file(int fd, int64_t *ret_size, char out[65])
+{
+	enum { CHUNK = 256 << 10 };
+	AUTO_FREE char *buf = xmalloc(CHUNK);
+	struct sha256 *s = sha256_new();
+	int64_t size = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n > 0) {
+			sha256_add(s, buf, (size_t)n);
+			size += n;
+		}
+	}
+	int saved = errno;
+	sha256_end(s, out);
+	sha256_free(s);
+	if (ret_size)
+		*ret_size = size;
+	errno = saved;
+	return n == 0;
 }
 
 bool sha256_is_hex(const char *text, size_t len)

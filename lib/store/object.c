@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10 };
-
 const char *object_verdict_word(enum object_verdict v)
 {
 	static const char *const words[] = { [OBJECT_GOOD] = "good",
@@ -148,21 +146,13 @@ enum object_verdict object_verify(const struct repository *r, const char *sha256
 	AUTO_FD int fd = -1;
 	int64_t has = 0;
 	char found[65];
-	ssize_t n;
 	enum object_verdict verdict = object_open(r, sha256, &fd, &has);
 
 	if (verdict != OBJECT_GOOD)
 		return verdict;
 	if (size >= 0 && size != has)
 		return OBJECT_DIFFERS;
-	AUTO_FREE char *buf = xmalloc(CHUNK);
-	struct sha256 *h = sha256_new();
-	while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			sha256_add(h, buf, (size_t)n);
-	sha256_end(h, found);
-	sha256_free(h);
-	if (n < 0)
+	if (!sha256_file(fd, NULL, found))
 		return OBJECT_UNREADABLE;
 	return strcmp(found, sha256) == 0 ? OBJECT_GOOD : OBJECT_DIFFERS;
 }

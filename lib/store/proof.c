@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 32, CHUNK = 256 << 10 };
+enum { MOST_THREADS = 32 };
 static const double told_every = 0.5; /* seconds */
 
 struct proving {
@@ -55,7 +55,6 @@ enum object_verdict proof_file(const struct repository *r, const char *id,
 	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 	char found[65];
-	ssize_t n;
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? OBJECT_MISSING
@@ -67,14 +66,9 @@ enum object_verdict proof_file(const struct repository *r, const char *id,
 		return OBJECT_FOREIGN;
 	if (st.st_size != f->size)
 		return OBJECT_DIFFERS;
-	AUTO_FREE char *buf = xmalloc(CHUNK);
-	struct sha256 *h = sha256_new();
-	while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			sha256_add(h, buf, (size_t)n);
-	sha256_end(h, found);
-	sha256_free(h);
-	return n < 0 ? OBJECT_UNREADABLE : strcmp(found, f->sha256) ? OBJECT_DIFFERS : OBJECT_GOOD;
+	if (!sha256_file(fd, NULL, found))
+		return OBJECT_UNREADABLE;
+	return strcmp(found, f->sha256) == 0 ? OBJECT_GOOD : OBJECT_DIFFERS;
 }
 
 static bool prove_files(struct proving *g, struct err *err)
