@@ -60,6 +60,8 @@ enum fs_verdict fs_remove(const struct fs_root *r, const char *name);
 enum fs_verdict fs_read_direct(const struct fs_root *r, const char *name, double until,
 			       int64_t most, int64_t *bytes, struct fs_file *out);
 
+/* All of it, however often write(2) takes less.  False: errno. */
+bool fs_write_all(int fd, const void *data, size_t len) MUST_CHECK;
 /* Writes by temp file, fsync, rename, fsync of the directory. */
 bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mode,
 		     struct err *err) MUST_CHECK;

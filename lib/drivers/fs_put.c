@@ -7,6 +7,7 @@
 #include "lib/drivers/fs_put.h"
 
 #include "lib/core/mem.h"
+#include "lib/drivers/fs.h"
 #include "lib/drivers/fs_internal.h"
 #include "lib/drivers/hash.h"
 
@@ -111,21 +112,6 @@ static bool plain(const char *name)
 	return true;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0) {
-			data += n;
-			len -= (size_t)n;
-		}
-	}
-	return true;
-}
-
 static bool copy(int from, int to, char digest[65], int64_t *size)
 {
 	AUTO_FREE char *buf = xmalloc(CHUNK);
@@ -139,7 +125,7 @@ static bool copy(int from, int to, char digest[65], int64_t *size)
 			continue;
 		sha256_add(h, buf, (size_t)n);
 		*size += n;
-		ok = write_all(to, buf, (size_t)n);
+		ok = fs_write_all(to, buf, (size_t)n);
 	}
 	sha256_end(h, digest);
 	sha256_free(h);

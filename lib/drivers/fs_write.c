@@ -10,14 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool write_all(int fd, const char *data, size_t len)
+bool fs_write_all(int fd, const void *data, size_t len)
 {
+	const char *at = data;
+
 	while (len > 0) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(fd, at, len);
 		if (n < 0 && errno != EINTR)
 			return false;
 		if (n > 0) {
-			data += n;
+			at += n;
 			len -= (size_t)n;
 		}
 	}
@@ -37,7 +39,7 @@ static bool sync_directory_of(const char *path)
 
 static bool fill(int fd, const void *data, size_t len, unsigned mode)
 {
-	return fchmod(fd, (mode_t)mode) == 0 && write_all(fd, data, len) && fsync(fd) == 0;
+	return fchmod(fd, (mode_t)mode) == 0 && fs_write_all(fd, data, len) && fsync(fd) == 0;
 }
 
 bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mode, struct err *err)

@@ -6,6 +6,7 @@
  */
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/drivers/fs.h"
 #include "lib/drivers/hash.h"
 #include "lib/store/object.h"
 #include "lib/store/object_internal.h"
@@ -80,21 +81,6 @@ static bool cannot_write(const struct object_writer *w, struct err *err)
 		       : false;
 }
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno != EINTR)
-			return false;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
-	return true;
-}
-
 /* One pass: read, hashed, written; to is -1 where the bytes are shared already. */
 static bool copy(struct object_writer *w, int from, int to, struct object_copy *ret,
 		 struct err *err)
@@ -115,7 +101,7 @@ static bool copy(struct object_writer *w, int from, int to, struct object_copy *
 		}
 		sha256_add(w->hash, w->buf, (size_t)n);
 		ret->size += n;
-		if (to >= 0 && !write_all(to, w->buf, (size_t)n))
+		if (to >= 0 && !fs_write_all(to, w->buf, (size_t)n))
 			return cannot_write(w, err);
 	}
 	return true;
