@@ -6,6 +6,7 @@
 #include "lib/host/remembered.h"
 #include "procedures/backup_config.h"
 #include "procedures/backup_prune.h"
+#include "procedures/backup_ready.h"
 #include "procedures/procedures.h"
 #include "procedures/service_set.h"
 
@@ -113,6 +114,14 @@ static bool prepare_offline(const struct session *s, void *options, struct err *
 	return prepare(s, options, "offline", err);
 }
 
+static void bind_ready(const void *options, void *params)
+{
+	const struct online_options *o = options;
+
+	*(struct backup_ready_params *)params =
+		(struct backup_ready_params){ .backup = o->params, .config = o->config };
+}
+
 /* Called when the steps before have made the directory. */
 static void bind_config(const void *options, void *params)
 {
@@ -171,6 +180,9 @@ static const char online_explain[] =
 	"backup is never taken for a good one. DIR is made where it is missing.";
 
 static const struct step online_steps[] = {
+	{ .procedure = &procedure_backup_ready,
+	  .bind = bind_ready,
+	  .why = "what would end it half way is told now" },
 	{ .procedure = &procedure_backup_content,
 	  .bind = bind,
 	  .when = with_content,
@@ -192,6 +204,9 @@ static const struct step online_steps[] = {
 };
 
 static const struct step offline_steps[] = {
+	{ .procedure = &procedure_backup_ready,
+	  .bind = bind_ready,
+	  .why = "what would end it half way is told now" },
 	{ .procedure = &procedure_backup_content,
 	  .bind = bind,
 	  .when = with_content,

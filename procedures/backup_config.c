@@ -133,6 +133,35 @@ static bool as_configured(const struct config *config, const struct backup_confi
 	return true;
 }
 
+static bool into_nothing(void *arg, const void *bytes, size_t n, struct err *err)
+{
+	(void)arg, (void)bytes, (void)n, (void)err;
+	return true;
+}
+
+/* Neither age nor gpg says in another way whether it takes a recipient. */
+static bool try_encryption(const char *how, struct err *err)
+{
+	struct filter *f = NULL;
+
+	if (!cipher_encrypt(how, &f, err))
+		return false;
+	const struct sink in = filter_sink(f, (struct sink){ into_nothing, NULL });
+	bool ok = in.put(in.arg, "tried", 5, err) && filter_end(f, err);
+	filter_free(f);
+	return ok || err_wrap(err, "encryption to %s", how);
+}
+
+bool backup_config_ready(const struct probe *p, const struct backup_config_params *o,
+			 struct err *err)
+{
+	struct config_archive c = { .features = { .only = o->features, .skip = o->skip } };
+
+	return feature_choice_check(&c.features, err) && as_configured(p->config, o, &c, err) &&
+	       (!feature_chosen(&c.features, "pulp") || needs_key(&p->place, err)) &&
+	       (!c.encrypt || try_encryption(c.encrypt, err));
+}
+
 static void say(const struct config_archive *c, const struct config_written *w, struct outcome *out)
 {
 	outcome_set(out, w->tally.lost ? RESULT_WARNING : RESULT_OK,

@@ -3,6 +3,8 @@
 #pragma once
 #include "lib/core/step.h"
 
+struct probe;
+
 struct backup_config_params {
 	char *directory;       /* of the backup that is made */
 	char *features, *skip; /* comma separated; NULL: all, none */
@@ -10,3 +12,9 @@ struct backup_config_params {
 	char *encrypt;
 	long max_file_size, compression;
 };
+/*
+ * Whether the archive can be made: features that exist, Pulp's key, and to whom it is encrypted,
+ * which is tried with a few bytes.  Its directory is not looked at.
+ */
+bool backup_config_ready(const struct probe *p, const struct backup_config_params *o,
+			 struct err *err) MUST_CHECK;

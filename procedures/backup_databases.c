@@ -111,13 +111,18 @@ static bool settle(struct actor *a, struct backup_job *j, const struct backup_pa
 }
 
 /* A dump is smaller than its database: indexes are not in it, and it is compressed. */
+bool dumps_room(const struct backup_job *j, int64_t bytes, struct err *err)
+{
+	return backup_room(j, bytes / 2, err);
+}
+
 static bool room(const struct backup_job *j, struct err *err)
 {
 	int64_t bytes = 0;
 
 	for (size_t i = 0; i < j->manifest.n_databases; i++)
 		bytes += j->manifest.databases[i].bytes;
-	return backup_room(j, bytes / 2, err);
+	return dumps_room(j, bytes, err);
 }
 
 static bool dump_all(struct actor *a, struct backup_job *j, const struct backup_params *p,

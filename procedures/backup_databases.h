@@ -16,6 +16,12 @@ struct dump_sources {
 };
 /* Pulp's, and those of Foreman and Candlepin where they are configured. */
 void dump_sources_find(const struct probe *p, struct dump_sources *ret);
+/* Whether it can be dumped: it answers, there are programs for its version, and this role may read
+ * all of it.  Its size is added to *bytes. */
+bool dump_source_ready(const struct probe *p, struct dump_source *s, int64_t *bytes,
+		       struct err *err) MUST_CHECK;
+/* Whether the repository has room for the dumps of databases of so many bytes. */
+bool dumps_room(const struct backup_job *j, int64_t bytes, struct err *err) MUST_CHECK;
 /* A snapshot of each, one right after the other. */
 bool dump_sources_freeze(struct dump_sources *s, struct err *err) MUST_CHECK;
 void dump_sources_thaw(struct dump_sources *s);

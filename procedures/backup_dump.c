@@ -202,11 +202,63 @@ static bool run_tool(const char *const *argv, const char *conninfo, struct dumpi
 				      status, last_line(&said));
 }
 
-static bool find_tool(struct actor *a, const char *name, const struct dump_source *s, char **ret,
-		      struct err *err)
+static bool find_tool(const struct probe *p, const char *name, const struct dump_source *s,
+		      char **ret, struct err *err)
 {
-	return pg_tool_find(config_get(a->look->config, "database.programs"), name,
+	return pg_tool_find(config_get(p->config, "database.programs"), name,
 			    pg_server_version(s->db), ret, err);
+}
+
+/* pg_dump locks every table that it dumps, and reads every sequence. */
+static bool may_read(const struct dump_source *s, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(s->db,
+		      "SELECT min(c.oid::regclass::text), count(*), current_user"
+		      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+		      " WHERE c.relkind IN ('r', 'p', 'm', 'S')"
+		      " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+		      " AND NOT (has_schema_privilege(n.oid, 'USAGE')"
+		      "		 AND has_table_privilege(c.oid, 'SELECT'))"
+		      " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid"
+		      "	AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')",
+		      NULL, 0, &r, err))
+		return false;
+	if (pg_int(r, 0, 1) == 0)
+		return true;
+	(void)err_set(err, ERR_DENIED, "the role %s may not read %s, one of %lld such tables",
+		      pg_text(r, 0, 2), pg_text(r, 0, 0), (long long)pg_int(r, 0, 1));
+	return err_hint(err, "Name the database's owner, or a role that is in pg_read_all_data.");
+}
+
+static bool add_size(const struct dump_source *s, int64_t *bytes, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(s->db, "SELECT pg_database_size(current_database())", NULL, 0, &r, err))
+		return false;
+	*bytes += pg_int(r, 0, 0);
+	return true;
+}
+
+bool dump_source_ready(const struct probe *p, struct dump_source *s, int64_t *bytes,
+		       struct err *err)
+{
+	static const char *const programs[] = { "pg_dump", "pg_dumpall" };
+
+	if (!connect_source(s, err))
+		return false;
+	bool ok = true;
+	for (size_t i = 0; ok && i < ARRAY_LEN(programs); i++) {
+		AUTO_FREE char *program = NULL;
+
+		ok = find_tool(p, programs[i], s, &program, err);
+	}
+	ok = ok && ((may_read(s, err) && add_size(s, bytes, err)) ||
+		    err_wrap(err, "the database of %s", s->feature));
+	pg_close(TAKE(s->db));
+	return ok;
 }
 
 bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
@@ -223,7 +275,7 @@ bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct 
 	long jobs;
 
 	if (!config_long(a->look->config, "backup.jobs", 1, 64, &jobs, err) ||
-	    !find_tool(a, "pg_dump", s, &program, err))
+	    !find_tool(a->look, "pg_dump", s, &program, err))
 		return false;
 	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);
 	const char *const argv[] = { program, "--format=directory", parallel,	     snapshot, file,
@@ -253,7 +305,7 @@ bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump
 	struct dumping dumping = { .actor = a };
 	bool all;
 
-	if (!is_superuser(s, &all, err) || !find_tool(a, "pg_dumpall", s, &program, err))
+	if (!is_superuser(s, &all, err) || !find_tool(a->look, "pg_dumpall", s, &program, err))
 		return false;
 	const char *const argv[] = { program,
 				     "--globals-only",

@@ -76,7 +76,7 @@ def artifacts(site):
 
 def test_a_backup_holds_every_artifact_once_and_a_dump(plmaint, made, store):
     id_, result = online(plmaint, store)
-    for label in ("backup-content", "backup-databases", "backup-media", "backup-config", "backup-finish"):
+    for label in ("backup-ready", "backup-content", "backup-databases", "backup-media", "backup-config", "backup-finish"):
         assert result.one("step.end", label=label)["result"] == "ok"
     assert "on the file system that it is of" in result.one("notice")["message"]
     m, named = manifest(store, id_), artifacts(made)
@@ -195,7 +195,7 @@ def test_two_at_once(plmaint, made, store):
     with open(store / "lock", "rb") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         _, result = online(plmaint, store, code=75)
-    assert "another process" in result.one("step.end", label="backup-content")["message"]
+    assert "another process" in result.one("step.end", label="backup-ready")["message"]
     online(plmaint, store)
 
 
@@ -227,7 +227,7 @@ def test_no_room(plmaint, made, store):
         pytest.skip("a tmpfs cannot be mounted here")
     try:
         _, result = online(plmaint, store, code=1)
-        assert "has room for" in result.one("step.end", label="backup-content")["message"]
+        assert "has room for" in result.one("step.end", label="backup-ready")["message"]
         subprocess.run(["mount", "-o", "remount,size=200m", store], check=True)
         id_, _ = online(plmaint, store)
         assert manifest(store, id_)["artifacts"]["count"] == len(artifacts(made))
@@ -383,8 +383,24 @@ def test_reflinks_where_the_file_system_has_them(plmaint, made, tmp_path, kind):
         subprocess.run(["umount", "-l", disk], check=True)
 
 
-def test_without_the_key_there_is_no_backup(plmaint, made, store, key):
+def test_what_would_end_it_is_told_before_anything_is_written(plmaint, made, store, key, pg_db, tmp_path):
+    """All of it at once: the key, a recipient that is none, a table that may not be read, a dead server."""
     key.unlink()
-    id_, result = online(plmaint, store, code=1)
-    assert id_ is None and str(key) in result.one("step.end", label="backup-config")["message"]
-    assert plmaint.run("backup", "list", store, code=0).one("backup")["state"] == "unfinished"
+    pg_db.query("CREATE TABLE public.others AS SELECT 1", user="postgres")
+    settings = {"database.foreman.conninfo": "host=/nonexistent", "backup.jobs": 99}
+    plmaint.configure(settings)
+    id_, result = online(plmaint, store, code=(1, 2))
+    step = result.one("step.end", label="backup-ready")
+    for word in ("backup.jobs", str(key), "may not read others", "database of foreman"):
+        assert any(word in e for e in step["examples"]), (word, step)
+    assert id_ is None and not store.exists()
+    assert not result.of("step.end", label="backup-content")
+    key.write_text("not for others")
+    plmaint.configure(dict.fromkeys(settings))
+    (tmp_path / "recipients").write_text("nobody")
+    pg_db.query("DROP TABLE public.others", user="postgres")
+    if shutil.which("age"):
+        _, result = online(plmaint, store, "--encrypt", f"age:{tmp_path}/recipients", code=1)
+        assert "encryption to age:" in result.one("step.end", label="backup-ready")["message"]
+        assert not store.exists()
+    online(plmaint, store)
