@@ -23,13 +23,24 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	return true;
 }
 
+/* Also where nothing is to be copied: backup-media comes when the dumps are written. */
+static bool look_at_media(const struct probe *p, struct err *err)
+{
+	struct storage *s = NULL;
+
+	if (!storage_open(p->config, &p->place, &s, err))
+		return false;
+	storage_close(s);
+	return true;
+}
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
 	struct artifacts_sum sum;
 	struct backup_job *j;
 
-	if (!backup_job_get(a, params, &j, err) ||
+	if (!look_at_media(a->look, err) || !backup_job_get(a, params, &j, err) ||
 	    !backup_artifacts_list(j, a->look->db, &sum, err) ||
 	    !backup_artifacts_copy(a, j, params, &sum, procedure_backup_content.label, &tally, err))
 		return false;

@@ -6,7 +6,6 @@
  */
 #include "procedures/backup_ready.h"
 
-#include "lib/pulp/storage.h"
 #include "procedures/backup_databases.h"
 #include "procedures/procedures.h"
 
@@ -16,10 +15,6 @@ static const struct opt params_table[] = {
 	  .offset = offsetof(struct backup_ready_params, backup.dir),
 	  .arg = "DIR",
 	  .help = "directory of the backups" },
-	{ .name = "skip-pulp-content",
-	  .kind = OPT_FLAG,
-	  .offset = offsetof(struct backup_ready_params, backup.skip_content),
-	  .help = "neither artifacts nor other media of Pulp" },
 	{ .name = "features",
 	  .kind = OPT_TEXT,
 	  .offset = offsetof(struct backup_ready_params, config.features),
@@ -63,16 +58,6 @@ static bool numbers(const struct config *config, struct err *err)
 	       config_real(config, "backup.duty", 0.01, 1, &share, err);
 }
 
-static bool media(const struct probe *p, struct err *err)
-{
-	struct storage *s = NULL;
-
-	if (!storage_open(p->config, &p->place, &s, err))
-		return false;
-	storage_close(s);
-	return true;
-}
-
 /* The dumps; what the artifacts take is counted when they are, before the first is copied. */
 static bool repository(struct actor *a, const struct backup_params *p, int64_t bytes,
 		       struct err *err)
@@ -103,8 +88,6 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		found(&l, err);
 	if (!backup_config_ready(p, &o->config, err))
 		found(&l, err);
-	if (!o->backup.skip_content && !media(p, err))
-		found(&l, err);
 	dump_sources_find(p, &s);
 	for (size_t i = 0; i < s.n; i++)
 		if (!dump_source_ready(p, &s.all[i], &bytes, err))
@@ -126,8 +109,8 @@ const struct procedure procedure_backup_ready = {
 	.explain =
 		"Pulp's encryption key, the recipient of the encryption, the features that are named, "
 		"the databases with the right to read all of them, programs for their versions, the "
-		"media, the directory and its room. Everything that is wrong is told at once, before "
-		"anything is copied.",
+		"directory and its room. Everything that is wrong is told at once, before anything is "
+		"copied; the media is looked at by backup-content.",
 	.changes = "makes the directory of the backups where it is missing",
 	.tags = (const char *const[]){ "backup", NULL },
 	.needs = NEED_DB | NEED_SETTINGS,
