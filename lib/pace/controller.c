@@ -41,13 +41,14 @@ static const double longest_step = 5;	   /* seconds: a jump of the clock is no p
 static const double idle_batch = 0.05;	   /* seconds of a batch while nobody else works */
 static const double fast_requests = 0.010; /* seconds of their 99th percentile */
 /* Requests that must have been seen, and seconds in which they lose half their weight: of those
- * that are made once a second fewer must do, for longer. */
+ * that come about once a second fewer must do, for longer. */
 static const struct {
 	double met, free, half_met, half_free;
 } probing[REQUEST_KINDS] = {
 	[REQUEST_SQL] = { 40, 200, 120, 300 },
 	[REQUEST_STATUS] = { 10, 40, 300, 1200 },
 	[REQUEST_CONTENT] = { 10, 40, 300, 1200 },
+	[REQUEST_LOGGED] = { 10, 40, 300, 1200 },
 };
 static const double hold = 2;	 /* seconds between changes of duty */
 static const double forget = 60; /* seconds after which too much is thought a little less so */
@@ -453,6 +454,8 @@ static const char *unseen_words(enum signal s)
 		[SIGNAL_REDIS] = "Redis does not answer",
 		[SIGNAL_STATUS] = "Pulp's status is not known yet",
 		[SIGNAL_CONTENT] = "whether Pulp serves content is not known yet",
+		[SIGNAL_ACCESS_LOG] =
+			"throttle.access_log cannot be read, or its lines end with no time",
 		[SIGNAL_QUERY] = "throttle.query has no answer",
 		[SIGNAL_URL] = "throttle.url does not answer",
 		[SIGNAL_COMMAND] = "throttle.command does not end in time",
@@ -465,6 +468,7 @@ static const char *const requests[] = {
 	[REQUEST_SQL] = "requests",
 	[REQUEST_STATUS] = "answers of Pulp's status",
 	[REQUEST_CONTENT] = "answers of Pulp's content",
+	[REQUEST_LOGGED] = "requests in throttle.access_log",
 };
 
 void decision_in_words(const struct decision *d, char *out, size_t size)

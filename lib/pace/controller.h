@@ -35,8 +35,9 @@ struct signal_value {
 enum profile { PROFILE_GENTLE, PROFILE_DEFAULT, PROFILE_FAST, PROFILE_FINALIZE };
 extern const char *const profile_names[]; /* by enum; ends with NULL */
 
-/* One request, timed by us: of the kind that Pulp makes to its database; to Pulp itself. */
-enum request { REQUEST_SQL, REQUEST_STATUS, REQUEST_CONTENT, REQUEST_KINDS };
+/* One request, timed by us: of the kind that Pulp makes to its database; to Pulp itself.  Or a
+ * user's, timed by the web server. */
+enum request { REQUEST_SQL, REQUEST_STATUS, REQUEST_CONTENT, REQUEST_LOGGED, REQUEST_KINDS };
 struct latency {
 	double seconds;
 	enum request kind;

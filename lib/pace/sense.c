@@ -4,6 +4,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/pressure.h"
+#include "lib/pace/access_log.h"
 #include "lib/pace/sense_slow.h"
 #include <math.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ enum { EVERY_COMMIT = 5, VERY_BUSY = 2 };
 struct sense {
 	struct sense_options o;
 	struct sense_slow *slow;
+	struct access_log *log;
+	double log_read;
 	struct pg *prepared; /* the session on which the statements are prepared */
 	bool local;
 	int server; /* pid of our session's backend */
@@ -42,6 +45,8 @@ struct sense *sense_open(const struct sense_options *o)
 	s->o = *o;
 	s->looked = s->looked_at_host = -INFINITY;
 	s->slow = sense_slow_start(o);
+	if (o->access_log)
+		s->log = access_log_open(o->access_log);
 	return s;
 }
 
@@ -50,6 +55,7 @@ void sense_close(struct sense *s)
 	if (!s)
 		return;
 	sense_slow_stop(s->slow);
+	access_log_close(s->log);
 	free(s);
 }
 
@@ -247,6 +253,9 @@ void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
 	if (s->local && (now - s->looked_at_host >= between_host || now < s->looked_at_host))
 		look_at_host(s, now, out);
 	sense_slow_take(s->slow, out);
+	if (s->log)
+		access_log_look(s->log, s->o.met(s->o.met_arg, s->log_read), now, out);
+	s->log_read = now;
 	if (s->o.query && (now - out->of[SIGNAL_QUERY].at >= 1 || now < out->of[SIGNAL_QUERY].at)) {
 		if (db && pg_alive(db))
 			ask_query(s, db, now, out);

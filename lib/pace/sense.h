@@ -15,6 +15,7 @@ struct sense_options {		    /* borrowed for the sense's life */
 	struct redis_options redis; /* url NULL: none */
 	const char *status_url;	    /* of Pulp's status, or NULL */
 	const char *content_url;    /* something that Pulp serves, or NULL */
+	const char *access_log;	    /* of the web server in front of Pulp, or NULL */
 	/* Whether a batch of ours was at work since then; called by any thread. */
 	bool (*met)(void *arg, double began);
 	void *met_arg;

@@ -196,10 +196,17 @@ TEST(what_is_felt_slows_down)
 	CHECK(until_at_least(&w, 0.5, 3600) < 1800);
 }
 
-/* Pulp itself is asked once a second: few answers, and all the same they count. */
+/* Pulp itself is asked once a second: few answers, and all the same they count.  So do users' own.
+ */
 TEST(answers_of_pulp_that_get_slower_slow_down)
 {
-	for (int kind = REQUEST_STATUS; kind <= REQUEST_CONTENT; kind++) {
+	static const char *const whose[] = {
+		[REQUEST_STATUS] = "answers of Pulp's status would",
+		[REQUEST_CONTENT] = "answers of Pulp's content would",
+		[REQUEST_LOGGED] = "requests in throttle.access_log would",
+	};
+
+	for (int kind = REQUEST_STATUS; kind <= REQUEST_LOGGED; kind++) {
 		struct world w;
 		begin(&w, PROFILE_DEFAULT);
 		w.s.busy = BUSY_YES;
@@ -210,9 +217,7 @@ TEST(answers_of_pulp_that_get_slower_slow_down)
 		w.web_met = 0.200;
 		pass(&w, 600);
 		CHECK(w.c.now.duty < 0.4 && w.c.now.reason == SLOW_LATENCY);
-		CHECK(strstr(words(&w), kind == REQUEST_STATUS
-						? "answers of Pulp's status would"
-						: "answers of Pulp's content would"));
+		CHECK(strstr(words(&w), whose[kind]));
 		w.web_met = 0.050;
 		CHECK(until_at_least(&w, 0.5, 3600) < 1800);
 	}

@@ -169,6 +169,23 @@ def test_commands_status_decides(online, tmp_path, plmaint):
     assert ran.code == 0, ran
 
 
+def test_access_log_tells_how_users_fare(online, tmp_path, plmaint):
+    log = tmp_path / "access.log"
+    running = plmaint.start(*KEEP, "--set", f"throttle.access_log={log}")
+    assert slowed(running, "throttle.access_log cannot be read")["duty"] <= 0.25
+    log.write_text("")
+    running.wait_for("progress", lambda e: e["duty"] == 1.0, label=FILL)
+
+    def refuse():
+        with log.open("a") as out:
+            out.write('"GET /v2/ HTTP/1.1" 502 0 0.001\n' * 20)
+        return any("throttle.access_log fail" in (e.get("reason") or "") for e in running.events)
+
+    wait_until(refuse, 30, "their requests fail")
+    running.terminate()
+    assert running.wait().code == 143
+
+
 @pytest.mark.threads
 def test_redis_that_does_not_answer_is_no_good_news(online, redis_server, plmaint):
     plmaint.configure({"redis.url": redis_server.url()})
