@@ -9,6 +9,7 @@
 #include "lib/core/mem.h"
 #include "lib/store/restore_note.h"
 #include "procedures/procedures.h"
+#include "procedures/restore_config.h"
 #include "procedures/restore_finish.h"
 #include "procedures/restore_job.h"
 #include "procedures/restore_key.h"
@@ -27,6 +28,7 @@ struct restore_options {
 	struct restore_params backup;
 	char id[BACKUP_ID_SIZE];
 	char path[PATH_MAX];   /* of the backup; "": not known */
+	char config[PATH_MAX]; /* where its configuration is unpacked */
 	const char *state_dir; /* borrowed from the configuration */
 	bool own_commands;     /* the site stops and starts its services by commands of its own */
 	bool restored;	       /* when this run began */
@@ -81,6 +83,8 @@ static bool choose(struct restore_options *o, const char *dir, struct err *err)
 		AUTO_FREE char *path = repository_backup_path(r, o->backup.id, NULL);
 
 		(void)snprintf(o->path, sizeof(o->path), "%s", path);
+		(void)snprintf(o->config, sizeof(o->config), "%s/config_%s", o->state_dir,
+			       o->backup.id);
 	}
 	repository_close(r);
 	return ok;
@@ -165,6 +169,11 @@ static bool when_configured(const void *options, const char **why)
 	if (there)
 		globfree(&found);
 	return there;
+}
+
+static bool when_unpacking(const void *options, const char **why)
+{
+	return acts(options, why) && when_configured(options, why);
 }
 
 static bool own(const void *options, const char **why)
@@ -254,6 +263,16 @@ static void bind_key(const void *options, void *params)
 	((struct restore_key_params *)params)->directory = (char *)(uintptr_t)o->path;
 }
 
+static void bind_config(const void *options, void *params)
+{
+	const struct restore_options *o = options;
+
+	*(struct restore_config_params *)params =
+		(struct restore_config_params){ .directory = (char *)(uintptr_t)o->path,
+						.into = (char *)(uintptr_t)o->config,
+						.once = true };
+}
+
 static void bind_finish(const void *options, void *params)
 {
 	*(struct restore_finish_params *)params = ((const struct restore_options *)options)->finish;
@@ -298,6 +317,10 @@ static const struct step run_steps[] = {
 	  .bind = bind_backup,
 	  .why = "an old database names files that a cleanup has taken since",
 	  .flags = STEP_CRITICAL },
+	{ .procedure = &procedure_restore_config,
+	  .when = when_unpacking,
+	  .bind = bind_config,
+	  .why = "what is wanted of it is taken by hand; nothing installed is touched" },
 	{ .procedure = &procedure_restore_begin,
 	  .when = when_closing,
 	  .bind = bind_backup,
@@ -406,7 +429,7 @@ const struct command command_restore = {
 			  .explain =
 				  "DIR is the directory of `backup`. Every file is held against its sha256, every dump is read to its end, and "
 				  "host, versions, server and room are looked at; --check-only ends there. Then the dumps are loaded under new "
-				  "names and missing files come back, the services stop, the databases change names, the services start and are "
+				  "names, missing files come back and the configuration is unpacked below the state directory, the services stop, the databases change names, the services start and are "
 				  "looked at. Until the names are changed a failure, Ctrl-C too, leaves the site as it was; after a kill or a "
 				  "reboot the same command goes on.",
 			  .operands = "DIR",

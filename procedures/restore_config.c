@@ -5,10 +5,16 @@
  */
 #include "procedures/restore_config.h"
 
+#include "lib/core/mem.h"
+#include "lib/drivers/fs.h"
 #include "lib/drivers/probe.h"
 #include "lib/host/config_archive.h"
 #include "lib/host/config_compare.h"
 #include "procedures/procedures.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static const struct opt params_table[] = {
 	{ .name = "directory",
@@ -54,9 +60,27 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 			      "was not named");
 		return err_hint(err, "Add --param directory=BACKUP --param into=DIR.");
 	}
-	*ret = true;
-	outcome_set(why, RESULT_OK, "the archive is unpacked beside what is installed");
+	*ret = !o->once || access(o->into, F_OK) != 0;
+	outcome_set(why, RESULT_OK,
+		    *ret ? "the archive is unpacked beside what is installed"
+			 : "an earlier run has unpacked it into %s",
+		    o->into);
 	return true;
+}
+
+/* Its name is its own once all of it is there, and durable. */
+static bool unpack_once(const struct restore_config_params *o, const char *identity,
+			const struct archive_listener *told, struct archive_tally *tally,
+			struct err *err)
+{
+	AUTO_FREE char *part = xasprintf("%s.part", o->into);
+
+	if (!fs_remove_tree(part, err) ||
+	    !config_archive_unpack(o->directory, identity, part, told, tally, err))
+		return false;
+	AUTO_FD int fd = open(part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return (fd >= 0 && syncfs(fd) == 0 && rename(part, o->into) == 0) ||
+	       err_errno(err, "cannot keep %s", part);
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
@@ -68,7 +92,9 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	struct archive_tally tally;
 	struct config_compared c;
 
-	if (!config_archive_unpack(o->directory, identity, o->into, &told, &tally, err) ||
+	if (!(o->once ? unpack_once(o, identity, &told, &tally, err)
+		      : config_archive_unpack(o->directory, identity, o->into, &told, &tally,
+					      err)) ||
 	    !config_compare(o->into, "/", differs, a, &c, err))
 		return false;
 	outcome_set(out, tally.lost ? RESULT_WARNING : RESULT_OK,

@@ -102,9 +102,23 @@ def test_what_backup_online_writes(restored, tmp_path):
     lost = artifacts(restored)[0][0]
     lost.unlink()
     restored.change("DELETE FROM container_manifest")
+    (id_,) = (b["id"] for b in restored.plmaint.run("backup", "list", kept, code=0).of("backup"))
+    unpacked = restored.plmaint.state_dir / f"config_{id_}"
+    # What a kill has left half unpacked is begun anew.
+    (unpacked.with_name(unpacked.name + ".part") / "etc").mkdir(parents=True)
+    old, new = key.read_text(), fernet.new_key() + "\n"
+    key.write_text(new)
+    restored.run("run", kept, "--check-only", code=0)
+    assert not unpacked.exists()
     done = restored.run("run", kept, code=0)
     assert restored.ask(COUNT) == before and whole(restored) and lost.exists()
-    assert results(done)["restore-key"] == "ok"
+    assert results(done)["restore-key"] == results(done)["restore-config"] == "ok"
+    # Beside what is installed, which stays.
+    assert (unpacked / key.relative_to("/")).read_text() == old and key.read_text() == new
+    assert (unpacked.stat().st_mode & 0o777) == 0o700
+    assert str(key) in [d["path"] for d in done.of("difference", kind="content")]
+    assert [p.name for p in unpacked.parent.glob("config_*")] == [unpacked.name]
+    assert results(restored.run("run", kept, code=0))["restore-config"] == "not-needed"
 
 
 def test_what_pulp_has_cached_is_forgotten(restored, redis_server):
