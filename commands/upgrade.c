@@ -42,7 +42,11 @@ void upgrade_bind_target(const void *options, void *params)
 
 static void bind_downtime(const void *options, void *params)
 {
-	*(struct downtime_params *)params = ((const struct upgrade_options *)options)->downtime;
+	const struct upgrade_options *o = options;
+	struct downtime_params *p = params;
+
+	*p = o->downtime;
+	p->target = o->target;
 }
 
 bool upgrade_when_paths_count(const void *options, const char **why)

@@ -190,9 +190,11 @@ static bool when_left_closed(const void *options, const char **why)
 
 static void bind_downtime(const void *options, void *params)
 {
+	const struct upgrade_options *o = options;
 	struct downtime_params *p = params;
 
-	*p = ((const struct upgrade_options *)options)->downtime;
+	*p = o->downtime;
+	p->target = o->target;
 	p->refuse = 1;
 }
 

@@ -210,6 +210,36 @@ def test_a_long_standstill_is_a_warning(plmaint, site):
     assert told["result"] == "warning" and "`plmaint pre-migrate run`" in told["hint"]
 
 
+PULPS_OWN = """
+INSERT INTO core_repositorycontent (pulp_id, pulp_created, content_id, repository_id, version_added_id)
+SELECT gen_random_uuid(), now(), content_ptr_id, v.repository_id, v.pulp_id
+  FROM container_manifest, (SELECT * FROM core_repositoryversion LIMIT 1) v ON CONFLICT DO NOTHING
+"""
+
+
+@pytest.mark.parametrize("level", ["0043"], indirect=True)
+def test_what_pulps_own_migrations_take_is_foretold(plmaint, site):
+    """Counted are the rows of those that the release to come brings, and of no others."""
+    site.bulk_images(20)
+    told = check(plmaint, 0, "--to", "2.24.0,3.68")["pulp-upgrade-estimate"]
+    assert "for Pulp's own migrations" in told["message"] and "unknown" not in told["message"]
+    rows = {e.split(":")[0]: int(e.split(" rows")[0].split()[-1]) for e in told["examples"]}
+    counts = [site.sql(f"SELECT count(*) FROM container_{t}")[0][0] for t in ("manifest", "blob", "tag")]
+    assert rows["container 0044"] == sum(counts) and "container 0045" not in rows
+    rows = check(plmaint, 0, "--to", "2.24.15,3.73")["pulp-upgrade-estimate"]["examples"]
+    assert any(e.startswith("container 0045") and f"{counts[0]} rows" in e for e in rows)
+    assert not any(e.startswith("core 0152") for e in rows)
+    # Of the newest, each version is given its list of content, and nobody knows what a type takes.
+    site.sql(PULPS_OWN)
+    worst = check(plmaint, 1)["pulp-upgrade-estimate"]
+    seen = "SELECT sum((SELECT count(*) FROM core_repositorycontent c USING (repository_id))) FROM core_repositoryversion"
+    seen = seen.replace("c USING (repository_id)", "c WHERE c.repository_id = v.repository_id") + " v"
+    (content,) = (e for e in worst["examples"] if e.startswith("core 0152"))
+    assert f" {site.sql(seen)[0][0]} rows" in content
+    assert any(e.startswith("core 0155: unknown for ") for e in worst["examples"])
+    assert "beside 1 of unknown length" in worst["message"]
+
+
 def test_nothing_is_changed_and_a_reader_may_ask(plmaint, pg_db, cluster, site):
     site.bulk_images(5)
     cluster.role("gatekeeper")
