@@ -189,7 +189,7 @@ bench-peer:
 crash: all
 	PLMAINT_CRASH_ROWS=300 PLMAINT_CRASH_ALL=1 PLMAINT_CRASH_ROUNDS=100 \
 		$(PYTHON) -m pytest -c tests/pytest.ini tests/crash tests/crash/broken_builds.py \
-		tests/host/test_services.py tests/host/test_upgrade.py
+		tests/host/test_services.py tests/host/test_upgrade.py tests/restore/test_kill.py
 
 # A real Pulp upgraded through six releases, and the fixture schema held against each of them: minutes,
 # and a gigabyte of packages the first time.

@@ -76,16 +76,31 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	return true;
 }
 
+/* Dropped by a run that was killed before its end, or by somebody else. */
+static bool gone(struct pg *db, const char *name, bool *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(db, "SELECT FROM pg_database WHERE datname = $1",
+		      (struct pg_param[]){ PG_P_TEXT(name) }, 1, &r, err))
+		return false;
+	*ret = pg_rows_count(r) == 0 && restore_left_name(name);
+	return true;
+}
+
 static bool check_words(const struct finish *f, const struct restore_finish_params *o,
 			struct err *err)
 {
 	for (size_t i = 0; o->destroy && o->destroy[i]; i++) {
 		const char *name;
+		bool is_gone = false;
 		size_t k = 0;
 
 		while ((name = droppable(f, k++)) != NULL && strcmp(name, o->destroy[i]) != 0)
 			;
-		if (name)
+		if (!name && !gone(f->db, o->destroy[i], &is_gone, err))
+			return false;
+		if (name || is_gone)
 			continue;
 		(void)err_set(err, ERR_USAGE, "'%s' is no database that a restore has left",
 			      o->destroy[i]);

@@ -76,6 +76,8 @@ struct restore_lefts {
 };
 bool restore_left_find(struct pg *db, struct restore_lefts *ret, struct err *err) MUST_CHECK;
 void restore_left_release(struct restore_lefts *l);
+/* Whether a database of this name could be one. */
+bool restore_left_name(const char *name);
 #define AUTO_LEFTS __attribute__((cleanup(restore_left_release)))
 
 /*

@@ -23,6 +23,15 @@ static bool ends_with_id(const char *name, const char *word, size_t *ret_len, ch
 	return true;
 }
 
+bool restore_left_name(const char *name)
+{
+	char id[BACKUP_ID_SIZE];
+	size_t len;
+
+	return ends_with_id(name, "_restore_", &len, id) ||
+	       ends_with_id(name, "_before_", &len, id);
+}
+
 static struct restore_left *add(struct restore_lefts *l, const char *live, size_t len,
 				const char *id)
 {

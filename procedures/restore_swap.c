@@ -57,7 +57,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (!actor_lock_host(a, err) || !restore_job_open(a->look, params, &j, err) ||
 	    !restore_job_ask(&j, err) || !restore_note_read(state_dir, &note, err))
 		return false;
-	if (note.phase != RESTORE_CLOSED)
+	/* RESTORE_SWAPPED: killed between the note and the change of names. */
+	if (note.phase == RESTORE_NONE)
 		return err_set(err, ERR_USAGE, "the site was not closed for a restore");
 	note.phase = RESTORE_SWAPPED;
 	if (!restore_note_write(state_dir, &note, err))

@@ -46,6 +46,7 @@ bool restore_tool(const struct probe *p, const char *conninfo, long server_versi
 	const struct process_options o = { .argv = argv,
 					   .env = (const char *const *)env,
 					   .stoppable = true,
+					   .ends_with_us = true,
 					   .max_output = LISTING_MAX,
 					   .errors = &errors };
 	if (!process_run(&o, out, &status, err))

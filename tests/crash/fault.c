@@ -2,7 +2,8 @@
 /*
  * LD_PRELOAD: stops the program at the Nth call that changes anything outside of it, counted over
  * all threads: bytes to a socket or a file, a sync, a rename, a removal.  So every state that a
- * kill can leave behind is reached by counting, with no line of this in the product.
+ * kill can leave behind is reached by counting, with no line of this in the product.  The programs
+ * that it starts are left alone.
  *
  *	FAULT_AT     N, from 1; 0 only counts
  *	FAULT_KIND   kill: SIGKILL before the call; torn: half of the bytes, then SIGKILL;
@@ -41,7 +42,7 @@ static struct {
 	enum class class;
 	bool changes_only;
 	const char *log;
-	pid_t pid; /* a child that it starts is not counted */
+	pid_t pid; /* what it forks is not counted */
 } fault;
 static atomic_long calls;
 
@@ -85,6 +86,7 @@ __attribute__((constructor)) static void begin(void)
 		}
 	}
 	fault.pid = getpid();
+	unsetenv("LD_PRELOAD");
 }
 
 __attribute__((destructor)) static void end(void)

@@ -3,32 +3,21 @@
 
 import contextlib
 import subprocess
-import sys
 
 import pytest
 
-from harness import backups, process
+from harness import backups, pg, process
 
 ID = "20261121T213133Z"
 # Stops and starts are rows of heartbeats in the database that has Pulp's name just then.
-SCRIPT = """#!{python} -B
-import contextlib, pathlib, sys, time
-import psycopg2
-here = pathlib.Path({directory!r})
-word = pathlib.Path(sys.argv[0]).name
-with open(here / "log", "a") as log:
-    log.write(word + "\\n")
-while (here / "hold").exists() and word == "stop":
-    time.sleep(0.05)
-if (here / "broken").exists() and word == "stop":
-    sys.exit("it does not stop")
-with contextlib.closing(psycopg2.connect({conninfo!r})) as conn, conn, conn.cursor() as cur:
-    for table in ("core_apiappstatus", "core_contentappstatus", "core_worker"):
-        cur.execute(f"DELETE FROM {{table}}")
-        if word == "start":
-            cur.execute(f"INSERT INTO {{table}} (pulp_id, pulp_created, name, last_heartbeat, versions)"
-                        " VALUES (gen_random_uuid(), now(), '1@' || %s, now() + interval '1 h', '')", (table,))
+SCRIPT = """#!/bin/sh
+word=$(basename "$0")
+echo "$word" >> {directory}/log
+while [ "$word" = stop ] && [ -e {directory}/hold ]; do sleep 0.05; done
+if [ "$word" = stop ] && [ -e {directory}/broken ]; then echo "it does not stop" >&2; exit 1; fi
+exec {psql} -qX -v ON_ERROR_STOP=1 -1 -f {directory}/$word.sql -d "{conninfo}"
 """
+BEATING = ("core_apiappstatus", "core_contentappstatus", "core_worker")
 
 
 class Restored:
@@ -38,11 +27,10 @@ class Restored:
         for word in ("stop", "start"):
             path = directory / word
             path.write_text(
-                SCRIPT.format(
-                    python=sys.executable, directory=str(directory), conninfo=db.conninfo()
-                )
+                SCRIPT.format(psql=pg.bindir() / "psql", directory=directory, conninfo=db.conninfo())
             )
             path.chmod(0o755)
+            path.with_suffix(".sql").write_text("".join(self.beat(t, word) for t in BEATING))
         plmaint.configure(
             {
                 "upgrade.stop_command": directory / "stop",
@@ -53,6 +41,14 @@ class Restored:
         subprocess.run([directory / "start"], check=True)
         self.forget()
         self.repository = None
+
+    @staticmethod
+    def beat(table, word):
+        start = (
+            f"INSERT INTO {table} (pulp_id, pulp_created, name, last_heartbeat, versions)"
+            f" VALUES (gen_random_uuid(), now(), '1@{table}', now() + interval '1 h', '');"
+        )
+        return f"DELETE FROM {table};" + (start if word == "start" else "")
 
     def forget(self):
         (self.directory / "log").write_text("")
