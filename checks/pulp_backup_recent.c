@@ -2,13 +2,14 @@
 /*
  * There is no way back from a migrate but a backup.  One is taken as good that has its manifest,
  * which is written last, and every file that the manifest names in its size; `backup verify` reads
- * them too.
+ * them too, and what it has found counts.
  */
 #include "checks/checks.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/probe.h"
 #include "lib/store/manifest.h"
+#include "lib/store/verified.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,21 +46,30 @@ static void judge(const struct repository *r, const struct backup_manifest *m, d
 {
 	double age = clock_wall() - backup_id_time(m->id);
 	size_t bad = count_damage(r, m, out);
-	char old[32], limit[32];
+	char old[32], limit[32], verified[96];
+	struct backup_verified v;
 
+	backup_verified_read(r, m->id, &v);
+	backup_verified_words(&v, verified, sizeof(verified));
 	clock_in_words(age, old, sizeof(old));
 	clock_in_words(most, limit, sizeof(limit));
 	if (bad > 0) {
 		outcome_set(out, RESULT_FINDING, "the backup %s lacks %zu of its files", m->id,
 			    bad);
 		outcome_hint(out, "`plmaint backup verify` tells more; make a new one.");
+	} else if (v.damaged) {
+		outcome_set(out, RESULT_FINDING, "the backup %s is damaged: %s", m->id, verified);
+		outcome_hint(out, "Make a new one, and verify it.");
 	} else if (age > most) {
 		outcome_set(out, RESULT_FINDING,
 			    "the newest backup of Pulp, %s, is %s old, and %s is the limit", m->id,
 			    old, limit);
 		outcome_hint(out, "Make a new one, or allow more in upgrade.backup_max_age.");
 	} else {
-		outcome_set(out, RESULT_OK, "the backup %s is %s old", m->id, old);
+		outcome_set(out, RESULT_OK, "the backup %s is %s old, %s", m->id, old, verified);
+		if (!*v.at)
+			outcome_hint(out, "`plmaint backup verify %s` reads it.",
+				     repository_dir(r));
 	}
 }
 
@@ -114,8 +124,8 @@ const struct check check_pulp_backup_recent = {
 	.label = "pulp-backup-recent",
 	.summary = "there is a backup of Pulp that is whole and not old",
 	.explain =
-		"In the repository that backup.directory names; its age by upgrade.backup_max_age. "
-		"Where it is not set another program makes the backups, and nothing is asked.",
+		"In the repository that backup.directory names; its age by upgrade.backup_max_age, and "
+		"what `backup verify` has found of it last. Where it is not set another program makes the backups, and nothing is asked.",
 	.tags = (const char *const[]){ "pre-upgrade", "upgrade", NULL },
 	.run = run,
 };

@@ -7,7 +7,9 @@
 #include "lib/core/strbuf.h"
 #include "lib/report/style.h"
 #include "lib/store/inventory.h"
+#include "lib/store/verified.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,27 +62,31 @@ static void show_broken(struct session *s, const char *id, const char *state, co
 	s->reporter->print(s->reporter->self, out.data);
 }
 
-static void show(struct session *s, const struct backup_manifest *m, int64_t unique)
+static void show(struct session *s, const struct backup_manifest *m, int64_t unique,
+		 const struct backup_verified *v)
 {
 	AUTO_STRBUF struct strbuf out = { 0 };
 	double age = clock_wall() - backup_id_time(m->id);
 	int64_t bytes = m->artifacts.bytes + m->media.bytes, own = own_bytes(m);
-	char words[32];
+	char words[32], verified[96];
 
 	clock_in_words(age, words, sizeof(words));
+	backup_verified_words(v, verified, sizeof(verified));
 	strbuf_addf(&out, "%s  %-10s %-8s ", m->id, "whole", m->kind);
 	add_count(&out, (double)m->artifacts.count);
 	strbuf_adds(&out, " artifacts, ");
 	add_bytes(&out, (double)(bytes + own));
 	strbuf_adds(&out, ", ");
 	add_bytes(&out, (double)(unique + own));
-	strbuf_addf(&out, " of it its own; %s old, of %s\n", words, m->host);
+	strbuf_addf(&out, " of it its own; %s old, of %s, %s\n", words, m->host, verified);
 	EMIT(s->reporter, "backup", F_TEXT("id", m->id), F_TEXT("state", "whole"),
 	     F_TEXT("kind", m->kind), F_TEXT("host", m->host), F_TEXT("started", m->started),
 	     F_REAL("age", age), F_INT("artifacts", m->artifacts.count), F_INT("bytes", bytes),
 	     F_INT("dump_bytes", own), F_INT("unique_bytes", unique),
 	     F_INT("new_artifacts", m->artifacts.new_count),
-	     F_INT("new_bytes", m->artifacts.new_bytes));
+	     F_INT("new_bytes", m->artifacts.new_bytes), F_TEXT("verified", *v->at ? v->at : NULL),
+	     F_REAL("verified_percent", *v->at ? (double)v->percent : NAN),
+	     F_TEXT("message", v->damaged ? verified : NULL));
 	s->reporter->print(s->reporter->self, out.data);
 }
 
@@ -116,7 +122,10 @@ bool backup_list(struct session *s, const void *options, int *exit_status, struc
 		}
 		int64_t unique = l.unique[k++];
 		if (backup_manifest_read(r, l.all[i].id, &m, &why)) {
-			show(s, &m, unique);
+			struct backup_verified v;
+
+			backup_verified_read(r, m.id, &v);
+			show(s, &m, unique, &v);
 		} else {
 			show_broken(s, l.all[i].id, "damaged", why.text);
 			*exit_status = 1;

@@ -2,6 +2,7 @@
 /* Reads a backup: its files, the objects it names, and its dumps with PostgreSQL's own reader. */
 #include "commands/backup.h"
 
+#include "lib/core/clock.h"
 #include "lib/core/exit.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
@@ -10,6 +11,7 @@
 #include "lib/drivers/process.h"
 #include "lib/report/style.h"
 #include "lib/store/proof.h"
+#include "lib/store/verified.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +155,19 @@ static void conclude(struct verifying *v, long sample)
 	v->session->reporter->print(v->session->reporter->self, line.data);
 }
 
+/* A medium that is read only keeps no mark, and its backup is none the worse. */
+static void leave_mark(const struct verifying *v, const struct repository *r, long sample)
+{
+	struct backup_verified mark = { .percent = sample, .damaged = v->damaged };
+	struct err err;
+
+	clock_rfc3339(clock_wall(), mark.at, sizeof(mark.at));
+	if (!backup_verified_write(r, v->manifest->id, &mark, &err))
+		EMIT(v->session->reporter, "notice", F_TEXT("level", "warning"),
+		     F_TEXT("message", "`backup list` will not know of this"),
+		     F_TEXT("hint", err.text));
+}
+
 bool backup_verify(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	const struct verify_options *o = options;
@@ -165,6 +180,8 @@ bool backup_verify(struct session *s, const void *options, int *exit_status, str
 		return false;
 	bool ok = choose(s, r, id, err) && backup_manifest_read(r, id, &m, err) &&
 		  prove(&v, r, o->sample, err);
+	if (ok)
+		leave_mark(&v, r, o->sample);
 	repository_close(r);
 	if (!ok)
 		return false;

@@ -157,8 +157,14 @@ def test_an_artifact_with_other_bytes_is_no_artifact(plmaint, made, store):
 
 def test_verify_finds_what_is_wrong(plmaint, made, store):
     id_, _ = online(plmaint, store)
+    listed = lambda: plmaint.run("backup", "list", store, code=0).one("backup")  # noqa: E731
+    before = (store / "backups" / id_ / "manifest.json").read_bytes()
+    assert "verified" not in listed()
     assert plmaint.run("backup", "verify", store, code=0).one("backup")["state"] == "good"
+    assert listed()["verified_percent"] == 100 and "message" not in listed()
     assert plmaint.run("backup", "verify", store, id_, "--sample", 1, code=0).one("backup")["state"] == "good"
+    assert listed()["verified_percent"] == 1 and listed()["verified"].startswith("20")
+    assert (store / "backups" / id_ / "manifest.json").read_bytes() == before
     kept = sorted(p for p in objects(store).values() if p.stat().st_size > 10)
     kept[0].chmod(0o600)
     raw = bytearray(kept[0].read_bytes())
@@ -172,6 +178,19 @@ def test_verify_finds_what_is_wrong(plmaint, made, store):
     # What is missing is seen without reading, too; the flipped byte may not be.
     result = plmaint.run("backup", "verify", store, "--sample", 1, code=1)
     assert {"missing", "no regular file"} <= {e["message"] for e in result.of("backup.damage")}
+    assert "of its files were wrong on 20" in listed()["message"]
+    # A sample that misses what a whole reading has found takes nothing back.
+    path, raw = store / "backups" / id_ / "verified.json", bytes(raw)
+    path.chmod(0o600)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"damaged": 1, "percent": 100}))
+    kept[0].write_bytes(raw[:3] + bytes([raw[3] ^ 1]) + raw[4:])
+    for name in kept[1:3]:
+        name.unlink(missing_ok=True)
+    online(plmaint, store)
+    plmaint.run("backup", "verify", store, id_, "--sample", 1, code=0)
+    assert [b.get("message") is None for b in plmaint.run("backup", "list", store, code=0).of("backup")] == [False, True]
+    plmaint.run("backup", "verify", store, id_, code=0)
+    assert all("message" not in b for b in plmaint.run("backup", "list", store, code=0).of("backup"))
 
 
 def test_a_truncated_dump_is_seen(plmaint, made, store):

@@ -172,7 +172,12 @@ def test_a_backup_is_asked_for_where_it_is_known_where_they_are(plmaint, site, t
     assert recent(0)["result"] == "ok"
     newest = backup(where, hours(3))
     plmaint.configure({"upgrade.backup_max_age": None})
-    assert newest.name in recent(0)["message"]
+    assert newest.name in recent(0)["message"] and "never verified" in recent(0)["message"]
+    mark = {"at": "2026-11-21T21:31:33.000Z", "percent": 100, "damaged": 0}
+    (newest / "verified.json").write_text(json.dumps(mark))
+    assert "verified on 2026-11-21" in recent(0)["message"]
+    (newest / "verified.json").write_text(json.dumps(mark | {"damaged": 3}))
+    assert "3 of its files were wrong on 2026-11-21" in recent(1)["message"]
     (newest / "toc.dat").write_text("zeb")
     told = recent(1)
     assert told["examples"] == [str(newest / "toc.dat")] and "lacks 1 of its files" in told["message"]
