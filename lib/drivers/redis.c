@@ -45,7 +45,7 @@ static bool refuse(const struct redis *r, const char *text, struct err *err)
 		       "redis.password_file.";
 	} else if (starts(text, "NOPERM")) {
 		code = ERR_DENIED;
-		hint = "Allow this user +del +exists +ping +select on all keys (ACL SETUSER).";
+		hint = "Allow this user +del +exists +info +ping +select on all keys (ACL SETUSER).";
 	} else if (starts(text, "READONLY")) {
 		code = ERR_DENIED;
 		hint = "This Redis is a replica: name the one that Pulp writes to in redis.url.";
@@ -93,9 +93,8 @@ static bool exchange(struct redis *r, const char *bytes, size_t n, redisReply **
 	return !r->broken;
 }
 
-/* One command and its answer.  *ret_integer where it answers with one; may be NULL. */
-static bool command(struct redis *r, int argc, const char **argv, long long *ret_integer,
-		    struct err *err)
+/* One command and its answer, which is no error and the caller's to free. */
+static bool ask(struct redis *r, int argc, const char **argv, redisReply **ret, struct err *err)
 {
 	char *bytes = NULL;
 	redisReply *reply = NULL;
@@ -107,7 +106,20 @@ static bool command(struct redis *r, int argc, const char **argv, long long *ret
 	redisFreeCommand(bytes);
 	if (ok && reply->type == REDIS_REPLY_ERROR)
 		ok = refuse(r, reply->str, err);
-	else if (ok && ret_integer && reply->type != REDIS_REPLY_INTEGER)
+	if (ok)
+		*ret = reply;
+	else if (reply)
+		freeReplyObject(reply);
+	return ok;
+}
+
+/* *ret_integer where it answers with one; may be NULL. */
+static bool command(struct redis *r, int argc, const char **argv, long long *ret_integer,
+		    struct err *err)
+{
+	redisReply *reply = NULL;
+	bool ok = ask(r, argc, argv, &reply, err);
+	if (ok && ret_integer && reply->type != REDIS_REPLY_INTEGER)
 		ok = err_set(err, ERR_CONNECT, "Redis at %s answers %s with no number", r->where,
 			     argv[0]);
 	if (ok && ret_integer)
@@ -186,6 +198,20 @@ void redis_close(struct redis *r)
 bool redis_ping(struct redis *r, struct err *err)
 {
 	return command(r, 1, (const char *[]){ "PING" }, NULL, err);
+}
+
+/* A status or a bulk string; with RESP3 it might be a verbatim one, which nobody asks for here. */
+bool redis_info(struct redis *r, const char *section, char **ret, struct err *err)
+{
+	redisReply *reply = NULL;
+	if (!ask(r, 2, (const char *[]){ "INFO", section }, &reply, err))
+		return false;
+	bool ok = reply->type == REDIS_REPLY_STRING ||
+		  err_set(err, ERR_CONNECT, "Redis at %s answers INFO with no text", r->where);
+	if (ok)
+		*ret = xstrdup(reply->str);
+	freeReplyObject(reply);
+	return ok;
 }
 
 /* verb key... in chunks; the answers added up. */

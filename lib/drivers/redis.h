@@ -18,6 +18,8 @@ void redis_close(struct redis *r);
  * Caller frees both. */
 bool redis_where(const char *url, char **ret_host, char **ret_port, struct err *err) MUST_CHECK;
 bool redis_ping(struct redis *r, struct err *err) MUST_CHECK;
+/* What INFO says of a section ("memory"): lines of key:value, each ended by \r\n.  Caller frees. */
+bool redis_info(struct redis *r, const char *section, char **ret, struct err *err) MUST_CHECK;
 /* DEL in chunks of 500; *ret_deleted counts the keys that existed. */
 bool redis_delete(struct redis *r, const char *const *keys, size_t n, size_t *ret_deleted,
 		  struct err *err) MUST_CHECK;

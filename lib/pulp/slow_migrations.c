@@ -30,10 +30,11 @@ static const double best = 0.5, worst = 4;
 /* " core.0117 core.0118 container.0043 ", of which the caller looks for one. */
 static bool applied(const struct probe *p, struct pg_rows **ret, struct err *err)
 {
-	return pg_query(p->db,
-			"SELECT ' ' || coalesce(string_agg(app || '.' || substr(name, 1, 4), ' '), '') || ' '"
-			" FROM django_migrations WHERE app IN ('core', 'container')",
-			NULL, 0, ret, err);
+	return pg_query(
+		p->db,
+		"SELECT ' ' || coalesce(string_agg(app || '.' || substr(name, 1, 4), ' '), '') || ' '"
+		" FROM django_migrations WHERE app IN ('core', 'container')",
+		NULL, 0, ret, err);
 }
 
 static bool is_due(const struct line *l, const struct pulp_columns *c, const char *done,

@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import http.server
 import json
+import os
 import socketserver
 import subprocess
 import tempfile
@@ -76,6 +77,24 @@ def test_redis(plmaint, redis_server):
     assert one(plmaint, "redis-ping", 0)["message"].startswith("Redis answers in ")
     plmaint.configure({"redis.url": f"redis://127.0.0.1:{pg.free_port()}/0"})
     assert one(plmaint, "redis-ping", 1)["result"] == "finding"
+    assert one(plmaint, "redis-memory", 0)["result"] == "skipped"
+
+
+def test_redis_that_is_full(plmaint, redis_server, request):
+    assert one(plmaint, "redis-memory", 0)["message"] == "Pulp has no content cache"
+    plmaint.configure({"redis.url": redis_server.url()})
+    assert "has no limit" in one(plmaint, "redis-memory", 0)["message"]
+    client = redis_server.client()
+    request.addfinalizer(lambda: client.config_set("maxmemory", 0))
+    used = client.info("memory")["used_memory"]
+    client.config_set("maxmemory", used * 4)
+    assert one(plmaint, "redis-memory", 78)["message"].endswith("when it is full: noeviction")
+    client.config_set("maxmemory", used)
+    full = one(plmaint, "redis-memory", 1)
+    assert full["result"] == "finding" and "volatile-lru" in full["hint"]
+    client.config_set("maxmemory-policy", "volatile-lru")
+    request.addfinalizer(lambda: client.config_set("maxmemory-policy", "noeviction"))
+    assert one(plmaint, "redis-memory", 0)["message"].endswith("volatile-lru")
 
 
 # -- Pulp's status
@@ -337,3 +356,22 @@ def test_files_of_artifacts(plmaint, site, media_root):
     assert sorted(found["examples"]) == sorted(
         [f"{images[0].artifact.name}: no file", f"{images[1].artifact.name}: another size"]
     )
+
+
+def test_files_that_no_artifact_names(plmaint, site, media_root):
+    label = "pulp-files-leaked"
+    mine = site.image("oci").artifact
+    site.image("oci")
+    assert one(plmaint, label, 0)["message"] == "4 files belong to artifacts"
+    # Beside one of Pulp's, under its whole name and more; a young one may still get its row.
+    other = mine.path.with_name(mine.path.name + "_x7Kd2")
+    other.write_bytes(b"leak")
+    assert one(plmaint, label, 0)["result"] == "ok"
+    os.utime(other, (10**9, 10**9))
+    os.utime(mine.path, (10**9, 10**9))
+    site.sql("UPDATE core_artifact SET file = %s WHERE file = %s", (str(mine.path), mine.name))
+    found = one(plmaint, label, 78, "--full")
+    assert found["message"] == "no artifact names 1 of 5 files, which are 0 kB"
+    assert found["examples"] == [f"{other.relative_to(media_root)}: 4 bytes"]
+    site.sql("UPDATE core_artifact SET file = %s WHERE file = %s", (f"{mine.name}_x7Kd2", str(mine.path)))
+    assert one(plmaint, label, 78)["examples"] == [f"{mine.name}: {mine.path.stat().st_size} bytes"]
