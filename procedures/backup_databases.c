@@ -132,9 +132,13 @@ static bool dump_all(struct actor *a, struct backup_job *j, const struct backup_
 
 	if (!describe(j, s, err) || !room(j, err) || !fs_mkdirs(dir, 0700, err))
 		return false;
-	for (size_t i = 0; i < s->n; i++)
-		if (!dump_source_dump(a, j, &s->all[i], &j->manifest.databases[i], p, err))
+	for (size_t i = 0; i < s->n; i++) {
+		const struct manifest_database *d = &j->manifest.databases[i];
+
+		if (!dump_properties(j, &s->all[i], d, err) ||
+		    !dump_source_dump(a, j, &s->all[i], d, p, err))
 			return false;
+	}
 	return dump_globals(a, j, &s->all[0], err);
 }
 

@@ -32,6 +32,9 @@ bool dump_source_describe(const struct dump_source *s, struct manifest_database 
 bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
 		      const struct manifest_database *d, const struct backup_params *p,
 		      struct err *err) MUST_CHECK;
+/* What the dump leaves out, beside it: settings of the database and rights in it. */
+bool dump_properties(const struct backup_job *j, const struct dump_source *s,
+		     const struct manifest_database *d, struct err *err) MUST_CHECK;
 /* Roles and tablespaces of Pulp's server. */
 bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump_source *s,
 		  struct err *err) MUST_CHECK;

@@ -9,6 +9,7 @@
 #include "lib/drivers/pg_conninfo.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_content.h"
+#include "procedures/restore_properties.h"
 #include "procedures/restore_tool.h"
 
 #include <stdio.h>
@@ -91,9 +92,12 @@ static bool mark(struct restore_job *j, const struct restore_database *d, struct
 	return pg_exec(j->db, sql.data, err);
 }
 
-/* A loaded database has no statistics, and Pulp's first queries would read whole tables. */
-static bool analyse(struct restore_job *j, const struct restore_database *d, int64_t *artifacts,
-		    struct err *err)
+/*
+ * A loaded database has no statistics, and Pulp's first queries would read whole tables.  Its own
+ * settings come last, since they may be in the way of that.
+ */
+static bool complete(struct restore_job *j, const struct restore_database *d, int64_t *artifacts,
+		     size_t *refused, struct outcome *out, struct err *err)
 {
 	AUTO_FREE char *there = NULL;
 	AUTO_ROWS struct pg_rows *r = NULL;
@@ -107,6 +111,7 @@ static bool analyse(struct restore_job *j, const struct restore_database *d, int
 		ok = pg_query(db, "SELECT count(*) FROM core_artifact", NULL, 0, &r, err);
 		*artifacts = ok ? pg_int(r, 0, 0) : 0;
 	}
+	ok = ok && restore_properties_apply(j, d, db, refused, out, err);
 	pg_close(db);
 	return ok;
 }
@@ -126,6 +131,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	AUTO_RESTORE struct restore_job j = { .db = NULL };
 	double since = clock_monotonic();
 	int64_t artifacts = 0;
+	size_t refused = 0;
 	char took[32];
 	long jobs;
 
@@ -139,13 +145,21 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		if (d->loaded || d->restored)
 			continue;
 		if (!make(&j, d, err) || !load(a->look, &j, d, jobs, err) ||
-		    !analyse(&j, d, &artifacts, err) || !agrees(&j, d, artifacts, err) ||
-		    !mark(&j, d, err))
+		    !complete(&j, d, &artifacts, &refused, out, err) ||
+		    !agrees(&j, d, artifacts, err) || !mark(&j, d, err))
 			return false;
 		outcome_example(out, "%s is loaded as %s", d->from->name, d->fresh);
 	}
 	clock_in_words(clock_monotonic() - since, took, sizeof(took));
 	outcome_set(out, RESULT_OK, "%zu databases are loaded, in %s", j.n, took);
+	if (refused) {
+		outcome_set(out, RESULT_WARNING,
+			    "%zu databases are loaded, in %s; %zu of their own settings and rights "
+			    "are refused by the server",
+			    j.n, took, refused);
+		outcome_hint(out, "Give them by hand, as a superuser; they are in databases/*.sql "
+				  "of the backup.");
+	}
 	return true;
 }
 
@@ -153,7 +167,8 @@ const struct procedure procedure_restore_load = {
 	.label = "restore-load",
 	.summary = "load the dumps into new databases beside those in use",
 	.explain = "pg_restore with several processes (restore.jobs) and no error passed over, "
-		   "then statistics, then a comment of the database that says it is whole. The "
+		   "then statistics, settings of the database itself (ALTER DATABASE ... SET) and "
+		   "rights in it, then a comment of the database that says it is whole. The "
 		   "databases in use are not touched.",
 	.changes = "makes databases NAME_restore_ID",
 	.tags = (const char *const[]){ "restore", NULL },

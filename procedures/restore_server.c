@@ -3,6 +3,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 #include "procedures/procedures.h"
+#include "procedures/restore_properties.h"
 #include "procedures/restore_tool.h"
 
 #include <string.h>
@@ -80,6 +81,33 @@ static bool look_at_owners(struct looking *l, const struct restore_database *d, 
 	return true;
 }
 
+struct role_look {
+	struct looking *l;
+	const char *database;
+};
+
+static bool look_at_role(void *arg, const char *role, struct err *err)
+{
+	const struct role_look *k = arg;
+	bool there;
+
+	if (!exists(k->l, "SELECT FROM pg_roles WHERE rolname = $1", role, &there, err))
+		return false;
+	if (!there)
+		BAD(k->l, "the role %s, which has rights or settings in %s, is not there", role,
+		    k->database);
+	return true;
+}
+
+/* Whom the dump and what belongs to the database itself name. */
+static bool look_at_roles(struct looking *l, const struct restore_database *d, struct err *err)
+{
+	struct role_look k = { l, d->from->name };
+
+	return look_at_owners(l, d, err) &&
+	       restore_properties_roles(l->job, d, look_at_role, &k, err);
+}
+
 static bool look_at_one(struct looking *l, const struct restore_database *d, struct err *err)
 {
 	int here = pg_server_version(l->job->db) / 10000;
@@ -91,7 +119,7 @@ static bool look_at_one(struct looking *l, const struct restore_database *d, str
 	if (d->has_old && !d->restored)
 		BAD(l, "a database %s is there already", d->old);
 	if (d->has_live || !d->from->collation)
-		return look_at_owners(l, d, err);
+		return look_at_roles(l, d, err);
 	if (!exists(l,
 		    "SELECT FROM pg_collation WHERE collcollate = $1 OR collname = $1"
 		    " UNION SELECT FROM pg_database WHERE datcollate = $1",
@@ -100,7 +128,7 @@ static bool look_at_one(struct looking *l, const struct restore_database *d, str
 	if (!there)
 		BAD(l, "the server does not know the collation %s of %s", d->from->collation,
 		    d->from->name);
-	return look_at_owners(l, d, err);
+	return look_at_roles(l, d, err);
 }
 
 /* Another restore that is neither finished nor taken back holds the names. */

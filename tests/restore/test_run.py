@@ -56,7 +56,8 @@ def test_from_end_to_end_and_back(restored):
     assert results(checked)["restore-load"] == "skipped"
 
     done = restored.restore(code=0)
-    assert results(done)["restore-media"] == "ok"
+    for label in ("restore-media", "restore-begin", "restore-swap", "restore-start", "restore-verify", "restore-end"):
+        assert results(done)[label] == "ok"
     assert restored.ask(COUNT) == [(n,)] and whole(restored)
     assert (restored.site.media_root / "upload" / "a part\n of one").read_text() == "uploaded"
     assert restored.log == ["stop", "start"]
@@ -70,7 +71,7 @@ def test_from_end_to_end_and_back(restored):
     again = results(restored.restore(code=0))
     assert again["restore-load"] == again["restore-swap"] == "not-needed" and restored.log == []
 
-    restored.run("revert", code=0)
+    assert results(restored.run("revert", code=0))["restore-revert"] == "ok"
     assert restored.ask(COUNT) == [(0,)] and restored.log == ["stop", "start"]
     assert restored.databases() == ["", "_restore_20261121T213133Z"]
     # What was loaded is still whole: going there again is a swap.
@@ -88,7 +89,38 @@ def test_from_end_to_end_and_back(restored):
     assert results(restored.run("finish", code=0))["restore-finish"] == "not-needed"
 
 
-def test_what_backup_online_writes(restored, tmp_path):
+# What belongs to the database itself: no dump of it has that.
+PROPERTIES = (
+    "ALTER DATABASE {db} SET work_mem TO '7MB'",
+    """ALTER DATABASE {db} SET search_path TO "$user", public, \"A b\"""",
+    """ALTER DATABASE {db} SET "plmaint.odd" TO E'it''s \\\\ two\\nlines :"DBNAME"'""",
+    "ALTER DATABASE {db} CONNECTION LIMIT 77",
+    "REVOKE ALL ON DATABASE {db} FROM PUBLIC",
+    """GRANT CONNECT ON DATABASE {db} TO "{reader}" WITH GRANT OPTION""",
+    """ALTER ROLE "{reader}" IN DATABASE {db} SET statement_timeout TO '3s'""",
+)
+
+
+def forget_role(restored, role):
+    for tail in restored.databases():
+        restored.db.cluster.admin(f'DROP OWNED BY "{role}"', dbname=restored.db.name + tail)
+    restored.db.cluster.admin(f'DROP ROLE "{role}"')
+
+
+def properties(restored, name=None):
+    """Settings by role, rights, the limit; of the database that has the name."""
+    where = f"d.datname = '{name or restored.db.name}'"
+    ask = restored.db.cluster.admin
+    return (
+        ask("SELECT setrole::regrole::text, ARRAY(SELECT unnest(setconfig) ORDER BY 1) FROM pg_db_role_setting s"
+            f" JOIN pg_database d ON d.oid = s.setdatabase WHERE {where} ORDER BY 1"),
+        ask("SELECT a.grantee, a.privilege_type, a.is_grantable FROM pg_database d, aclexplode(d.datacl) a"
+            f" WHERE {where} ORDER BY 1, 2"),
+        ask(f"SELECT datconnlimit FROM pg_database d WHERE {where}")[0][0],
+    )
+
+
+def test_what_backup_online_writes(restored, tmp_path, request):
     """Both halves, with the names that only this host knows."""
     need(programs=("openssl",))
     restored.site.bulk_images(5, repos=1)
@@ -98,6 +130,13 @@ def test_what_backup_online_writes(restored, tmp_path):
     key.write_text(fernet.new_key() + "\n")
     key.chmod(0o640)
     restored.plmaint.configure({"pulp.encryption_key": key})
+    reader = f"Odd {restored.db.name}"
+    restored.db.cluster.admin(f'CREATE ROLE "{reader}"')
+    request.addfinalizer(lambda: forget_role(restored, reader))
+    for sql in PROPERTIES:
+        restored.db.cluster.admin(sql.format(db=restored.db.name, reader=reader))
+    known = properties(restored)
+    assert len(known[0]) == 2 and known[2] == 77
     restored.plmaint.run("backup", "online", kept, code=(0, 78))
     lost = artifacts(restored)[0][0]
     lost.unlink()
@@ -108,10 +147,15 @@ def test_what_backup_online_writes(restored, tmp_path):
     (unpacked.with_name(unpacked.name + ".part") / "etc").mkdir(parents=True)
     old, new = key.read_text(), fernet.new_key() + "\n"
     key.write_text(new)
+    restored.db.cluster.admin(f'ALTER ROLE "{reader}" RENAME TO "not {reader}"')
+    step = restored.run("run", kept, "--check-only", code=1).one("step.end", label="restore-server")
+    assert f"the role {reader}, which has rights or settings in" in str(step["examples"])
+    restored.db.cluster.admin(f'ALTER ROLE "not {reader}" RENAME TO "{reader}"')
     restored.run("run", kept, "--check-only", code=0)
     assert not unpacked.exists()
     done = restored.run("run", kept, code=0)
     assert restored.ask(COUNT) == before and whole(restored) and lost.exists()
+    assert properties(restored) == known == properties(restored, f"{restored.db.name}_before_{id_}")
     assert results(done)["restore-key"] == results(done)["restore-config"] == "ok"
     # Beside what is installed, which stays.
     assert (unpacked / key.relative_to("/")).read_text() == old and key.read_text() == new
