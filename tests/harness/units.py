@@ -36,6 +36,7 @@ UNIT = """[Unit]
 Description=Pulp, {kind}
 [Service]
 ExecStart=/usr/bin/python3 {outer}/fake_pulpcore.py {kind} "{conninfo}" {port}
+StandardError=append:{outer}/%n.err
 TimeoutStopSec=20
 {more}
 [Install]
@@ -124,7 +125,17 @@ class Host:
         self.systemctl("start", POSTGRESQL)
         process.wait_until(self._connects, 60, "PostgreSQL of the machine answers")
         self.systemctl("start", *ALL)
-        process.wait_until(lambda: self.signed_on() == len(PULP), 60, "all have signed on")
+        process.wait_until(lambda: self.signed_on() == len(PULP), 60, self._who_has_not)
+
+    def _who_has_not(self):
+        """Why a wait for all to sign on was in vain, in one line."""
+        states = []
+        for unit in PULP:
+            shown = self.systemctl("show", "-p", "SubState,Result,ExecMainStatus,MainPID", unit)
+            errors = self.outer / f"{unit}.err"
+            last = errors.read_text().splitlines()[-1:] if errors.exists() else []
+            states.append(f"{unit} {' '.join([*shown.split(), *last])}")
+        return f"{self.signed_on()} of {len(PULP)} have signed on, {'; '.join(states)}; signs of life {self.signs_of_life()}"
 
     def conninfo(self):
         return f"host={OUTER}/s port=5432 dbname={self.databases[self.level]} user={schema.OWNER}"
@@ -164,14 +175,18 @@ class Host:
     def shows(self, unit, name):
         return self.systemctl("show", "-p", name, "--value", unit).strip()
 
-    def signed_on(self):
-        """How many processes of Pulp have given a sign of life just now."""
+    def signs_of_life(self):
+        """Name of each process of Pulp, and seconds since its last one."""
         tables = ["core_appstatus"]
         name = self.databases[self.level]
         if not self.query(name, "SELECT to_regclass('core_appstatus')")[0][0]:
             tables = ["core_worker", "core_apiappstatus", "core_contentappstatus"]
-        live = (f"SELECT name FROM {t} WHERE last_heartbeat > now() - interval '3 s'" for t in tables)
-        return self.query(name, f"SELECT count(*) FROM ({' UNION ALL '.join(live)}) h")[0][0]
+        rows = (f"SELECT name, extract(epoch FROM now() - last_heartbeat)::float FROM {t}" for t in tables)
+        return dict(self.query(name, " UNION ALL ".join(rows)))
+
+    def signed_on(self):
+        """How many have given one just now."""
+        return sum(age < 3 for age in self.signs_of_life().values())
 
     @contextlib.contextmanager
     def drop_in(self, unit, text):
