@@ -162,6 +162,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 					   .reporter = s->reporter,
 					   .run_id = s->run_id,
 					   .command = p->command,
+					   .spares = spares_new(),
 					   .verbose = s->verbose,
 					   .begun = p->begun,
 					   .begun_arg = p->begun_arg,
@@ -177,6 +178,7 @@ void provision_release(struct provision *p)
 	memo_forget(&p->columns);
 	memo_forget(&p->backup);
 	pg_close(p->probe.db);
+	spares_release(p->actor.spares);
 	place_release(&p->probe.place);
 	lock_release(p->actor.lock);
 	free(p->command);

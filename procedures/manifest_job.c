@@ -51,6 +51,13 @@ static bool connect_session(void *arg, const char *name, struct pg **ret, struct
 	return true;
 }
 
+static void keep_session(void *arg, struct pg *db)
+{
+	const struct manifest_job *j = arg;
+
+	actor_keep(j->actor, db);
+}
+
 static void replace_control(void *arg, struct pg *db)
 {
 	struct manifest_job *j = arg;
@@ -59,13 +66,17 @@ static void replace_control(void *arg, struct pg *db)
 	j->control = j->setup.control = db;
 }
 
-/* A pause may be long: what was changed until now must not stay cached meanwhile. */
-static void pay_at_hold(void *arg)
+/* A pause may be long: what was changed until now must not stay cached meanwhile, and the server's
+ * connections are others' too. */
+static void leave_all(void *arg, bool durable)
 {
 	struct manifest_job *j = arg;
 	struct err ignored; /* the debt is kept */
 	size_t flushed;
 
+	actor_keep_none(j->actor);
+	if (!durable || j->setup.dry_run)
+		return;
 	if (!cache_debt_resolve(j, false, &ignored) || !cache_debt_pay(j, true, &flushed, &ignored))
 		log_warning("the content cache is owed until later: %s", ignored.text);
 }
@@ -262,11 +273,12 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	s->control = j->control;
 	s->connect_arg = j;
 	s->connect = connect_session;
+	s->disconnect = keep_session;
 	s->replace_control = replace_control;
 	s->still_good = same_schema;
 	j->steer.brake_file = config_get(a->look->config, "pre-migrate.brake_file");
 	s->steer = &j->steer;
-	s->on_hold = p->dry_run ? NULL : pay_at_hold;
+	s->on_hold = leave_all;
 	s->settling = p->dry_run ? NULL : intend_verdicts;
 	s->settled = p->dry_run ? NULL : save_verdicts;
 	s->reporter = a->reporter;
@@ -377,7 +389,11 @@ bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struc
 void manifest_job_close(struct manifest_job *j)
 {
 	storage_close(j->storage);
-	pg_close(j->control);
+	/* With a ledger of its own it ends with it. */
+	if (j->ledger.shared)
+		actor_keep(j->actor, j->control);
+	else
+		pg_close(j->control);
 	j->storage = NULL;
 	j->control = NULL;
 }

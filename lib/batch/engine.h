@@ -157,6 +157,9 @@ struct batch_setup {
 			       writer's */
 	void *connect_arg;
 	bool (*connect)(void *arg, const char *name, struct pg **ret, struct err *err);
+	/* A session in order that connect may give out again, by its name; the owner closes it or
+	 * keeps it until then. */
+	void (*disconnect)(void *arg, struct pg *db);
 	/* The control session was lost and made anew: the owner closes the old one and keeps db. */
 	void (*replace_control)(void *arg, struct pg *db);
 	/* Asked on the control session at the start of each phase and every half second while
@@ -180,8 +183,8 @@ struct batch_setup {
 	const struct throttle_options *throttle; /* NULL: the duty is fixed */
 	struct schedule schedule;
 	struct control *steer; /* what operators want, joined by the owner */
-	/* A hold begins: nobody works, what was done is durable.  May be NULL. */
-	void (*on_hold)(void *arg);
+	/* A hold begins: nobody works.  durable: what was done is.  May be NULL. */
+	void (*on_hold)(void *arg, bool durable);
 	int64_t max_rows; /* 0 = all */
 	bool dry_run;	  /* everything is done and rolled back; needs a single-worker ledger */
 	bool fail_on_bad_row;

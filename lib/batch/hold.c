@@ -73,8 +73,10 @@ static void begin_hold(struct batch_setup *setup, const char *label, const char 
 	struct err ignored;
 
 	/* A session that is lost is made anew when it is needed. */
-	if (durable_barrier(setup->control, &ignored) && setup->on_hold)
-		setup->on_hold(setup->connect_arg);
+	bool durable = durable_barrier(setup->control, &ignored);
+
+	if (setup->on_hold)
+		setup->on_hold(setup->connect_arg, durable);
 	EMIT(setup->reporter, "wait", F_TEXT("label", label), F_TEXT("reason", why),
 	     F_REAL("seconds", change > wall ? change - wall : NAN));
 	control_note(setup->steer, setup->control);

@@ -84,7 +84,7 @@ void throttle_close(struct throttle *t)
 	if (!t)
 		return;
 	sense_close(t->sense);
-	pg_close(t->db);
+	throttle_rest(t);
 	if (t->trace)
 		fclose(t->trace);
 	pthread_mutex_destroy(&t->lock);
@@ -93,10 +93,8 @@ void throttle_close(struct throttle *t)
 
 void throttle_rest(struct throttle *t)
 {
-	if (!t)
-		return;
-	pg_close(t->db);
-	t->db = NULL;
+	if (t && t->db)
+		t->setup->disconnect(t->setup->connect_arg, TAKE(t->db));
 }
 
 static void connect_again(struct throttle *t, double now)

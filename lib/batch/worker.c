@@ -343,13 +343,18 @@ static bool open_session(struct worker *w, struct err *err)
 	       r->phase->prepare(r->phase->ctx, w->db, err);
 }
 
-static void close_session(struct worker *w)
+/* in_order: it has left its last range. */
+static void close_session(struct worker *w, bool in_order)
 {
 	pthread_mutex_lock(&w->run->lock);
 	struct pg *db = w->db;
 	w->db = NULL;
 	pthread_mutex_unlock(&w->run->lock);
-	if (!w->borrowed)
+	if (w->borrowed)
+		return;
+	if (db && in_order)
+		w->run->setup->disconnect(w->run->setup->connect_arg, db);
+	else
 		pg_close(db);
 }
 
@@ -391,10 +396,12 @@ void *worker_main(void *arg)
 	struct run *r = w->run;
 	double since = clock_monotonic(); /* of the last row that went through */
 	int64_t rows_then = -1;
+	bool in_order = false;
 
 	for (int attempt = 0; !atomic_load(&r->quit); attempt++) {
 		struct err err = { 0 };
-		if ((w->db || open_session(w, &err)) && work(w, &err))
+		in_order = (w->db || open_session(w, &err)) && work(w, &err);
+		if (in_order)
 			break;
 		if (err.code == ERR_RETRY && atomic_load(&r->quit))
 			break; /* cancelled because a pause or a stop did not wait for it */
@@ -413,10 +420,10 @@ void *worker_main(void *arg)
 			run_fail(r, &err);
 			break;
 		}
-		close_session(w);
+		close_session(w, false);
 		run_doze(r, backoff(attempt));
 	}
-	close_session(w);
+	close_session(w, in_order);
 	pthread_mutex_lock(&r->lock);
 	r->workers_alive--;
 	pthread_cond_broadcast(&r->changed);

@@ -37,6 +37,15 @@ void pg_close(struct pg *pg); /* NULL is fine */
  */
 bool pg_where(const char *conninfo, char **ret_host, char **ret_port, struct err *err) MUST_CHECK;
 bool pg_alive(const struct pg *pg);
+/*
+ * Whether it may lie idle until somebody needs one: alive, between two transactions, and what it
+ * wrote has been counted by the server's statistics, which before PostgreSQL 15 only its end
+ * ensures.  Asks the server.
+ */
+bool pg_at_rest(struct pg *pg);
+/* As it was when it was opened: no prepared statement, setting or lock of before is left. */
+bool pg_renew(struct pg *pg, struct err *err) MUST_CHECK;
+const char *pg_name(const struct pg *pg); /* its application_name */
 int pg_backend_pid(const struct pg *pg);
 int pg_server_version(const struct pg *pg); /* 150018 */
 int pg_socket(const struct pg *pg);

@@ -339,6 +339,28 @@ bool pg_alive(const struct pg *pg)
 	return poll(&p, 1, 0) <= 0 || !(p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
 }
 
+bool pg_at_rest(struct pg *pg)
+{
+	struct err ignored;
+
+	return pg->piped == 0 && PQtransactionStatus(pg->conn) == PQTRANS_IDLE &&
+	       pg_server_version(pg) >= 150000 &&
+	       pg_query(pg, "SELECT pg_stat_force_next_flush()", NULL, 0, NULL, &ignored);
+}
+
+bool pg_renew(struct pg *pg, struct err *err)
+{
+	pg->warning = (struct err){ 0 };
+	return pg_exec(pg, "DISCARD ALL", err);
+}
+
+const char *pg_name(const struct pg *pg)
+{
+	const char *name = PQparameterStatus(pg->conn, "application_name");
+
+	return name ? name : "";
+}
+
 bool pg_warned(struct pg *pg, struct err *ret)
 {
 	*ret = pg->warning;

@@ -47,6 +47,8 @@ struct probe {
 			  timeout; NULL unless NEED_DB */
 };
 
+struct spares;
+
 struct actor {
 	const struct probe *look;
 	const struct reporter *reporter;
@@ -54,6 +56,8 @@ struct actor {
 	const char *command; /* "pre-migrate run" */
 	struct lock *
 		lock; /* of this host, once somebody has taken it; released by who made the actor */
+	struct spares *spares; /* sessions between two uses; made and closed by who made the actor
+				*/
 	bool verbose;
 	/* Work that others can see has begun: for whoever waits for that.  May be NULL. */
 	void (*begun)(void *arg);
@@ -64,6 +68,19 @@ struct actor {
 /* The lock of this host, until the run ends; once more is no mistake.  ERR_LOCKED when another
  * process has it. */
 bool actor_lock_host(struct actor *a, struct err *err) MUST_CHECK;
-/* A read-write session for a procedure; name becomes application_name "plmaint:<run>:<name>". */
+/*
+ * A read-write session for a procedure; name becomes application_name "plmaint:<run>:<name>".  One
+ * of that name that was kept is as good as new.  Any thread may ask.
+ */
 bool actor_connect(const struct actor *a, const char *name, struct pg **ret,
 		   struct err *err) MUST_CHECK;
+/*
+ * Instead of pg_close() for a session that the next step or phase will ask for again by its name: a
+ * new one has to read the catalogues that this one has read.  One that must not lie idle
+ * (pg_at_rest) is closed.  NULL is fine.
+ */
+void actor_keep(const struct actor *a, struct pg *db);
+/* Before a long wait: what is kept is closed. */
+void actor_keep_none(const struct actor *a);
+struct spares *spares_new(void);
+void spares_release(struct spares *s); /* NULL is fine */

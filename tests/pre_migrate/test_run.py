@@ -351,3 +351,13 @@ def test_no_shell_is_started(site, plmaint, redis_server, tmp_path):
     )
     begun = re.findall(r'execve(?:at)?\("([^"]*)".* = 0$', trace.read_text(), re.MULTILINE)
     assert begun == [str(binary()), "/bin/true"]
+
+
+def test_sessions_are_kept_from_phase_to_phase(site, pg_db, plmaint):
+    """One to look, one in control, one for the throttle, one for each writer; vacuum has two of its own."""
+    asked = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+    site.every_kind()
+    site.conn.commit()
+    before = pg_db.value(asked)
+    plmaint.run("pre-migrate", "run", code=(0, 78))
+    assert pg_db.value(asked) - before <= 8, "and the first question of this test"
