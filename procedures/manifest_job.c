@@ -93,11 +93,10 @@ static bool schema_changed(struct err *err)
 static bool same_schema(void *arg, struct pg *db, struct err *err)
 {
 	const struct manifest_job *j = arg;
-	struct pulp_schema now;
 	struct err why = { 0 };
+	bool same;
 
-	if (pulp_schema_probe(db, false, true, &now, &why) &&
-	    strcmp(now.migrations, j->schema.migrations) == 0)
+	if (pulp_schema_same(db, &j->schema, &same, &why) && same)
 		return true;
 	if (!pg_alive(db)) {
 		*err = why;

@@ -160,6 +160,7 @@ static bool still_good(const struct run *r, struct err *err)
 static void watch(struct run *r, const struct counts *base, bool coordinator)
 {
 	double next_count = 0, next_lease = clock_monotonic() + r->setup->lease / 3;
+	double next_good = clock_monotonic() + recount; /* work_phase has just asked */
 	bool shared = r->setup->ledger.shared;
 	struct err ignored;
 	eventfd_t ended;
@@ -183,7 +184,7 @@ static void watch(struct run *r, const struct counts *base, bool coordinator)
 		}
 		if (now >= next_count && !leaving) {
 			struct err bad = { 0 };
-			if (shared && !still_good(r, &bad))
+			if (shared && now >= next_good && !still_good(r, &bad))
 				run_fail(r, &bad);
 			if (shared)
 				(void)!forecast_count(r, &c, &ignored);

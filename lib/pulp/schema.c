@@ -273,6 +273,16 @@ bool pulp_schema_probe(struct pg *db, bool for_writing, bool assume_schema, stru
 	return true;
 }
 
+bool pulp_schema_same(struct pg *db, const struct pulp_schema *s, bool *same, struct err *err)
+{
+	struct pg_rows *rows AUTO_ROWS = NULL;
+
+	if (!pg_query(db, migrations_sql, NULL, 0, &rows, err))
+		return err_wrap(err, "while reading django_migrations");
+	*same = strcmp(pg_text(rows, 0, M_HASH), s->migrations) == 0;
+	return true;
+}
+
 /* Until core 0144 the time to live of a heartbeat is a setting and not a column. */
 static bool old_heartbeats(struct pg *db, const struct place *place, struct pulp_services *ret,
 			   struct err *err)

@@ -29,6 +29,10 @@ struct pulp_schema {
 bool pulp_schema_probe(struct pg *db, bool for_writing, bool assume_schema, struct pulp_schema *ret,
 		       struct err *err) MUST_CHECK;
 
+/* Whether Pulp has not migrated since *s was probed on this or another session. */
+bool pulp_schema_same(struct pg *db, const struct pulp_schema *s, bool *same,
+		      struct err *err) MUST_CHECK;
+
 struct pulp_services { /* apps with a fresh heartbeat */
 	int workers, api, content;
 };
