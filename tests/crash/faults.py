@@ -168,12 +168,16 @@ class Case:
         assert result.code in DONE, result
         return int(log.read_text().split()[-1])
 
-    def _look(self, db):
-        with contextlib.closing(db.connect()) as conn:
-            return pulpdata.snapshot(conn)
+    @staticmethod
+    def _look(db):
+        with db.session() as session:
+            return pulpdata.snapshot(session.conn)
 
     def _verdicts(self, db, tool):
-        """What is remembered of rows: in the ledger, or without one in the state directory."""
+        """What is remembered of rows: in the ledger, or without one in the state directory.
+
+        db: as query() and value() have it, a database or a session of one.
+        """
         names = ("kind", "id", "effect", "reason", "missing", "digest", "fingerprint")
         if self.single:
             (path,) = tool.state_dir.glob("verdicts-*.json")
@@ -213,7 +217,7 @@ class Case:
         return out
 
     def _after(self, db, tool, slot):
-        out = pulpdata.diff(self._look(db), self.wanted, IGNORE)
+        out = pulpdata.diff(pulpdata.snapshot(db.conn), self.wanted, IGNORE)
         verdicts = self._verdicts(db, tool)
         if verdicts != self.wanted_verdicts:
             out.append(f"verdicts differ: {set(verdicts) ^ set(self.wanted_verdicts)}")
@@ -247,7 +251,8 @@ class Case:
             again = tool.run(*self.words, seconds=60)
             if again.code not in DONE:
                 problems.append(f"the rerun ended with {again}")
-            problems += [f"after the rerun: {p}" for p in self._after(db, tool, slot)]
+            with db.session() as session:
+                problems += [f"after the rerun: {p}" for p in self._after(session, tool, slot)]
             shutil.rmtree(tool.directory, ignore_errors=True)
             return Round(n, kind, first.code, call, problems)
         finally:

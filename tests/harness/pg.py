@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 import psycopg2
 
@@ -80,6 +81,21 @@ def roomy_memory():
         return None
 
 
+class Session:
+    """A connection that is asked as a Database is."""
+
+    def __init__(self, conn):
+        self.conn = conn
+
+    def query(self, sql, args=None):
+        with self.conn.cursor() as cur:
+            cur.execute(sql, args)
+            return cur.fetchall() if cur.description else None
+
+    def value(self, sql, args=None):
+        return self.query(sql, args)[0][0]
+
+
 class Database:
     """One database of a cluster."""
 
@@ -92,11 +108,16 @@ class Database:
     def connect(self, user=schema.OWNER, autocommit=True):
         return self.cluster.connect(self.name, user, autocommit)
 
+    @contextlib.contextmanager
+    def session(self, user=schema.OWNER):
+        """For several questions: a new session costs as much as ten of them."""
+        with contextlib.closing(self.connect(user)) as conn:
+            yield Session(conn)
+
     def query(self, sql, args=None, user=schema.OWNER):
         """Runs one statement; its rows, or None where it has none."""
-        with contextlib.closing(self.connect(user)) as conn, conn.cursor() as cur:
-            cur.execute(sql, args)
-            return cur.fetchall() if cur.description else None
+        with self.session(user) as session:
+            return session.query(sql, args)
 
     def value(self, sql, args=None, user=schema.OWNER):
         """The first column of the first row."""
@@ -127,6 +148,7 @@ class Cluster:
         self.settings["fsync"] = self.settings["full_page_writes"] = "on" if fsync else "off"
         self.settings.update(settings or {})
         self.proc, self.count, self.made = None, 0, {}
+        self.thread = threading.local()
         self.user = server_user()
         self.owned(self.base)
         self.sockets.mkdir()
@@ -294,9 +316,24 @@ class Cluster:
         conn.autocommit = autocommit
         return conn
 
+    def _admins(self):
+        """This thread's session as superuser, which lasts as long as the server does."""
+        conn = getattr(self.thread, "conn", None)
+        with contextlib.suppress(psycopg2.Error):
+            if conn and not conn.closed:
+                conn.cursor().execute("SELECT")
+                return conn
+        self.thread.conn = self.connect("postgres", "postgres")
+        return self.thread.conn
+
     def admin(self, sql, args=None, dbname="postgres"):
         """One statement as superuser, outside a transaction."""
-        with contextlib.closing(self.connect(dbname, "postgres")) as conn, conn.cursor() as cur:
+        with contextlib.ExitStack() as stack:
+            if dbname == "postgres":
+                conn = self._admins()
+            else:
+                conn = stack.enter_context(contextlib.closing(self.connect(dbname, "postgres")))
+            cur = stack.enter_context(conn.cursor())
             cur.execute(sql, args)
             return cur.fetchall() if cur.description else None
 
