@@ -8,8 +8,9 @@
 
 /* The session that took the lease is gone: a kill, a crash, a closed connection. */
 /* (backend_start of another role's session is hidden: then the pid alone must do.)  The function
- * below pg_stat_activity, whose names of roles and databases take longer to plan than all the rest. */
-#define HOLDER_GONE(t)                                                                  \
+ * below pg_stat_activity, whose names of roles and databases take longer to plan than all the rest.
+ */
+#define HOLDER_GONE(t)                                                                      \
 	"NOT EXISTS (SELECT FROM pg_stat_get_activity(" t ".pid) s WHERE s.pid = " t ".pid" \
 	" AND (s.backend_start IS NULL OR s.backend_start = " t ".backend_start))"
 #define FREE(t) \
