@@ -147,8 +147,8 @@ const struct command command_upgrade = {
 				  "that the release to come can serve all of it, and only then starts upgrade.command, whose output and whose "
 				  "migrations are shown as they come. Until that command has been started, a failure, Ctrl-C too, brings the site "
 				  "back up; afterwards the site stays closed and `plmaint upgrade run` goes on, also after a kill or a reboot. It "
-				  "refuses when the migrations would take longer than --max-downtime. `plmaint plan upgrade run` shows it all and touches "
-				  "nothing.",
+				  "refuses when the migrations would take longer than --max-downtime. It needs root, unless the site has commands that "
+				  "stop and start Pulp and upgrade.maintenance_mode is no. `plmaint plan upgrade run` shows it all and touches nothing.",
 			  .options = upgrade_options_table,
 			  .options_size = sizeof(struct upgrade_options),
 			  .validate = upgrade_validate,

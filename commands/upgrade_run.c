@@ -20,23 +20,23 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Ports and schedules: a dead run must not keep the site closed, so the time is short; the program
  * renews it three times as often. */
 static const double closed_seconds = 60;
 
-static bool who_closes(const struct config *c, const struct upgrade_note *note,
-		       struct upgrade_options *o, struct err *err)
+/* Ports, timers and units are root's; half way through, the lack of a right would be a rescue. */
+static bool may_act(const struct upgrade_options *o, struct err *err)
 {
-	bool wanted;
-
-	if (!config_bool(c, "upgrade.maintenance_mode", &wanted, err))
-		return false;
-	o->left_open = !wanted ? "upgrade.maintenance_mode is no"
-		       : !upgrade_closure_is_own(c, note)
-			       ? "maintenance mode was on before, and stays on"
-			       : NULL;
-	return true;
+	if (geteuid() == 0 || (o->left_open && o->own_commands))
+		return true;
+	(void)err_set(err, ERR_DENIED, "this needs root");
+	if (!o->own_commands)
+		return err_hint(err, "Run it with sudo: it stops and starts units of systemd.");
+	return err_hint(err,
+			"Run it with sudo; or set upgrade.maintenance_mode to no where something "
+			"else keeps users away.");
 }
 
 bool upgrade_prepare(const struct session *s, void *options, struct err *err)
@@ -44,17 +44,20 @@ bool upgrade_prepare(const struct session *s, void *options, struct err *err)
 	struct upgrade_options *o = options;
 	const struct config *c = s->config;
 	struct upgrade_note note;
-	bool stop = config_get(c, "upgrade.stop_command"),
-	     start = config_get(c, "upgrade.start_command");
+	bool wanted, stop = config_get(c, "upgrade.stop_command"),
+		     start = config_get(c, "upgrade.start_command");
 
+	if (!config_bool(c, "upgrade.maintenance_mode", &wanted, err))
+		return false;
+	o->left_open = wanted ? NULL : "upgrade.maintenance_mode is no";
 	o->state_dir = config_get(c, "general.state_dir");
 	o->own_commands = stop || start;
-	if (!upgrade_note_read(o->state_dir, &note, err))
+	o->has_status = config_get(c, "throttle.status_url");
+	if (!may_act(o, err) || !upgrade_note_read(o->state_dir, &note, err))
 		return false;
 	o->phase = note.phase;
-	o->has_status = config_get(c, "throttle.status_url");
-	if (!who_closes(c, &note, o, err))
-		return false;
+	if (wanted && !upgrade_closure_is_own(c, &note))
+		o->left_open = "maintenance mode was on before, and stays on";
 	if (!config_get(c, "upgrade.command")) {
 		(void)err_set(err, ERR_CONFIG, "upgrade.command is not set");
 		return err_hint(

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from harness import cli, manifests
+from harness.need import need
 from harness.process import wait_until
 
 WHOLE = ["stop", "replace", "start"]
@@ -87,6 +88,22 @@ def test_a_standstill_that_is_too_long_is_refused(site, upgraded):
     told = refused.one("step.end", label="pulp-upgrade-estimate")
     assert told["result"] == "failed" and "--max-downtime" in told["hint"]
     assert upgraded.log == [] and upgraded.online()
+
+
+def test_without_root_it_ends_before_it_begins(upgraded):
+    need(root=True, programs=("unshare",))
+    somebody = ("unshare", "--user")  # the files stay ours, the rights do not
+    ask = upgraded.words()
+    upgraded.plmaint.configure({"upgrade.maintenance_mode": "yes"})
+    refused = upgraded.plmaint.run(*ask, wrap=somebody, code=1)
+    assert "needs root" in refused.err and "upgrade.maintenance_mode to no" in refused.err
+    assert not refused.of("step.end") and upgraded.log == [] and upgraded.note is None
+    assert not upgraded.plmaint.run("plan", *ask, wrap=somebody, code=0).one("plan.step", label="services-stop")["included"]
+    upgraded.plmaint.configure({"upgrade.maintenance_mode": "no"})
+    # Nobody may reach this database, which is another matter.
+    assert upgraded.plmaint.run(*ask, wrap=somebody, code=3).of("step.end")
+    upgraded.plmaint.configure({"upgrade.stop_command": None, "upgrade.start_command": None})
+    assert "units of systemd" in upgraded.plmaint.run(*ask, wrap=somebody, code=1).err
 
 
 def test_a_window_does_not_hold_it_up(site, upgraded):
