@@ -140,6 +140,22 @@ static void add_lost(struct model *m, const struct manifest_estimate *e,
 			    0, e->writers);
 }
 
+/* How many times what is usual the sampled rows take here; 1 when none were. */
+static double slower(const struct model *m)
+{
+	double took = 0, usual = 0;
+
+	for (size_t i = 0; i < m->n_blocks; i++) {
+		const struct estimate_block *b = &m->blocks[i];
+		int part = m->strata[b->stratum].part;
+		took += b->seconds;
+		usual += b->rows * (part == PART_DETACH	 ? detach_row
+				    : part == PART_LISTS ? list_row
+							 : fill_row);
+	}
+	return usual > 0 ? took / usual : 1;
+}
+
 static void add_parts(struct model *m, const struct manifest_estimate *e,
 		      const struct estimate_facts *f)
 {
@@ -163,8 +179,9 @@ static void add_parts(struct model *m, const struct manifest_estimate *e,
 		.sigma = f->detach.sigma,
 	};
 	if (f->vacuum)
-		m->parts[PART_VACUUM] = (struct estimate_part){ .fixed = f->vacuum_cost.seconds,
-								.sigma = known_spread };
+		m->parts[PART_VACUUM] = (struct estimate_part){
+			.fixed = vacuum_cost_here(&f->vacuum_cost, slower(m)), .sigma = known_spread
+		};
 }
 
 static void estimate_bytes(struct manifest_estimate *e, const struct estimate_facts *f)

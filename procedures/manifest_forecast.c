@@ -29,6 +29,8 @@ static const double guess_doubt = 0.6;
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
 /* Seconds before the first batch of detach: of any table, and of a row. */
 static const double plan_least = 0.1, plan_each = 3.5e-6, plan_doubt = 0.5;
+/* Of a row when it is proven that nothing is left. */
+static const double proof_each = 1.5e-6;
 static const double vacuum_doubt = 0.5, seen_vacuum_doubt = 0.25;
 enum {
 	LOOK_BACK = 64, /* entries of the record */
@@ -179,9 +181,10 @@ int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last
 		}
 	}
 	if (j->follows & FOLLOWS_VACUUM) {
-		struct vacuum_cost v = vacuum_cost_recall(j->control, manifests(j));
+		double all = manifests(j);
+		struct vacuum_cost v = vacuum_cost_recall(j->control, all);
 		ret[n++] = (struct batch_ahead){
-			.seconds = v.seconds * (v.seen ? 1 : fmax(j->slower, 1)),
+			.seconds = vacuum_cost_here(&v, j->slower) + proof_each * all,
 			.guess = { 0, v.seen ? seen_vacuum_doubt : vacuum_doubt },
 		};
 	}

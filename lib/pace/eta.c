@@ -27,6 +27,9 @@ static const double longest = 1e9; /* seconds: thirty years are as good as any m
 static const double first_span = 0.5;
 /* Once a part is seen the others' guesses are only wrong in their ratio to it. */
 static const double ratio_doubt = 0.5;
+/* How much of how slow the rows were, as a power, is taken over to what is no row's work: the load
+ * behind it may have gone by then, and what was read from disk is in memory. */
+static const double aside_share = 2.0 / 3;
 static const double least_doubt = 0.03; /* nothing is surer than that */
 static const double pace_doubt = 0.5;	/* until blocks tell */
 /* Others that come or go change the pace by so much, for so many seconds in the mean. */
@@ -138,7 +141,7 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 	double trust = doubt / (doubt + steady_doubt * steady_doubt) * seen / (seen + guess_weight);
 	double slower = pow(spent / thought, trust);
 	/* What is no row's work is not quicker because rows are. */
-	return p->guess.each * (p->aside ? fmax(slower, 1) : slower);
+	return p->guess.each * (p->aside ? pow(fmax(slower, 1), aside_share) : slower);
 }
 
 double eta_cost(const struct eta *e, int part)

@@ -107,6 +107,21 @@ TEST(a_vacuum_is_not_quicker_because_rows_are)
 	CHECK(near(eta_left(&e, e.parts).p50, 30, 0.01));
 }
 
+/* It shares a part of how slow they are. */
+TEST(a_vacuum_is_slower_where_rows_are_but_less_so)
+{
+	struct eta e;
+	double total = 10000, left = total;
+
+	eta_start(&e, 2);
+	eta_add(&e, total, guess, 0);
+	eta_add_aside(&e, 30, 0.5);
+	steady(&e, 0, &left, total, 2 / (8 * guess.each), 10);
+	eta_count(&e, 0, total, 0);
+	double aside = eta_left(&e, e.parts).p50;
+	CHECK(aside > 30 * 2.5 && aside < 30 * 5);
+}
+
 TEST(one_row_says_little_about_many)
 {
 	struct eta e;
@@ -238,7 +253,8 @@ TEST(no_input_gives_nonsense)
 
 TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_the_right_end),
 	 row(the_first_rows_are_not_the_rest), row(a_cold_beginning_is_not_the_rest),
-	 row(a_vacuum_is_not_quicker_because_rows_are), row(one_row_says_little_about_many),
+	 row(a_vacuum_is_not_quicker_because_rows_are),
+	 row(a_vacuum_is_slower_where_rows_are_but_less_so), row(one_row_says_little_about_many),
 	 row(parts_that_have_not_begun_count),
 	 row(a_slower_pace_is_believed_soon_and_a_short_halt_not_for_long),
 	 row(uneven_blocks_widen_the_interval), row(what_is_shown_does_not_flicker),

@@ -145,7 +145,7 @@ def test_filled_rows_alone(site, plmaint):
     site.conn.commit()
     estimate = told(plmaint.run(*ESTIMATE, code=0))
     assert (estimate["fill"], estimate["filled"], estimate["bytes"]) == (0, 150, 0)
-    assert estimate["wrote"] and estimate["sampled"] == 150
+    assert estimate["wrote"] and 0 < estimate["sampled"] <= 150
     assert diff(before, snapshot(site.conn)) == []
 
 
