@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import sys
 import threading
 import uuid
@@ -81,7 +82,15 @@ def serve(conninfo, port):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Status)
+    class Server(http.server.ThreadingHTTPServer):
+        def server_bind(self):
+            """HTTPServer's own asks for the name of its address: where no name server answers that
+            takes most of a minute.
+            """
+            socketserver.TCPServer.server_bind(self)
+            self.server_name, self.server_port = self.server_address
+
+    server = Server(("127.0.0.1", port), Status)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
