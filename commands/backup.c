@@ -2,6 +2,7 @@
 /* Backups of a site that goes on working, in one repository that holds every file once. */
 #include "commands/backup.h"
 
+#include "checks/checks.h"
 #include "commands/commands.h"
 #include "lib/host/remembered.h"
 #include "procedures/backup_config.h"
@@ -204,6 +205,7 @@ static const struct step online_steps[] = {
 };
 
 static const struct step offline_steps[] = {
+	{ .check = &check_pulp_apps_loose, .why = "what no unit runs cannot be stopped" },
 	{ .procedure = &procedure_backup_ready,
 	  .bind = bind_ready,
 	  .why = "what would end it half way is told now" },

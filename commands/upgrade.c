@@ -60,6 +60,20 @@ bool upgrade_when_paths_count(const void *options, const char **why)
 	       t.core_most >= PATHS_TYPED_FROM;
 }
 
+bool upgrade_when_units(const void *options, const char **why)
+{
+	*why = "upgrade.stop_command and upgrade.start_command do it";
+	return !((const struct upgrade_options *)options)->own_commands;
+}
+
+static bool prepare_check(const struct session *s, void *options, struct err *err)
+{
+	(void)err;
+	((struct upgrade_options *)options)->own_commands =
+		config_get(s->config, "upgrade.stop_command") != NULL;
+	return true;
+}
+
 /* What guards against loss may not be passed over by --whitelist alone. */
 enum { LOOK = STEP_FAIL_SLOW, GUARD = STEP_FAIL_SLOW | STEP_CRITICAL };
 
@@ -100,6 +114,10 @@ static const struct step check_steps[] = {
 	{ .check = &check_pulp_apps_elsewhere,
 	  .why = "what goes on there is migrated from under its feet, or makes migrate refuse",
 	  .flags = LOOK },
+	{ .check = &check_pulp_apps_loose,
+	  .when = upgrade_when_units,
+	  .why = "what no unit runs cannot be stopped",
+	  .flags = LOOK },
 	{ .check = &check_pulp_apps_settled,
 	  .why = "so does one that was killed, until its time to live has passed",
 	  .flags = LOOK },
@@ -137,6 +155,7 @@ const struct command command_upgrade = {
 			  .options = upgrade_options_table,
 			  .options_size = sizeof(struct upgrade_options),
 			  .validate = upgrade_validate,
+			  .prepare = prepare_check,
 			  .scenario = check_steps },
 			{ .name = "run",
 			  .summary =

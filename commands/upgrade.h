@@ -23,4 +23,5 @@ bool upgrade_validate(const void *options, struct err *err);
 bool upgrade_prepare(const struct session *s, void *options, struct err *err);
 
 void upgrade_bind_target(const void *options, void *params);
+bool upgrade_when_units(const void *options, const char **why);
 bool upgrade_when_paths_count(const void *options, const char **why);

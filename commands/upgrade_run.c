@@ -102,15 +102,14 @@ static bool own(const void *options, const char **why)
 	return ((const struct upgrade_options *)options)->own_commands;
 }
 
-static bool units(const void *options, const char **why)
+static bool when_units_count(const void *options, const char **why)
 {
-	*why = "upgrade.stop_command and upgrade.start_command do it";
-	return !((const struct upgrade_options *)options)->own_commands;
+	return when_not_begun(options, why) && upgrade_when_units(options, why);
 }
 
 static bool when_units_stop(const void *options, const char **why)
 {
-	return when_not_replaced(options, why) && units(options, why);
+	return when_not_replaced(options, why) && upgrade_when_units(options, why);
 }
 
 static bool when_own_stop(const void *options, const char **why)
@@ -165,14 +164,15 @@ static bool remembered(const void *options, const char **why)
 
 static bool when_units_reopen(const void *options, const char **why)
 {
-	return may_reopen(options, why) && units(options, why) && remembered(options, why);
+	return may_reopen(options, why) && upgrade_when_units(options, why) &&
+	       remembered(options, why);
 }
 
 static bool when_units_start(const void *options, const char **why)
 {
 	bool started = ((const struct upgrade_options *)options)->phase == UPGRADE_REPLACED;
 
-	return units(options, why) && (!started || remembered(options, why));
+	return upgrade_when_units(options, why) && (!started || remembered(options, why));
 }
 
 static bool when_closed_reopen(const void *options, const char **why)
@@ -273,6 +273,10 @@ const struct step upgrade_run_steps[] = {
 	  .flags = LOOK },
 	CHECK_FIRST(pulp_tasks_incomplete, LOOK, "a task that is ended leaves its work half done"),
 	CHECK_FIRST(pulp_apps_versions, LOOK, "a forgotten service makes migrate refuse"),
+	{ .check = &check_pulp_apps_loose,
+	  .when = when_units_count,
+	  .why = "what no unit runs cannot be stopped",
+	  .flags = LOOK },
 	CHECK_FIRST(pulp_collation, LOOK, "the new unique indexes would not be built"),
 	CHECK_FIRST(pulp_encryption_key, LOOK, "newer releases refuse to start without it"),
 	CHECK_FIRST(pulp_indexes_invalid, LOOK, "an earlier migrate left them"),

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST_TEXT = 4 << 20, MOST_SOCKETS = 64, LISTENS = 0x0a };
+enum { MOST_TEXT = 4 << 20, MOST_SOCKETS = 64, LISTENS = 0x0a, SHORT_ID = 12 };
 
 static void close_dir(DIR **d)
 {
@@ -113,6 +113,30 @@ char *unit_of_process(pid_t pid)
 			return unit;
 	}
 	return NULL;
+}
+
+/* libpod-ID.scope, libpod-payload-ID, docker-ID.scope, docker/ID */
+char *container_in_cgroup(const char *text)
+{
+	static const char *const marks[] = { "/libpod-payload-", "/libpod-", "/docker-",
+					     "/docker/" };
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		const char *at = strstr(text, marks[i]);
+		size_t len = at ? strspn(at + strlen(marks[i]), digits) : 0;
+
+		if (len >= SHORT_ID)
+			return xstrndup(at + strlen(marks[i]), SHORT_ID);
+	}
+	return NULL;
+}
+
+char *container_of_process(pid_t pid)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+
+	return read_proc(pid, "cgroup", &text) ? container_in_cgroup(text.data) : NULL;
 }
 
 bool process_is(pid_t pid, const char *program)

@@ -11,7 +11,7 @@ from checks.broken import BROKEN, sound
 
 # Those that ask more than the database have their tests in test_host.py and test_pulp_manifests.py.
 ELSEWHERE = {"pulp-status", "pulp-content", "pulp-artifacts-files", "pulp-manifests-pending", "pulp-manifests-sample"}
-ELSEWHERE |= {"pulp-files-leaked"}
+ELSEWHERE |= {"pulp-files-leaked", "pulp-apps-loose"}
 ELSEWHERE |= {"pulp-encryption-key"}  # test_encryption.py
 # Those of tests/upgrade.
 ELSEWHERE |= {"pulp-upgrade-path", "pulp-manifests-served", "pulp-manifests-lost"}

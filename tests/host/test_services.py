@@ -223,8 +223,9 @@ def test_the_status_of_pulp_is_asked(host, tool):
     assert "content app" in done.one("answer", feature="pulp")["message"]
 
 
-def test_a_process_in_no_unit(host, tool):
+def test_a_process_in_no_unit(host, tool, request):
     """It cannot be stopped here, and a stop that leaves it is none."""
+    request.addfinalizer(lambda: host.systemctl("stop", "loose.scope", "starter.service", check=False))
     name = f"{units.OUTER}/fake_pulpcore.py"
     host.machine.run(
         "systemd-run", "--unit=starter", "-p", "KillMode=none", "-p", "Type=forking",
@@ -233,6 +234,16 @@ def test_a_process_in_no_unit(host, tool):
     wait_until(lambda: host.signed_on() == len(PULP) + 1, 30, "the loose one has signed on")
     found = tool.run("service", "status", code=1).one("service", state="loose")
     assert found["fails"] and "no unit" in found["message"]
+    told = tool.run("health", "check", "--label", "pulp-apps-loose", code=1).one("step.end")
+    pid = found["name"].split()[1]
+    assert f"process {pid}" in told["examples"][0] and "container" not in told["message"]
+    # As `podman run -d` leaves it: in a group beside all units.
+    group = "/sys/fs/cgroup/systemd/machine.slice/libpod-c0ffee0123456789.scope"
+    host.machine.run("sh", "-c", f"mkdir -p {group}; echo {pid} >{group}/cgroup.procs")
+    refused = tool.run("backup", "offline", f"{units.OUTER}/backup", code=1)
+    told = refused.one("step.end", label="pulp-apps-loose")
+    assert "in container c0ffee012345" in told["examples"][0] and "podman stop" in told["hint"]
+    assert not refused.of("step.end", label="services-stop") and host.active() == set(ALL)
     step = tool.run("service", "stop", code=1).one("step.end")
     assert "in no unit" in step["message"]
     host.systemctl("stop", "loose.scope", "starter.service", check=False)
@@ -252,7 +263,7 @@ exec /usr/bin/python3 {outer}/fake_pulpcore.py worker "{conninfo}"
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["in its group", "apart"])
-def test_a_container_is_acted_on_through_its_unit(host, tool, apart):
+def test_a_container_is_acted_on_through_its_unit(host, tool, apart, request):
     """No podman here: namespaces as podman makes them, with a host name and process numbers of their own,
     in the group of the unit, as a quadlet's, or in one of their own.
     """
@@ -268,6 +279,7 @@ def test_a_container_is_acted_on_through_its_unit(host, tool, apart):
         "ExecStop=-/bin/sh -c 'kill $$(cat /sys/fs/cgroup/systemd/machine.slice/libpod-c0ffee.scope/cgroup.procs)'\n",
     )
     host.systemctl("daemon-reload")
+    request.addfinalizer(lambda: host.systemctl("stop", "registry-box"))
     host.systemctl("start", "registry-box")
     wait_until(lambda: host.signed_on() == len(PULP) + 1, 30, "the contained one has signed on")
     found = services(tool.run("service", "status", code=0))
@@ -276,7 +288,6 @@ def test_a_container_is_acted_on_through_its_unit(host, tool, apart):
     assert host.active(["registry-box.service"]) == set()
     tool.run("service", "start", code=0)
     assert host.active(["registry-box.service"]) and host.active() == set(ALL)
-    host.systemctl("stop", "registry-box")
 
 
 def test_a_remote_database_is_shown_and_not_touched(host, tool):

@@ -35,6 +35,23 @@ TEST(a_container_is_in_the_unit_that_runs_it)
 	group("9:name=systemd:/\n8:pids:/system.slice/a.service\n0::/\n", "a.service");
 }
 
+static void inside(const char *text, const char *expected)
+{
+	AUTO_FREE char *id = container_in_cgroup(text);
+
+	CHECK_STR(id ? id : "none", expected);
+}
+
+TEST(a_control_group_names_the_container)
+{
+	inside("0::/machine.slice/libpod-0123456789abcdef.scope/container\n", "0123456789ab");
+	inside("0::/system.slice/a.service/libpod-payload-0123456789abcdef\n", "0123456789ab");
+	inside("1:name=systemd:/docker/0123456789abcdef\n0::/\n", "0123456789ab");
+	inside("0::/system.slice/docker-0123456789abcdef.scope\n", "0123456789ab");
+	inside("0::/machine.slice/libpod-conmon-0123456789abcdef.scope\n", "none");
+	inside("0::/system.slice/docker-proxy.service\n", "none");
+}
+
 TEST(what_a_user_started_is_in_no_unit_of_the_system)
 {
 	group("0::/user.slice/user-1000.slice/user@1000.service/app.slice/pulp.service\n", "none");
@@ -125,7 +142,8 @@ TEST(a_process_of_another_host_is_not_looked_for_here)
 	CHECK_INT(process_of_heartbeat(""), 0);
 }
 
-TAP_MAIN(row(a_control_group_names_the_unit), row(a_container_is_in_the_unit_that_runs_it),
+TAP_MAIN(row(a_control_group_names_the_unit), row(a_control_group_names_the_container),
+	 row(a_container_is_in_the_unit_that_runs_it),
 	 row(what_a_user_started_is_in_no_unit_of_the_system),
 	 row(names_that_systemctl_would_read_otherwise_are_none),
 	 row(units_are_told_apart_by_empty_lines), row(what_was_stopped_is_read_as_it_was_written),

@@ -190,9 +190,10 @@ def test_services_of_other_hosts_are_named(plmaint, site, request):
     request.addfinalizer(here.wait)
     request.addfinalizer(here.kill)
     site.heartbeat("api", name=f"{here.pid}@{socket.gethostname()}")
-    assert check(plmaint, 0)["pulp-apps-elsewhere"]["result"] == "ok"
+    # Whether one of this test's own processes is in a unit is the machine's affair.
+    assert check(plmaint, (0, 1))["pulp-apps-elsewhere"]["result"] == "ok"
     site.heartbeat("worker", name="77@other.example.org")
-    told = check(plmaint, 78)["pulp-apps-elsewhere"]
+    told = check(plmaint, (1, 78))["pulp-apps-elsewhere"]
     assert (told["result"], told["examples"]) == ("warning", ["worker 77@other.example.org"])
     assert "upgrade.stop_command" in told["hint"]
     plmaint.configure({"upgrade.stop_command": "/bin/true"})

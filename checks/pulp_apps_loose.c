@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A container that was started by hand, and any other process of Pulp that no unit runs, cannot be
+ * stopped through systemd, nor started again as it was.  Told before anything is closed, and not
+ * when half of the site stands still.
+ */
+#include "checks/checks.h"
+#include "lib/core/mem.h"
+#include "lib/host/process_unit.h"
+#include "lib/pulp/look.h"
+
+/* Adds it to the examples; *ret_container is set where one of them is in a container. */
+static bool is_loose(const char *what, const char *name, bool *ret_container, struct outcome *out)
+{
+	pid_t pid = process_of_heartbeat(name);
+	AUTO_FREE char *unit = pid ? unit_of_process(pid) : NULL;
+	AUTO_FREE char *container = pid && !unit ? container_of_process(pid) : NULL;
+
+	if (!pid || unit)
+		return false;
+	if (container)
+		outcome_example(out, "%s: process %d in container %s", what, (int)pid, container);
+	else
+		outcome_example(out, "%s: process %d", what, (int)pid);
+	*ret_container |= container != NULL;
+	return true;
+}
+
+static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	bool container = false;
+	size_t loose = 0;
+
+	(void)params;
+	if (!look_query(p, "SELECT app_type || ' ' || name, name FROM {heartbeats} h ORDER BY 1",
+			&r, err))
+		return false;
+	for (size_t i = 0; i < pg_rows_count(r); i++)
+		loose += is_loose(pg_text(r, i, 0), pg_text(r, i, 1), &container, out);
+	outcome_count(out, "found", (int64_t)loose);
+	if (loose == 0) {
+		outcome_set(out, RESULT_OK, "no service of Pulp here runs outside of a unit");
+		return true;
+	}
+	outcome_set(out, RESULT_FINDING,
+		    "%zu services of Pulp on this host are run by no unit of systemd%s", loose,
+		    container ? ", but in a container of their own" : "");
+	outcome_hint(out,
+		     container
+			     ? "Stop it by `podman stop`, or let a unit run it, as a quadlet does; "
+			       "`upgrade run` can also have commands that stop and start it."
+			     : "End it with what has started it, or let a unit run it; `upgrade "
+			       "run` can also have commands that stop and start it.");
+	return true;
+}
+
+const struct check check_pulp_apps_loose = {
+	.label = "pulp-apps-loose",
+	.summary = "every service of Pulp on this host is run by a unit of systemd",
+	.explain = "By the processes beside the heartbeats and their control groups. What no unit "
+		   "runs is not stopped here, so nothing that needs it stopped is begun.",
+	.tags = (const char *const[]){ "services", "pre-upgrade", "upgrade", NULL },
+	.needs = NEED_DB,
+	.run = run,
+};
