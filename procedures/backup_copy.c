@@ -183,9 +183,12 @@ static void *work(void *arg)
 		if (c->duty < 1)
 			rest(c->duty, clock_monotonic() - begin, &owed);
 	}
-	/* Also after a stop or another's failure: what was copied is kept. */
-	if (ok || err.code == ERR_STOPPED)
-		ok = object_writer_flush(w, &err) && ok;
+	/* Also after a stop or on a full disk: what was copied is kept, where that can be. */
+	struct err last;
+	if (!object_writer_flush(w, &last) && ok) {
+		err = last;
+		ok = false;
+	}
 	if (!ok) {
 		pthread_mutex_lock(&c->mutex);
 		fail(c, &err);

@@ -169,21 +169,12 @@ static void tick(void *arg)
 	     F_INT("bytes", bytes));
 }
 
-/* What a program said last. */
-static const char *last_line(struct strbuf *said)
-{
-	while (said->len && said->data[said->len - 1] == '\n')
-		said->data[--said->len] = '\0';
-	char *line = said->len ? strrchr(said->data, '\n') : NULL;
-
-	return line ? line + 1 : said->len ? said->data : "it said nothing";
-}
-
 static bool run_tool(const char *const *argv, const char *conninfo, struct dumping *d,
 		     struct strbuf *out, struct err *err)
 {
 	AUTO_PG_TOOL_ENV char **env = NULL;
 	AUTO_STRBUF struct strbuf said = { 0 };
+	char why[256];
 	int status;
 
 	if (!pg_tool_environment(conninfo, &env, err))
@@ -198,8 +189,9 @@ static bool run_tool(const char *const *argv, const char *conninfo, struct dumpi
 					   .arg = d };
 	if (!process_run(&o, out, &status, err))
 		return false;
-	return status == 0 || err_set(err, ERR_DB, "%s ended with exit status %d: %s", argv[0],
-				      status, last_line(&said));
+	pg_tool_complaint(said.data ? said.data : "", why, sizeof(why));
+	return status == 0 ||
+	       err_set(err, ERR_DB, "%s ended with exit status %d: %s", argv[0], status, why);
 }
 
 static bool find_tool(const struct probe *p, const char *name, const struct dump_source *s,

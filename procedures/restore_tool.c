@@ -10,20 +10,6 @@
 
 enum { MOST_WORDS = 16, LISTING_MAX = 16 << 20 };
 
-/* "pg_restore: error: could not read from input file: end of file" without its head. */
-static void last_line(const struct strbuf *errors, char *out, size_t size)
-{
-	const char *text = errors->data ? errors->data : "", *line = text;
-	static const char head[] = "pg_restore: ";
-
-	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
-		if (at[1])
-			line = at + 1;
-	if (strncmp(line, head, sizeof(head) - 1) == 0)
-		line += sizeof(head) - 1;
-	(void)snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
-}
-
 bool restore_tool(const struct probe *p, const char *conninfo, long server_version,
 		  const char *const *words, struct strbuf *out, struct err *err)
 {
@@ -51,7 +37,7 @@ bool restore_tool(const struct probe *p, const char *conninfo, long server_versi
 					   .errors = &errors };
 	if (!process_run(&o, out, &status, err))
 		return false;
-	last_line(&errors, said, sizeof(said));
-	return status == 0 || err_set(err, ERR_DATA, "pg_restore ended with exit status %d: %s",
-				      status, *said ? said : "it said nothing");
+	pg_tool_complaint(errors.data ? errors.data : "", said, sizeof(said));
+	return status == 0 ||
+	       err_set(err, ERR_DATA, "pg_restore ended with exit status %d: %s", status, said);
 }

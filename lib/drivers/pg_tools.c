@@ -5,6 +5,7 @@
 #include "lib/core/mem.h"
 #include "lib/drivers/pg_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,6 +69,22 @@ bool pg_tool_environment(const char *conninfo, char ***ret, struct err *err)
 	PQconninfoFree(info);
 	*ret = env;
 	return true;
+}
+
+void pg_tool_complaint(const char *said, char *out, size_t size)
+{
+	const char *at = strstr(said, "error: ");
+
+	if (!at) {
+		at = said;
+		for (const char *p = said; (p = strchr(p, '\n')) != NULL; p++)
+			if (p[1])
+				at = p + 1;
+	}
+	size_t len = strcspn(at, "\n");
+	(void)snprintf(out, size, "%.*s", (int)len, at);
+	if (len == 0)
+		(void)snprintf(out, size, "it said nothing");
 }
 
 void pg_tool_forget(char ***env)

@@ -138,10 +138,14 @@ bool object_put(struct object_writer *w, int from, const char *wanted, struct ob
 bool object_writer_flush(struct object_writer *w, struct err *err)
 {
 	const int store = repository_store(w->repository);
+	size_t n = w->n;
 
-	if (w->n && syncfs(store) != 0)
+	/* A batch has one try: the kernel tells of bytes that it has lost only once. */
+	w->n = 0;
+	w->bytes = 0;
+	if (n && syncfs(store) != 0)
 		return cannot_write(w, err);
-	for (size_t i = 0; i < w->n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		char temp[TEMP_NAME], name[OBJECT_NAME_SIZE];
 
 		temp_name(w, i, temp);
@@ -149,8 +153,6 @@ bool object_writer_flush(struct object_writer *w, struct err *err)
 		if (renameat(store, temp, store, name) != 0)
 			return cannot_write(w, err);
 	}
-	w->n = 0;
-	w->bytes = 0;
 	return true;
 }
 

@@ -9,6 +9,7 @@
  *	FAULT_KIND   kill: SIGKILL before the call; torn: half of the bytes, then SIGKILL;
  *		     or an errno by name: the call fails once (a socket is shut down as well)
  *	FAULT_CLASS  all (default), net (sockets) or disk (everything else)
+ *	FAULT_PATH   only calls to files with this in their path are counted
  *	FAULT_READS  0: messages to PostgreSQL that only ask (a SELECT, a farewell) are not
  *		     counted: a kill before one leaves what one before the next change leaves
  *	FAULT_LOG    file that gets one line: which call it was, or how many there were in all
@@ -41,7 +42,7 @@ static struct {
 	int number; /* errno of FAIL */
 	enum class class;
 	bool changes_only;
-	const char *log;
+	const char *log, *path;
 	pid_t pid; /* what it forks is not counted */
 } fault;
 static atomic_long calls;
@@ -74,6 +75,7 @@ __attribute__((constructor)) static void begin(void)
 	const char *reads = getenv("FAULT_READS");
 	fault.changes_only = reads && strcmp(reads, "0") == 0;
 	fault.log = getenv("FAULT_LOG");
+	fault.path = getenv("FAULT_PATH");
 	fault.class = class && strcmp(class, "net") == 0    ? NET
 		      : class && strcmp(class, "disk") == 0 ? DISK
 							    : ALL;
@@ -145,11 +147,13 @@ static bool hit(const char *name, int fd, const char *path, const char *p, size_
 		return false;
 	if (fault.pid != getpid() || (fault.class == NET && !net) || (fault.class == DISK && net))
 		return false;
-	if (atomic_fetch_add(&calls, 1) + 1 != fault.at)
-		return false;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	if (!path && readlink(link, to, sizeof(to) - 1) < 0)
 		to[0] = '\0';
+	if (fault.path && !strstr(path ? path : to, fault.path))
+		return false;
+	if (atomic_fetch_add(&calls, 1) + 1 != fault.at)
+		return false;
 	snprintf(text, sizeof(text), "call %ld: %s %s\n", fault.at, name, path ? path : to);
 	note(text);
 	if (fault.kind == KILL)
