@@ -2,7 +2,7 @@
 /* `pre-migrate wait | attach`: to its end with a run that others do. */
 #include "commands/pre_migrate.h"
 
-#include "lib/batch/ledger.h"
+#include "lib/batch/leases.h"
 #include "lib/batch/programs.h"
 #include "lib/core/clock.h"
 #include "lib/core/exit.h"
@@ -13,24 +13,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether a run is open, and whether anybody works on it. */
+/* Whether a run is open, and whether anybody works on it; one that came with a copy of another
+ * database is not. */
 bool run_look(struct pg *db, bool *open, bool *alive, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 	AUTO_PROGRAMS struct programs now = { 0 };
+	bool copy;
 
 	/* A program that is held, or in a step between two runs, has no lease. */
-	if (!programs_read(db, &now, err) ||
+	if (!ledger_is_copy(db, &copy, err) || !programs_read(db, &now, err) ||
 	    !pg_query(
 		    db,
-		    "SELECT EXISTS (SELECT FROM plmaint.run WHERE state = 'open'), EXISTS (SELECT FROM plmaint.run r JOIN pg_stat_activity a"
-		    " ON a.pid = r.pid WHERE r.state = 'open' AND r.token IS NOT NULL) OR EXISTS (SELECT FROM plmaint.range g JOIN"
-		    " plmaint.run r ON r.id = g.run AND r.state = 'open' JOIN pg_stat_activity a ON a.pid = g.pid WHERE g.token IS NOT NULL"
-		    " AND NOT g.finished)",
+		    "SELECT EXISTS (SELECT FROM plmaint.run WHERE state = 'open'),"
+		    " EXISTS (SELECT FROM plmaint.run r WHERE state = 'open' AND token IS NOT NULL"
+		    " AND " LEASE_HELD(
+			    "r") ") OR EXISTS (SELECT FROM plmaint.range g"
+				 " JOIN plmaint.run r ON r.id = g.run AND r.state = 'open'"
+				 " WHERE g.token IS NOT NULL AND NOT g.finished AND " LEASE_HELD(
+					 "g") ")",
 		    NULL, 0, &r, err))
 		return false;
-	*open = pg_bool(r, 0, 0) || now.n > 0;
-	*alive = pg_bool(r, 0, 1) || now.n > 0;
+	*open = (pg_bool(r, 0, 0) && !copy) || now.n > 0;
+	*alive = (pg_bool(r, 0, 1) && !copy) || now.n > 0;
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include "commands/pre_migrate.h"
 
 #include "lib/batch/knobs.h"
+#include "lib/batch/leases.h"
 #include "lib/batch/programs.h"
 #include "lib/batch/verdict_file.h"
 #include "lib/core/clock.h"
@@ -59,17 +60,20 @@ static bool tell_pending(struct session *s, const char *verdicts, struct strbuf 
 }
 
 static const char runs_sql[] =
-	"SELECT r.id, r.job, r.state, to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+	"SELECT r.id, r.job, CASE WHEN $1::boolean AND r.state = 'open' THEN 'retired' ELSE r.state END,"
+	" to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
 	" extract(epoch FROM coalesce(r.ended, clock_timestamp()) - r.started)::float8, r.total, coalesce(sum(g.done), 0),"
 	" coalesce(sum(g.changed), 0), coalesce(sum(g.partial), 0), coalesce(sum(g.quarantined), 0), r.host,"
-	" count(*) FILTER (WHERE g.token IS NOT NULL AND NOT g.finished AND EXISTS (SELECT FROM pg_stat_activity a"
-	" WHERE a.pid = g.pid)) FROM plmaint.run r LEFT JOIN plmaint.range g ON g.run = r.id GROUP BY r.id ORDER BY r.id DESC LIMIT 10";
+	" count(*) FILTER (WHERE g.token IS NOT NULL AND NOT g.finished AND NOT $1"
+	" AND " LEASE_HELD("g") ") FROM plmaint.run r LEFT JOIN plmaint.range g ON g.run = r.id"
+				" GROUP BY r.id ORDER BY r.id DESC LIMIT 10";
 
-static bool tell_runs(struct session *s, struct strbuf *out, struct err *err)
+static bool tell_runs(struct session *s, bool copy, struct strbuf *out, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
-	if (!pg_query(s->probe->db, runs_sql, NULL, 0, &r, err))
+	if (!pg_query(s->probe->db, runs_sql,
+		      (struct pg_param[]){ PG_P_TEXT(copy ? "true" : "false") }, 1, &r, err))
 		return false;
 	for (size_t i = 0; i < pg_rows_count(r); i++) {
 		double seconds = strtod(pg_text(r, i, 4), NULL);
@@ -182,6 +186,25 @@ static bool tell_programs(struct session *s, struct strbuf *out, struct err *err
 	return true;
 }
 
+/* By the ledger of a database that is not this one nobody is at work, and no wish holds. */
+static void tell_copy(struct session *s)
+{
+	EMIT(s->reporter, "notice", F_TEXT("level", "info"),
+	     F_TEXT("message", "the ledger came with a dump or a copy of another database; its "
+			       "runs are history"));
+}
+
+static bool tell_ledger_rows(struct session *s, struct strbuf *out, struct err *err)
+{
+	bool copy;
+
+	if (!ledger_is_copy(s->probe->db, &copy, err) || !tell_runs(s, copy, out, err))
+		return false;
+	if (copy)
+		tell_copy(s);
+	return copy || (tell_programs(s, out, err) && tell_wishes(s, out, err));
+}
+
 /* What is cheap to ask: the ledger. */
 static bool tell_ledger(struct session *s, bool ledger, const char *verdicts, struct strbuf *out,
 			struct err *err)
@@ -189,9 +212,8 @@ static bool tell_ledger(struct session *s, bool ledger, const char *verdicts, st
 	bool debt = false;
 
 	if ((verdicts && !tell_verdicts(s, verdicts, out, err)) ||
-	    (ledger &&
-	     (!tell_runs(s, out, err) || !tell_programs(s, out, err) || !tell_wishes(s, out, err) ||
-	      !cache_debt_any(s->probe->db, s->config, &debt, err))))
+	    (ledger && (!tell_ledger_rows(s, out, err) ||
+			!cache_debt_any(s->probe->db, s->config, &debt, err))))
 		return false;
 	if (debt)
 		strbuf_adds(

@@ -6,15 +6,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* The session that took the lease is gone: a kill, a crash, a closed connection. */
-/* (backend_start of another role's session is hidden: then the pid alone must do.)  The function
- * below pg_stat_activity, whose names of roles and databases take longer to plan than all the rest.
- */
-#define HOLDER_GONE(t)                                                                      \
-	"NOT EXISTS (SELECT FROM pg_stat_get_activity(" t ".pid) s WHERE s.pid = " t ".pid" \
-	" AND (s.backend_start IS NULL OR s.backend_start = " t ".backend_start))"
+/* The session that took it is gone: a kill, a crash, a closed connection. */
 #define FREE(t) \
-	"(" t ".token IS NULL OR " t ".lease_until < clock_timestamp() OR " HOLDER_GONE(t) ")"
+	"(" t ".token IS NULL OR " t ".lease_until < clock_timestamp() OR NOT " LEASE_HELD(t) ")"
 #define HOLDER                     \
 	" pid = pg_backend_pid()," \
 	" backend_start = (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))"

@@ -19,6 +19,16 @@ struct lease {
 	bool adopted; /* somebody else had begun it */
 };
 
+/*
+ * SQL: whether the session that took the lease of row t is there; its number alone may be another's
+ * by now.  (backend_start of another role's session is hidden: then the number must do.)  The
+ * function below pg_stat_activity, whose names of roles and databases take longer to plan than all
+ * the rest.
+ */
+#define LEASE_HELD(t)                                                                   \
+	"EXISTS (SELECT FROM pg_stat_get_activity(" t ".pid) s WHERE s.pid = " t ".pid" \
+	" AND (s.backend_start IS NULL OR s.backend_start = " t ".backend_start))"
+
 /* Takes a free, expired or orphaned range of the run's phase.  *got is false when none can be had
  * now; *left tells whether unfinished ranges remain (held by others). */
 bool lease_claim(const struct ledger *l, struct pg *db, int64_t run, int phase, double seconds,

@@ -71,6 +71,20 @@ bool ledger_drop(struct pg *db, struct err *err)
 	"(SELECT system_identifier::text FROM pg_control_system())," \
 	" (SELECT oid::text FROM pg_database WHERE datname = current_database())"
 
+bool ledger_is_copy(struct pg *db, bool *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    db,
+		    "SELECT EXISTS (SELECT FROM plmaint.meta WHERE (system_identifier, database_oid)"
+		    " <> (SELECT " IDENTITY "))",
+		    NULL, 0, &r, err))
+		return false;
+	*ret = pg_bool(r, 0, 0);
+	return true;
+}
+
 /* The tables that a ledger of this format lacks; 0: all. */
 static bool add_tables(const struct ledger *l, struct pg *db, int64_t format, struct err *err)
 {

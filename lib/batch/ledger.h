@@ -35,6 +35,9 @@ bool ledger_join(struct pg *db, struct ledger *ret, struct err *err) MUST_CHECK;
 bool ledger_has(struct pg *db, const char *table, bool *ret, struct err *err) MUST_CHECK;
 /* Looks only: *ret_exists tells whether there is a shared ledger to read. */
 bool ledger_exists(struct pg *db, bool *ret_exists, struct err *err) MUST_CHECK;
+/* Looks only: whether it came with a dump or a clone of another database.  Its open runs are
+ * history then, and whoever writes to it next says so in it. */
+bool ledger_is_copy(struct pg *db, bool *ret, struct err *err) MUST_CHECK;
 /* Drops the schema and all it remembers (`pre-migrate reset`). */
 bool ledger_drop(struct pg *db, struct err *err) MUST_CHECK;
 
