@@ -96,15 +96,16 @@ class Stage:
         self.restored.wait_for_nobody()
         return done
 
-    def sweep(self, words, reset, may_be):
-        """reset() brings the site to where the command begins. may_be: what must always hold of the
-        databases.
+    def sweep(self, words, steps, reset, may_be):
+        """steps: those that act. reset() brings the site to where the command begins. may_be: what
+        must always hold of the databases.
         """
         began, places = time.monotonic(), 0
         for kind in KINDS:
             reset()
             done = self.broken(words, 0, kind)
-            assert done.code == 0, done
+            acted = {e["label"] for e in done.of("step.end", result="ok")}
+            assert done.code == 0 and acted >= set(steps), done
             calls, wanted = int(self.log.read_text().split()[-1]), self.state()
             assert calls > 3 and not wanted["noted"]
             for n in range(1, calls + 1, SHARE):
@@ -145,7 +146,9 @@ def test_killed_and_run_again(stage):
             path.unlink(missing_ok=True)
         stage.begin()
 
-    stage.sweep(("run", stage.restored.repository.dir), reset, nothing_lost)
+    steps = ["restore-load", "restore-media", "restore-begin", "pulp-upgrade-stop", "restore-swap",
+             "restore-start", "restore-verify", "restore-end"]
+    stage.sweep(("run", stage.restored.repository.dir), steps, reset, nothing_lost)
 
 
 def test_killed_on_its_way_back(stage):
@@ -157,7 +160,8 @@ def test_killed_on_its_way_back(stage):
             stage.rename(FRESH, "")
         stage.begin()
 
-    stage.sweep(("revert",), reset, nothing_lost)
+    steps = ["restore-begin", "restore-revert", "restore-start", "restore-end"]
+    stage.sweep(("revert",), steps, reset, nothing_lost)
 
 
 def test_killed_at_its_end(stage):
@@ -175,4 +179,4 @@ def test_killed_at_its_end(stage):
         return now[""][0] == "new" and set(now) <= {"", BEFORE}
 
     words = ("finish", "--yes-destroy", stage.name + BEFORE)
-    stage.sweep(words, reset, as_asked)
+    stage.sweep(words, ["restore-finish"], reset, as_asked)
