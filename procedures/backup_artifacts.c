@@ -139,6 +139,7 @@ static bool copy_with(struct actor *a, const struct backup_job *j, const struct 
 						.repository = j->repository,
 						.storage = s,
 						.reflink = p->reflink,
+						.closed = backup_job_closed(j),
 						.label = label,
 						.phase = "artifacts",
 						.files = sum->lack,

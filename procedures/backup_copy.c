@@ -4,6 +4,7 @@
  * with batches of its own.  The queue is short: names are all it holds.
  */
 #include "procedures/backup_copy.h"
+#include "procedures/site_throttle.h"
 
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
@@ -22,7 +23,6 @@
 enum { QUEUE = 256, MOST_THREADS = 32 };
 static const double told_every = 0.5;	  /* seconds */
 static const double unit_bytes = 1 << 20; /* what costs as much as opening a file, about */
-static const double rest_at_least = 0.02; /* seconds: shorter ones are saved up */
 
 struct item {
 	char *domain, *path;
@@ -35,8 +35,9 @@ struct copy_crew {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	pthread_t threads[MOST_THREADS];
-	long n_threads, nice;
-	double duty;
+	long n_threads, wanted, at_work, nice;
+	struct file_throttle throttle;
+	struct stints *stints;
 	struct item queue[QUEUE];
 	size_t first, n;
 	bool closed, failed; /* failed: err says why, nothing more is begun */
@@ -66,6 +67,8 @@ static void fail(struct copy_crew *c, const struct err *err)
 	if (!c->failed)
 		c->err = *err;
 	c->failed = true;
+	stints_release(c->stints);
+	pthread_cond_broadcast(&c->changed);
 }
 
 static const char *words_of(enum fs_verdict v)
@@ -152,36 +155,25 @@ static bool copy_one(struct copy_crew *c, struct object_writer *w, const struct 
 	return true;
 }
 
-/* After so much work so long a rest; a short one is owed until it is worth a sleep. */
-static void rest(double duty, double worked, double *owed)
-{
-	*owed += worked * (1 - duty) / duty;
-	if (*owed < rest_at_least)
-		return;
-	(void)stop_wait(*owed);
-	*owed = 0;
-}
-
 static void *work(void *arg)
 {
 	struct copy_crew *c = arg;
 	struct object_writer *w = object_writer_new(c->rq.repository);
+	struct stint stint = { .of = c->stints };
 	struct item item;
 	struct err err;
-	double owed = 0;
 	bool ok = true;
 
 	if (c->rq.reflink)
 		object_writer_reflink(w);
+	object_writer_pace(w, &stint);
 	if (c->nice)
 		priority_lower((int)c->nice);
 	while (ok && take(c, &item)) {
-		double begin = clock_monotonic();
-
+		stint_begin(&stint);
 		ok = copy_one(c, w, &item, &err);
 		release_item(&item);
-		if (c->duty < 1)
-			rest(c->duty, clock_monotonic() - begin, &owed);
+		stint_end(&stint);
 	}
 	/* Also after a stop or on a full disk: what was copied is kept, where that can be. */
 	struct err last;
@@ -189,13 +181,13 @@ static void *work(void *arg)
 		err = last;
 		ok = false;
 	}
-	if (!ok) {
-		pthread_mutex_lock(&c->mutex);
-		fail(c, &err);
-		pthread_cond_broadcast(&c->changed);
-		pthread_mutex_unlock(&c->mutex);
-	}
 	object_writer_free(w);
+	pthread_mutex_lock(&c->mutex);
+	if (!ok)
+		fail(c, &err);
+	c->at_work--;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->mutex);
 	return NULL;
 }
 
@@ -215,13 +207,15 @@ static void tell(struct copy_crew *c)
 		return;
 	double did = units(files - c->told_files, bytes - c->told_bytes);
 	double byte_rate = (double)(bytes - c->told_bytes) / since;
+	AUTO_STINTS_STATE struct stints_state s;
+	stints_look(c->stints, &s);
 	eta_pass(&c->eta, &(struct eta_step){ .part = 0,
 					      .seconds = since,
 					      .units = did,
 					      .own = did,
-					      .busy = since,
-					      .batches = 1 });
-	struct eta_range left = eta_show(&c->eta, eta_left(&c->eta, 1), now, 0);
+					      .busy = s.busy,
+					      .batches = (int)s.stints });
+	struct eta_range left = eta_show(&c->eta, eta_left(&c->eta, 1), now, s.state);
 	struct field fields[] = {
 		F_TEXT("label", c->rq.label),
 		F_TEXT("phase", c->rq.phase),
@@ -232,7 +226,13 @@ static void tell(struct copy_crew *c)
 		F_INT("bytes", bytes),
 		F_INT("bytes_total", c->rq.bytes),
 		F_REAL("byte_rate", byte_rate),
-		F_REAL("duty", c->duty),
+		F_REAL("duty", s.duty),
+		F_REAL("felt", s.felt),
+		F_REAL("felt_limit", s.felt_limit),
+		F_TEXT("lost", s.lost.data),
+		{ .key = "lost_by", .kind = FIELD_MAP, .v.map = s.lost_by },
+		*s.reason ? (struct field)F_TEXT("reason", s.reason)
+			  : (struct field)F_NULL("reason"),
 		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { left.p10, left.p50, left.p90 } },
 		F_END
 	};
@@ -242,6 +242,18 @@ static void tell(struct copy_crew *c)
 	pthread_mutex_unlock(&c->mutex);
 	emit(c->rq.actor->reporter, "progress", fields);
 	pthread_mutex_lock(&c->mutex);
+}
+
+/* Called with the mutex, by the main thread: how fast it may be now. */
+static void steer(struct copy_crew *c)
+{
+	struct err err;
+
+	pthread_mutex_unlock(&c->mutex);
+	bool ok = stints_turn(c->stints, &err);
+	pthread_mutex_lock(&c->mutex);
+	if (!ok)
+		fail(c, &err);
 }
 
 /* Called with the mutex: waits a moment for a change, and tells. */
@@ -255,7 +267,6 @@ static void pass_time(struct copy_crew *c)
 		(void)err_set(&err, ERR_STOPPED, "stopped; %lld files were copied",
 			      (long long)c->tally.files);
 		fail(c, &err);
-		pthread_cond_broadcast(&c->changed);
 	}
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += 100000000;
@@ -264,6 +275,7 @@ static void pass_time(struct copy_crew *c)
 		until.tv_nsec -= 1000000000;
 	}
 	(void)pthread_cond_timedwait(&c->changed, &c->mutex, &until);
+	steer(c);
 	tell(c);
 }
 
@@ -271,15 +283,32 @@ static bool settings(struct copy_crew *c, struct err *err)
 {
 	const struct config *config = c->rq.actor->look->config;
 
-	return config_long(config, "backup.threads", 1, MOST_THREADS, &c->n_threads, err) &&
+	return config_long(config, "backup.threads", 1, MOST_THREADS, &c->wanted, err) &&
 	       config_long(config, "backup.nice", 0, 19, &c->nice, err) &&
-	       config_real(config, "backup.duty", 0.01, 1, &c->duty, err);
+	       file_throttle_open(c->rq.actor, "backup", c->rq.closed, &c->throttle, &c->stints,
+				  err);
+}
+
+static bool employ(struct copy_crew *c, struct err *err)
+{
+	for (; c->n_threads < c->wanted; c->n_threads++) {
+		pthread_mutex_lock(&c->mutex);
+		c->at_work++;
+		pthread_mutex_unlock(&c->mutex);
+		errno = pthread_create(&c->threads[c->n_threads], NULL, work, c);
+		if (errno) {
+			pthread_mutex_lock(&c->mutex);
+			c->at_work--;
+			pthread_mutex_unlock(&c->mutex);
+			return err_errno(err, "cannot start a thread");
+		}
+	}
+	return true;
 }
 
 bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct err *err)
 {
 	struct copy_crew *c = xcalloc(1, sizeof(*c));
-	long wanted;
 
 	c->rq = *rq;
 	if (!settings(c, err)) {
@@ -289,18 +318,12 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_cond_init(&c->changed, NULL);
 	c->told = c->began = clock_monotonic();
-	eta_start(&c->eta, 1);
+	eta_start(&c->eta, (double)c->wanted);
 	(void)eta_add(&c->eta, units(rq->files, rq->bytes),
 		      (struct eta_guess){ .each = 1e-4, .doubt = 1 }, 0);
-	wanted = c->n_threads;
-	for (c->n_threads = 0; c->n_threads < wanted; c->n_threads++) {
-		int error = pthread_create(&c->threads[c->n_threads], NULL, work, c);
-
-		if (error) {
-			copy_abandon(c);
-			errno = error;
-			return err_errno(err, "cannot start a thread");
-		}
+	if (!stints_turn(c->stints, err) || !employ(c, err)) {
+		copy_abandon(c);
+		return false;
 	}
 	*ret = c;
 	return true;
@@ -316,6 +339,7 @@ bool copy_add(struct copy_crew *c, const char *domain, const char *path, const c
 	if (sha256)
 		snprintf(item.sha256, sizeof(item.sha256), "%s", sha256);
 	pthread_mutex_lock(&c->mutex);
+	steer(c);
 	tell(c);
 	while (!c->failed && (c->n == QUEUE || stop_requested()))
 		pass_time(c);
@@ -335,6 +359,8 @@ static void destroy(struct copy_crew *c)
 {
 	for (long i = 0; i < c->n_threads; i++)
 		pthread_join(c->threads[i], NULL);
+	stints_tell(c->stints, c->rq.label);
+	stints_close(c->stints);
 	for (; c->n > 0; c->n--) {
 		release_item(&c->queue[c->first]);
 		c->first = (c->first + 1) % QUEUE;
@@ -359,7 +385,7 @@ bool copy_end(struct copy_crew *c, struct copy_tally *ret, struct err *err)
 	pthread_mutex_lock(&c->mutex);
 	c->closed = true;
 	pthread_cond_broadcast(&c->changed);
-	while (!c->failed && c->n > 0)
+	while (c->at_work > 0)
 		pass_time(c);
 	pthread_mutex_unlock(&c->mutex);
 	destroy(c);
@@ -379,7 +405,6 @@ void copy_abandon(struct copy_crew *c)
 	(void)err_set(&err, ERR_STOPPED, "abandoned");
 	pthread_mutex_lock(&c->mutex);
 	fail(c, &err);
-	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->mutex);
 	(void)!copy_end(c, &ignored, &err);
 	copy_tally_release(&ignored);

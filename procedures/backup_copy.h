@@ -22,6 +22,7 @@ struct copy_request {
 	const struct repository *repository;
 	const struct storage *storage;
 	bool reflink;		   /* where that is possible */
+	bool closed;		   /* the site is: all wait for it */
 	const char *label, *phase; /* for progress */
 	int64_t files, bytes;	   /* in all; for progress */
 	/* Told of each file that is in the store by now or soon, one call at a time, from any
@@ -30,7 +31,8 @@ struct copy_request {
 	void *arg;
 };
 struct copy_crew;
-/* What may be used of this host is in backup.threads, backup.nice and backup.duty. */
+/* What may be used of this host is in backup.threads and backup.nice; how much of the time while
+ * the site works is for the throttle to say. */
 bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct err *err) MUST_CHECK;
 /*
  * One more file, of the domain NULL (the default one) or of that name.  sha256: the digest that it

@@ -139,6 +139,11 @@ bool backup_job_get(struct actor *a, const struct backup_params *p, struct backu
 	return true;
 }
 
+bool backup_job_closed(const struct backup_job *j)
+{
+	return !isnan(j->closed) && isnan(j->downtime);
+}
+
 bool backup_job_tidy(const struct backup_job *j, struct err *err)
 {
 	AUTO_FREE struct backup_entry *all = NULL;

@@ -33,6 +33,8 @@ struct backup_job {
 /* The one of this run, begun by the first step that asks.  Borrowed. */
 bool backup_job_get(struct actor *a, const struct backup_params *p, struct backup_job **ret,
 		    struct err *err) MUST_CHECK;
+/* Whether the site stands still for this backup now. */
+bool backup_job_closed(const struct backup_job *j);
 /* Removes what earlier runs have left unfinished. */
 bool backup_job_tidy(const struct backup_job *j, struct err *err) MUST_CHECK;
 /* "DIR/backups/ID/name"; caller frees. */

@@ -81,6 +81,7 @@ static bool copy_all(struct actor *a, const struct backup_job *j, const struct s
 						     .repository = j->repository,
 						     .storage = s,
 						     .reflink = p->reflink,
+						     .closed = backup_job_closed(j),
 						     .label = procedure_backup_media.label,
 						     .phase = "other media",
 						     .done = note,

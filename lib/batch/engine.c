@@ -433,7 +433,11 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	r.phase = &job->phases[0];
 	r.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r.readers = readers_start(setup.readers, setup.nice);
-	r.throttle = throttle_open(&setup);
+	r.throttle = throttle_open(&(struct throttle_setup){ .options = setup.throttle,
+							     .connect_arg = setup.connect_arg,
+							     .connect = setup.connect,
+							     .disconnect = setup.disconnect,
+							     .reporter = setup.reporter });
 	forecast_open(&r);
 	if (joined)
 		EMIT(setup.reporter, "join", F_TEXT("label", job->label), F_INT("open_run", s.id),

@@ -15,7 +15,7 @@
 #include "lib/pace/calendar.h"
 #include "lib/pace/eta.h"
 #include "lib/pace/pace.h"
-#include "lib/pace/sense.h"
+#include "lib/pace/throttle.h"
 
 /* What became of a row; set by load or by apply. */
 enum row_fate {
@@ -136,19 +136,6 @@ struct batch_job {
 	int n_phases;
 	const struct batch_ahead *ahead; /* in the same run of the program */
 	int n_ahead;
-};
-
-struct throttle_options {
-	enum profile profile;
-	double calm, max_lag; /* seconds, as in struct signals */
-	double max_wal;	      /* megabytes of WAL a second; 0: as many as it takes */
-	bool give_up;	      /* where limits stop it again and again the run ends */
-	/* Asked now and then with the setup's connect_arg: while nobody is online there is nobody
-	 * to be slow for. What cannot be seen counts as online. */
-	bool (*online)(void *arg, struct pg *db);
-	struct sense_options sense;
-	const char
-		*trace_file; /* gets what went into each decision and what came out; NULL: none */
 };
 
 struct batch_setup {

@@ -5,7 +5,6 @@
 #include "lib/batch/engine.h"
 #include "lib/batch/forecast.h"
 #include "lib/batch/readers.h"
-#include "lib/batch/throttle.h"
 #include "lib/pace/hurry.h"
 #include <pthread.h>
 #include <stdatomic.h>

@@ -220,7 +220,8 @@ static void share(struct signals *out, enum signal id, double before, double aft
 static void look_at_host(struct sense *s, double now, struct signals *out)
 {
 	struct pressure p = pressure_read(), *was = &s->pressure;
-	double full = pressure_disk(s->server), room = pressure_room(s->server);
+	double full = s->local ? pressure_disk(s->server) : -1;
+	double room = s->local ? pressure_room(s->server) : -1;
 	double seconds = now - s->looked_at_host;
 
 	if (isfinite(seconds)) {
@@ -250,7 +251,8 @@ void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
 				tell_unknown(out, SIGNAL_WAL);
 		}
 	}
-	if (s->local && (now - s->looked_at_host >= between_host || now < s->looked_at_host))
+	if ((s->local || s->o.here) &&
+	    (now - s->looked_at_host >= between_host || now < s->looked_at_host))
 		look_at_host(s, now, out);
 	sense_slow_take(s->slow, out);
 	if (s->log)
@@ -262,6 +264,8 @@ void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
 		else
 			tell_unknown(out, SIGNAL_QUERY);
 	}
+	for (size_t i = 0; i < s->o.n_others_own; i++)
+		out->of[s->o.others_own[i]].state = SIGNAL_ABSENT;
 }
 
 double sense_probe(struct sense *s, struct pg *db)

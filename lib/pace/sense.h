@@ -22,6 +22,10 @@ struct sense_options {		    /* borrowed for the sense's life */
 	const char *query;   /* one number or boolean: above 0, or true, work stops; or NULL */
 	const char *url;     /* anything but 200 stops work; or NULL */
 	const char *command; /* words apart by blanks; a status other than 0 stops work; or NULL */
+	/* Signals that this work does not bring about, and that are not to hold it up. */
+	const enum signal *others_own;
+	size_t n_others_own;
+	bool here; /* the work is this host's, wherever the server is: it looks at its pressure */
 };
 struct sense;
 struct sense *sense_open(const struct sense_options *o);

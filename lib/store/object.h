@@ -24,10 +24,13 @@ void object_shelf_free(struct object_shelf *s);
 bool object_shelf_has(struct object_shelf *s, const char *sha256, bool *ret,
 		      struct err *err) MUST_CHECK;
 
+struct stint;
 struct object_writer; /* of one thread; the repository is shared */
 struct object_writer *object_writer_new(const struct repository *r);
 /* From now on it shares the blocks of what it copies, where the file systems are one that can. */
 void object_writer_reflink(struct object_writer *w);
+/* It copies within the stint, which has begun when something is put. */
+void object_writer_pace(struct object_writer *w, struct stint *stint);
 /* Forgets what was not flushed; NULL is fine. */
 void object_writer_free(struct object_writer *w);
 /*

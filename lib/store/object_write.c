@@ -8,6 +8,7 @@
 #include "lib/core/stop.h"
 #include "lib/drivers/fs.h"
 #include "lib/drivers/hash.h"
+#include "lib/pace/stint.h"
 #include "lib/store/object.h"
 #include "lib/store/object_internal.h"
 
@@ -35,6 +36,7 @@ struct object_writer {
 	size_t n;
 	int64_t bytes;
 	bool reflink;
+	struct stint *stint; /* borrowed; NULL: nobody minds */
 };
 
 struct object_writer *object_writer_new(const struct repository *r)
@@ -63,6 +65,11 @@ void object_writer_free(struct object_writer *w)
 void object_writer_reflink(struct object_writer *w)
 {
 	w->reflink = true;
+}
+
+void object_writer_pace(struct object_writer *w, struct stint *stint)
+{
+	w->stint = stint;
 }
 
 static void temp_name(const struct object_writer *w, size_t i, char out[TEMP_NAME])
@@ -103,6 +110,8 @@ static bool copy(struct object_writer *w, int from, int to, struct object_copy *
 		ret->size += n;
 		if (to >= 0 && !fs_write_all(to, w->buf, (size_t)n))
 			return cannot_write(w, err);
+		if (w->stint)
+			stint_pass(w->stint);
 	}
 	return true;
 }

@@ -370,6 +370,21 @@ def test_a_stop_keeps_what_was_copied(plmaint, made, store):
     assert manifest(store, id_)["artifacts"]["new_count"] == wanted - kept
 
 
+def test_it_copies_as_fast_as_the_site_bears_and_says_why_not(plmaint, made, store, tmp_path):
+    """Also in the midst of a large file, whose copying alone would take seconds at this duty."""
+    go = tmp_path / "go"
+    made.artifact(os.urandom(16 << 20))
+    made.conn.commit()
+    brake = {"throttle.command": f"/usr/bin/test -e {go}", "throttle.calm": "1s"}
+    plmaint.configure({"backup.duty": "0.02", **brake})
+    running = plmaint.start("backup", "online", store, "--features", "pulp")
+    told = running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="backup-content")
+    assert told["reason"] == "throttle.command says stop" and told["done"] < told["total"]
+    go.touch()
+    result = running.wait()
+    assert result.code == 0 and result.one("slowed", label="backup-content", reason=told["reason"])
+
+
 def test_nothing_is_finished_that_was_not_begun(plmaint, made, store):
     plmaint.run("procedure", "run", "backup-finish", "--param", f"dir={store}", code=(1, 2))
     assert plmaint.run("backup", "list", store, code=0).one("backup")["state"] == "unfinished"

@@ -3,7 +3,7 @@
  * The throttle between its threads: the main one decides, writers begin and end batches of any
  * length, a third asks what may hang.  There is no server, so all that one would say is unknown.
  */
-#include "lib/batch/throttle.h"
+#include "lib/pace/throttle.h"
 #include "tests/harness/tap.h"
 #include <math.h>
 #include <poll.h>
@@ -85,9 +85,9 @@ TEST(main_thread_and_writers_at_once)
 	};
 	int events = 0;
 	const struct reporter reporter = { .self = &events, .emit = count_event };
-	const struct batch_setup setup = { .connect = nobody_there,
-					   .reporter = &reporter,
-					   .throttle = &o };
+	const struct throttle_setup setup = { .connect = nobody_there,
+					      .reporter = &reporter,
+					      .options = &o };
 	struct throttle *t = throttle_open(&setup);
 	atomic_bool over = false;
 	struct writer w = { t, &over };

@@ -4,11 +4,32 @@
  * writers tell when a batch of theirs begins and ends.
  */
 #pragma once
-#include "lib/batch/engine.h"
+#include "lib/core/event.h"
+#include "lib/pace/sense.h"
 
+struct throttle_options {
+	enum profile profile;
+	double calm, max_lag; /* seconds, as in struct signals */
+	double max_wal;	      /* megabytes of WAL a second; 0: as many as it takes */
+	bool give_up;	      /* where limits stop it again and again the run ends */
+	/* Asked now and then with the setup's connect_arg: while nobody is online there is nobody
+	 * to be slow for. What cannot be seen counts as online. */
+	bool (*online)(void *arg, struct pg *db);
+	struct sense_options sense;
+	const char
+		*trace_file; /* gets what went into each decision and what came out; NULL: none */
+};
+
+struct throttle_setup {
+	const struct throttle_options *options; /* NULL: there is no throttle, the duty is fixed */
+	void *connect_arg;
+	bool (*connect)(void *arg, const char *name, struct pg **ret, struct err *err);
+	void (*disconnect)(void *arg, struct pg *db); /* connect may give it out again */
+	const struct reporter *reporter;
+};
 struct throttle;
-/* NULL when the setup has none: the duty is fixed. */
-struct throttle *throttle_open(const struct batch_setup *setup);
+/* NULL when the setup has no options.  They are borrowed. */
+struct throttle *throttle_open(const struct throttle_setup *setup);
 void throttle_close(struct throttle *t);
 
 /* Main thread: looks, probes and decides where it is time to. */

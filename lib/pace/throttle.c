@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The session for looking is apart from the control session: a look that takes long is cancelled
  * by its own timeout and holds up nothing. */
-#include "lib/batch/throttle.h"
+#include "lib/pace/throttle.h"
 #include "lib/core/clock.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
@@ -25,7 +25,7 @@ enum { PROBES_EACH_TURN = 2, FEWEST_ROWS = 20 };
 static const enum signal always[] = { SIGNAL_SLOT, SIGNAL_ARCHIVE, SIGNAL_ARCHIVER, SIGNAL_ROOM };
 
 struct throttle {
-	const struct batch_setup *setup;
+	struct throttle_setup setup;
 	struct controller controller;
 	struct controller alone; /* while nobody is online, for the limits that hold even so */
 	struct sense *sense;
@@ -52,14 +52,14 @@ static bool felt(void *arg, double began)
 	return atomic_load(&t->in_flight) > 0 || atomic_load(&t->ended) + aftermath >= began;
 }
 
-struct throttle *throttle_open(const struct batch_setup *setup)
+struct throttle *throttle_open(const struct throttle_setup *setup)
 {
-	const struct throttle_options *o = setup->throttle;
+	const struct throttle_options *o = setup->options;
 
 	if (!o)
 		return NULL;
 	struct throttle *t = xcalloc(1, sizeof(*t));
-	t->setup = setup;
+	t->setup = *setup;
 	pthread_mutex_init(&t->lock, NULL);
 	controller_start(&t->controller);
 	controller_start(&t->alone);
@@ -94,7 +94,7 @@ void throttle_close(struct throttle *t)
 void throttle_rest(struct throttle *t)
 {
 	if (t && t->db)
-		t->setup->disconnect(t->setup->connect_arg, TAKE(t->db));
+		t->setup.disconnect(t->setup.connect_arg, TAKE(t->db));
 }
 
 static void connect_again(struct throttle *t, double now)
@@ -108,7 +108,7 @@ static void connect_again(struct throttle *t, double now)
 	if (now < t->try_at)
 		return;
 	t->try_at = now + try_again;
-	if (!t->setup->connect(t->setup->connect_arg, "monitor", &t->db, &err))
+	if (!t->setup.connect(t->setup.connect_arg, "monitor", &t->db, &err))
 		t->db = NULL; /* unknown is what the controller makes of it */
 }
 
@@ -160,12 +160,12 @@ static void decide(struct throttle *t, double now)
 
 static void look_online(struct throttle *t, double now)
 {
-	const struct throttle_options *o = t->setup->throttle;
+	const struct throttle_options *o = t->setup.options;
 
 	if (now - t->asked < ask_again)
 		return;
 	t->asked = now;
-	t->online = t->budget || !t->db || o->online(t->setup->connect_arg, t->db);
+	t->online = t->budget || !t->db || o->online(t->setup.connect_arg, t->db);
 }
 
 void throttle_turn(struct throttle *t)
@@ -279,7 +279,7 @@ static void tell_all(const struct telling *to)
 
 static void as_event(const struct telling *to, const char *reason, double seconds)
 {
-	EMIT(to->t->setup->reporter, "slowed", F_TEXT("label", to->label), F_TEXT("reason", reason),
+	EMIT(to->t->setup.reporter, "slowed", F_TEXT("label", to->label), F_TEXT("reason", reason),
 	     F_REAL("seconds", seconds));
 }
 
