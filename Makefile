@@ -203,13 +203,15 @@ golden: all
 # Documents are printed by the program from its own tables.
 docs: $(BUILD)/plmaint.8 $(BUILD)/plmaint.bash
 	$(PYTHON) packaging/readme_section.py $(BUILD)/plmaint README.md
-# The tour of README.md: what the demo printed this time, and a run in the background and a refused
-# upgrade as recorded.
+# The tour of README.md: what the demo printed this time, and a run in the background, a refused
+# upgrade and backups as recorded.
 tour: all
 	$(PYTHON) tests/demo/recording.py $(BUILD)/recording.md
 	$(PYTHON) packaging/readme_section.py --recording $(BUILD)/recording.md README.md
 	$(PYTHON) tests/demo/refusal.py $(BUILD)/refusal.md
 	$(PYTHON) packaging/readme_section.py --refusal $(BUILD)/refusal.md README.md
+	$(PYTHON) tests/demo/backup.py $(BUILD)/backup.md
+	$(PYTHON) packaging/readme_section.py --backup $(BUILD)/backup.md README.md
 	$(PYTHON) tests/demo/demo.py --tour $(BUILD)/tour.md
 	$(PYTHON) packaging/readme_section.py --tour $(BUILD)/tour.md README.md
 docs-check: all

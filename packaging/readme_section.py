@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fills the parts of README.md that nobody types: the tables that the program prints of itself, the
-tour that the demo wrote, the recordings of a run in the background and of a refused upgrade.
+tour that the demo wrote, the recordings of a run in the background, a refused upgrade and backups.
 
 usage: readme_section.py [--check] PLMAINT README.md     tables; --check only says whether they agree
        readme_section.py --tour FILE README.md           what `demo.py --tour FILE` wrote
        readme_section.py --recording FILE README.md      what `recording.py FILE` wrote
        readme_section.py --refusal FILE README.md        what `refusal.py FILE` wrote
+       readme_section.py --backup FILE README.md         what `backup.py FILE` wrote
 """
 
 import pathlib
@@ -24,7 +25,7 @@ def replaced(text, name, inside):
 
 def main(argv):
     check = "--check" in argv
-    written = [name for name in ("tour", "recording", "refusal") if f"--{name}" in argv]
+    written = [name for name in ("tour", "recording", "refusal", "backup") if f"--{name}" in argv]
     source, readme = [a for a in argv if not a.startswith("--")]
     path = pathlib.Path(readme)
     text = path.read_text()

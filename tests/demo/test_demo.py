@@ -61,6 +61,15 @@ def test_a_run_in_the_background_is_recorded(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_backups_are_recorded(tmp_path):
+    """Likewise: it fails by itself where something is not as it shows."""
+    file = tmp_path / "backup.md"
+    subprocess.run([sys.executable, DEMO.with_name("backup.py"), file], timeout=SECONDS, check=True)
+    readme = (DEMO.parents[2] / "README.md").read_text()
+    shown = readme.partition("<!-- generated:backup -->")[2].partition("<!-- /generated")[0]
+    assert typed(shown) == typed(file.read_text()), "README shows this story: `make tour` renews it"
+
+
 def session(number):
     """Command lines of the processes of a session."""
     found = []
