@@ -80,9 +80,17 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 			     "Take another backup: --as-of; `plmaint backup list` shows them.");
 		return true;
 	}
-	outcome_set(out, RESULT_OK, "backup %s of %s, %s: %zu files as written, %lld in the store",
-		    j.manifest.id, j.manifest.host, j.manifest.kind, j.manifest.n_files,
-		    (long long)(j.manifest.artifacts.count + j.manifest.media.count));
+	if (restore_skipped(&j, "pulp-content"))
+		outcome_set(
+			out, RESULT_OK,
+			"backup %s of %s, %s: %zu files as written; it was made without content, "
+			"which has to be on disk",
+			j.manifest.id, j.manifest.host, j.manifest.kind, j.manifest.n_files);
+	else
+		outcome_set(out, RESULT_OK,
+			    "backup %s of %s, %s: %zu files as written, %lld in the store",
+			    j.manifest.id, j.manifest.host, j.manifest.kind, j.manifest.n_files,
+			    (long long)(j.manifest.artifacts.count + j.manifest.media.count));
 	return true;
 }
 

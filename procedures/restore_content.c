@@ -257,8 +257,10 @@ static void employ(struct crew *c)
 
 bool content_put(const struct content_work *w, struct content_tally *t, struct err *err)
 {
-	AUTO_FREE char *path =
-		repository_backup_path(w->job->repository, w->job->manifest.id, w->listing);
+	AUTO_FREE char *path = *w->listing == '/'
+				       ? xstrdup(w->listing)
+				       : repository_backup_path(w->job->repository,
+								w->job->manifest.id, w->listing);
 	struct crew c = { .work = w,
 			  .lock = PTHREAD_MUTEX_INITIALIZER,
 			  .ended = PTHREAD_COND_INITIALIZER };

@@ -20,7 +20,7 @@ struct content_tally {
 };
 struct content_work {
 	const struct restore_job *job;
-	const char *listing; /* name of it */
+	const char *listing; /* name of it, or its absolute path */
 	const char *root;    /* absolute */
 	size_t threads;
 	void (*tick)(void *arg, const struct content_tally *so_far); /* about once a second */

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Brings back the files that the backup names and the media lacks; nothing is taken away. */
+/*
+ * Brings back the files that the backup names and the media lacks; nothing is taken away.  A backup
+ * without content names none, and the database that was loaded of it does: what that names has to
+ * be on disk, or in the store, which may have it of another backup.
+ */
 #include "lib/core/mem.h"
+#include "lib/core/state.h"
 #include "lib/core/strbuf.h"
+#include "lib/drivers/pg_conninfo.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_content.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct telling {
 	const struct actor *actor;
@@ -35,13 +45,73 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	if (!restore_job_open(p, params, &j, err) || !restore_job_ask(&j, err))
 		return false;
 	*ret = !j.restored;
-	outcome_set(why, RESULT_OK, "%lld artifacts and %lld other files",
-		    (long long)j.manifest.artifacts.count, (long long)j.manifest.media.count);
+	if (restore_skipped(&j, "pulp-content"))
+		outcome_set(why, RESULT_OK,
+			    "the backup is without content: what its database names is looked for");
+	else
+		outcome_set(why, RESULT_OK, "%lld artifacts and %lld other files",
+			    (long long)j.manifest.artifacts.count,
+			    (long long)j.manifest.media.count);
 	return true;
 }
 
-static void conclude(const struct content_tally *t, struct outcome *out)
+static bool put_line(void *arg, const char *line, size_t len, struct err *err)
 {
+	return fwrite(line, 1, len, arg) == len || err_errno(err, "cannot write the list");
+}
+
+static bool list_loaded(const struct restore_job *j, FILE *to, struct err *err)
+{
+	const struct restore_database *d = j->databases;
+	AUTO_FREE char *there = NULL;
+	struct pg *db = NULL;
+
+	while (strcmp(d->from->feature, "pulp") != 0)
+		if (++d == j->databases + j->n)
+			return err_set(err, ERR_DATA, "backup %s has no database of Pulp",
+				       j->manifest.id);
+	if (!pg_conninfo_with(j->server, d->fresh, &there, err) ||
+	    !restore_connect(there, &db, err))
+		return false;
+	bool ok = pg_copy_out(db, "COPY (SELECT sha256, size, file FROM core_artifact) TO STDOUT",
+			      put_line, to, err);
+	pg_close(db);
+	return ok;
+}
+
+/* Of the database that was loaded, as the lists of a backup are.  *ret has its path, to be removed
+ * and freed by the caller, whenever it is set. */
+static bool make_list(const struct probe *p, const struct restore_job *j, char **ret,
+		      struct err *err)
+{
+	const char *state_dir = config_get(p->config, "general.state_dir");
+
+	if (!state_dir_make(state_dir, err))
+		return false;
+	*ret = xasprintf("%s/artifacts_%s.tsv", state_dir, j->manifest.id);
+	AUTO_FD int fd = open(*ret, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (!f)
+		return err_errno(err, "cannot write %s", *ret);
+	fd = -1;
+	bool ok = list_loaded(j, f, err);
+	if (fclose(f) != 0 && ok)
+		ok = err_errno(err, "cannot write %s", *ret);
+	return ok;
+}
+
+static void conclude(const struct content_tally *t, bool skipped, struct outcome *out)
+{
+	if (t->bad && skipped) {
+		outcome_set(
+			out, RESULT_FAILED,
+			"the backup was made without content, and %lld of the %lld artifacts that "
+			"its database names are neither on disk nor in the store",
+			(long long)t->bad, (long long)t->files);
+		outcome_hint(out, "Bring Pulp's media back from where it is kept, then run the "
+				  "same command again. Nothing of the site was changed.");
+		return;
+	}
 	if (t->bad) {
 		outcome_set(out, RESULT_FAILED,
 			    "%lld of %lld files are neither on disk nor in the store",
@@ -59,11 +129,29 @@ static void conclude(const struct content_tally *t, struct outcome *out)
 				  "they are; the store has those of the backup.");
 }
 
+/* Those of the backup, or, where it has none, the one of its database. */
+static bool put_all(struct content_work *w, const char *loaded, struct telling *s,
+		    struct content_tally *t, struct err *err)
+{
+	if (loaded) {
+		w->listing = loaded;
+		return content_put(w, t, err);
+	}
+	for (size_t i = 0; restore_listings[i]; i++) {
+		s->before = t->files;
+		w->listing = restore_listings[i];
+		if (restore_has_listing(w->job, w->listing) && !content_put(w, t, err))
+			return false;
+	}
+	return true;
+}
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_RESTORE struct restore_job j = { .db = NULL };
 	struct telling s = { .actor = a, .out = out };
 	struct content_tally t = { 0 };
+	AUTO_FREE char *loaded = NULL;
 	long threads;
 
 	if (!actor_lock_host(a, err) || !restore_job_open(a->look, params, &j, err) ||
@@ -71,30 +159,34 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	    !config_long(a->look->config, "restore.threads", 1, 16, &threads, err))
 		return false;
 	s.total = j.manifest.artifacts.count + j.manifest.media.count;
-	for (size_t i = 0; restore_listings[i]; i++) {
-		const struct content_work w = { .job = &j,
-						.listing = restore_listings[i],
-						.root = a->look->place.media_root,
-						.threads = (size_t)threads,
-						.tick = tick,
-						.tell = tell,
-						.arg = &s };
 
-		s.before = t.files;
-		if (restore_has_listing(&j, restore_listings[i]) && !content_put(&w, &t, err))
-			return false;
-	}
-	conclude(&t, out);
+	struct content_work w = { .job = &j,
+				  .root = a->look->place.media_root,
+				  .threads = (size_t)threads,
+				  .tick = tick,
+				  .tell = tell,
+				  .arg = &s };
+	bool skipped = restore_skipped(&j, "pulp-content");
+	bool ok = (!skipped || make_list(a->look, &j, &loaded, err)) &&
+		  put_all(&w, loaded, &s, &t, err);
+
+	if (loaded)
+		(void)unlink(loaded);
+	if (!ok)
+		return false;
+	conclude(&t, skipped, out);
 	return true;
 }
 
 const struct procedure procedure_restore_media = {
 	.label = "restore-media",
 	.summary = "bring back the files that the backup names and the media lacks",
-	.explain = "Reads what is on disk and compares size and sha256; only what is missing or "
-		   "damaged is copied from the store, under a temporary name first. Nothing is "
-		   "taken away: what the backup does not know is the business of Pulp's orphan "
-		   "cleanup.",
+	.explain =
+		"Reads what is on disk and compares size and sha256; only what is missing or "
+		"damaged is copied from the store, under a temporary name first. Of a backup "
+		"without content the artifacts are those that its loaded database names. Nothing is "
+		"taken away: what the backup does not know is the business of Pulp's orphan "
+		"cleanup.",
 	.changes = "adds files to Pulp's media; replaces artifacts whose bytes are not what their "
 		   "name says",
 	.tags = (const char *const[]){ "restore", NULL },

@@ -165,6 +165,30 @@ def test_what_backup_online_writes(restored, tmp_path, request):
     assert results(restored.run("run", kept, code=0))["restore-config"] == "not-needed"
 
 
+def test_a_backup_without_content(restored):
+    """What its database names has to be somewhere: here, or in the store by another backup."""
+    restored.site.bulk_images(4, repos=1)
+    restored.site.artifact(b"only on disk")
+    restored.site.conn.commit()
+    names = {digest: path for path, digest in artifacts(restored)}
+    only = names[hashlib.sha256(b"only on disk").hexdigest()]
+    restored.back_up(content=False)
+    restored.let_go()
+    kept, stored = only.read_bytes(), next(p for p in names.values() if p != only)
+    only.unlink()
+    restored.repository.keep(stored)
+    stored.unlink()
+    told = restored.restore(code=1).one("step.end", label="restore-media")
+    assert f"made without content, and 1 of the {len(names)} artifacts" in told["message"]
+    assert [e for e in told["examples"] if e.endswith("is neither on disk nor in the store")] == told["examples"]
+    assert restored.log == [] and restored.databases() == ["", "_restore_20261121T213133Z"]
+    only.write_bytes(kept)
+    done = restored.restore(code=0)
+    assert whole(restored) and restored.log == ["stop", "start"]
+    assert "without content" in done.one("step.end", label="restore-backup")["message"]
+    assert not list(restored.plmaint.state_dir.glob("artifacts_*"))
+
+
 def test_what_pulp_has_cached_is_forgotten(restored, redis_server):
     """Of what only the backup knows and of what only the database of before knew; nothing of others."""
     restored.site.distribution("app/kept", restored.site.repository("app/kept"))
