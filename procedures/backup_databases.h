@@ -14,6 +14,8 @@ struct dump_sources {
 	size_t n;
 	double span; /* seconds between the first snapshot and the last */
 };
+/* Where the database of a feature is on this host; NULL: nobody has said.  Borrowed. */
+const char *database_conninfo(const struct probe *p, const char *feature);
 /* Pulp's, and those of Foreman and Candlepin where they are configured. */
 void dump_sources_find(const struct probe *p, struct dump_sources *ret);
 /* Whether it can be dumped: it answers, there are programs for its version, and this role may read

@@ -17,21 +17,28 @@
 
 static const double told_every = 1; /* seconds */
 
+static const char *const others[] = { "foreman", "candlepin" };
+
+const char *database_conninfo(const struct probe *p, const char *feature)
+{
+	if (strcmp(feature, "pulp") == 0)
+		return p->place.conninfo;
+	return strcmp(feature, "foreman") == 0 ? config_get(p->config, "database.foreman.conninfo")
+	       : strcmp(feature, "candlepin") == 0
+		       ? config_get(p->config, "database.candlepin.conninfo")
+		       : NULL;
+}
+
 void dump_sources_find(const struct probe *p, struct dump_sources *ret)
 {
-	static const char *const others[][2] = {
-		{ "foreman", "database.foreman.conninfo" },
-		{ "candlepin", "database.candlepin.conninfo" },
-	};
-
 	*ret = (struct dump_sources){ .n = 1 };
 	ret->all[0] = (struct dump_source){ .feature = "pulp", .conninfo = p->place.conninfo };
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		const char *conninfo = config_get(p->config, others[i][1]);
+		const char *conninfo = database_conninfo(p, others[i]);
 
 		if (conninfo)
-			ret->all[ret->n++] = (struct dump_source){ .feature = others[i][0],
-								   .conninfo = conninfo };
+			ret->all[ret->n++] =
+				(struct dump_source){ .feature = others[i], .conninfo = conninfo };
 	}
 }
 

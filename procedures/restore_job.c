@@ -4,6 +4,7 @@
 
 #include "lib/core/mem.h"
 #include "lib/drivers/pg_conninfo.h"
+#include "procedures/backup_databases.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,22 +63,20 @@ static bool name_it(struct restore_database *d, const char *live, const char *id
 		       "the name of the database '%s' is too long for another beside it", live);
 }
 
-/* Pulp's database has the name that Pulp uses here, which may be another than where it came from.
- */
+/* A database has the name that its feature uses here, which may be another than where it came from;
+ * one that is not known here has its own. */
 static bool name_all(struct restore_job *j, const struct probe *p, struct err *err)
 {
-	AUTO_FREE char *pulp = NULL;
-
-	if (!pg_conninfo_database(p->place.conninfo, &pulp, err))
-		return false;
 	j->n = j->manifest.n_databases;
 	j->databases = xcalloc(j->n, sizeof(*j->databases));
 	for (size_t i = 0; i < j->n; i++) {
 		struct restore_database *d = &j->databases[i];
 
 		d->from = &j->manifest.databases[i];
-		if (!name_it(d, strcmp(d->from->feature, "pulp") == 0 ? pulp : d->from->name,
-			     j->manifest.id, err))
+		const char *conninfo = database_conninfo(p, d->from->feature);
+		AUTO_FREE char *name = conninfo ? NULL : xstrdup(d->from->name);
+		if ((conninfo && !pg_conninfo_database(conninfo, &name, err)) ||
+		    !name_it(d, name, j->manifest.id, err))
 			return false;
 	}
 	return j->n > 0 || err_set(err, ERR_DATA, "backup %s holds no database", j->manifest.id);

@@ -2,6 +2,8 @@
 /* The server can take the databases: its version, rights, roles, and what is there already. */
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
+#include "lib/drivers/pg_conninfo.h"
+#include "procedures/backup_databases.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_properties.h"
 #include "procedures/restore_tool.h"
@@ -108,11 +110,47 @@ static bool look_at_roles(struct looking *l, const struct restore_database *d, s
 	       restore_properties_roles(l->job, d, look_at_role, &k, err);
 }
 
+/* "" where the server does not say. */
+static char *identity(struct pg *db)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (!pg_query(db, "SELECT system_identifier FROM pg_control_system()", NULL, 0, &r,
+		      &ignored))
+		return xstrdup("");
+	return xstrdup(pg_text(r, 0, 0));
+}
+
+/* All databases are made by one session: what a feature uses elsewhere would be loaded here and
+ * never be used.  A server that does not answer cannot be compared. */
+static void look_at_place(struct looking *l, const struct restore_database *d)
+{
+	const char *conninfo = database_conninfo(l->probe, d->from->feature);
+	AUTO_FREE char *there = NULL;
+	struct pg *db = NULL;
+	struct err ignored;
+
+	if (!conninfo || !pg_conninfo_with(conninfo, "postgres", &there, &ignored) ||
+	    !pg_connect(&(struct pg_options){ .conninfo = there,
+					      .application_name = "plmaint:restore",
+					      .read_only = true },
+			&db, &ignored))
+		return;
+	AUTO_FREE char *own = identity(l->job->db);
+	AUTO_FREE char *other = identity(db);
+	pg_close(db);
+	if (*own && *other && strcmp(own, other) != 0)
+		BAD(l, "the database of %s is on another server than the one restored to",
+		    d->from->feature);
+}
+
 static bool look_at_one(struct looking *l, const struct restore_database *d, struct err *err)
 {
 	int here = pg_server_version(l->job->db) / 10000;
 	bool there = true;
 
+	look_at_place(l, d);
 	if (d->from->server_version / 10000 > here)
 		BAD(l, "%s is of PostgreSQL %ld, the server is %d", d->from->name,
 		    d->from->server_version / 10000, here);

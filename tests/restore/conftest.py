@@ -88,6 +88,13 @@ class Restored:
                 cur.execute(sql)
                 return cur.fetchall()
 
+    def ask_feature(self, feature, sql):
+        """Its own database, by the role that a backup is made with."""
+        name = f"{self.db.name}_{feature}"
+        with contextlib.closing(self.db.cluster.connect(name)) as conn, conn.cursor() as cur:
+            cur.execute(sql)
+            return cur.fetchall()
+
     def wait_for_nobody(self):
         """What a killed run has sent may still be at work on the server."""
         process.wait_until(

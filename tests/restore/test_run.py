@@ -89,6 +89,7 @@ def test_from_end_to_end_and_back(restored):
     assert results(restored.run("finish", code=0))["restore-finish"] == "not-needed"
 
 
+FEATURES = ("foreman", "candlepin")
 # What belongs to the database itself: no dump of it has that.
 PROPERTIES = (
     "ALTER DATABASE {db} SET work_mem TO '7MB'",
@@ -135,12 +136,20 @@ def test_what_backup_online_writes(restored, tmp_path, request):
     request.addfinalizer(lambda: forget_role(restored, reader))
     for sql in PROPERTIES:
         restored.db.cluster.admin(sql.format(db=restored.db.name, reader=reader))
+    for feature in FEATURES:
+        restored.db.cluster.create(f"{restored.db.name}_{feature}")
+        restored.ask_feature(feature, f"CREATE TABLE kept AS SELECT '{feature}' AS word; SELECT 1")
+    restored.plmaint.configure(
+        {f"database.{f}.conninfo": restored.db.cluster.conninfo(f"{restored.db.name}_{f}") for f in FEATURES}
+    )
     known = properties(restored)
     assert len(known[0]) == 2 and known[2] == 77
     restored.plmaint.run("backup", "online", kept, code=(0, 78))
     lost = artifacts(restored)[0][0]
     lost.unlink()
     restored.change("DELETE FROM container_manifest")
+    for feature in FEATURES:
+        restored.ask_feature(feature, "UPDATE kept SET word = 'changed'; SELECT 1")
     (id_,) = (b["id"] for b in restored.plmaint.run("backup", "list", kept, code=0).of("backup"))
     unpacked = restored.plmaint.state_dir / f"config_{id_}"
     # What a kill has left half unpacked is begun anew.
@@ -155,6 +164,9 @@ def test_what_backup_online_writes(restored, tmp_path, request):
     assert not unpacked.exists()
     done = restored.run("run", kept, code=0)
     assert restored.ask(COUNT) == before and whole(restored) and lost.exists()
+    for feature in FEATURES:
+        assert restored.ask_feature(feature, "SELECT word FROM kept") == [(feature,)]
+        assert f"_{feature}_before_{id_}" in restored.databases()
     assert properties(restored) == known == properties(restored, f"{restored.db.name}_before_{id_}")
     assert results(done)["restore-key"] == results(done)["restore-config"] == "ok"
     # Beside what is installed, which stays.
