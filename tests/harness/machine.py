@@ -20,7 +20,11 @@ OUTER = pathlib.Path("/srv/outer")  # the outer directory as the machine sees it
 BOOT_SECONDS = 120
 PROGRAMS = ("unshare", "nsenter", "pivot_root", "mount")
 # Groups that the machine's systemd has made are empty once it is gone.
-REMOVE = 'mount -t cgroup -o none,name=systemd none "$1" && find "$1/$2" -depth -type d -exec rmdir {} +'
+REMOVE = """
+for type in "cgroup -o none,name=systemd" cgroup2; do
+    mount -t $type none "$1" && find "$1/$2" -depth -type d -exec rmdir {} + && umount "$1"
+done
+"""
 
 
 class Machine:
@@ -29,7 +33,7 @@ class Machine:
     def __init__(self, outer, own_network=False):
         need(root=True, programs=PROGRAMS, files=("/lib/systemd/systemd",))
         self.outer = pathlib.Path(outer)
-        self.name = f"plmaint-{uuid.uuid4().hex[:8]}"
+        self.name, self.pid = f"plmaint-{uuid.uuid4().hex[:8]}", 0
         self.root = tempfile.mkdtemp(prefix="plmaint-machine")
         self.log = open(pathlib.Path(self.root).with_suffix(".log"), "w+", encoding="utf-8")
         self.proc = subprocess.Popen(
@@ -78,7 +82,8 @@ class Machine:
             check=False,
         )
         if check and done.returncode:
-            pytest.fail(f"{argv}: exit {done.returncode}\n{done.stdout}")
+            said = self.run("journalctl", "-n", "20", "--no-pager", "-o", "cat", check=False)
+            pytest.fail(f"{argv}: exit {done.returncode}\n{done.stdout}\njournal: {said}")
         return done.stdout
 
     def path(self, inside):
@@ -92,6 +97,8 @@ class Machine:
     def close(self):
         self.proc.kill()  # --kill-child: init goes with it, and all that it started
         self.proc.wait()
+        if self.pid:
+            process.wait_until(lambda: not process.alive(self.pid), 30, "all of it has ended")
         self.log.close()
         os.unlink(self.log.name)
         groups = tempfile.mkdtemp(prefix="plmaint-groups")

@@ -7,21 +7,26 @@
 #
 # usage: machine.sh ROOT NAME OUTER
 #   ROOT    an empty directory, the mount point of all
-#   NAME    host name, and name of a control group of its own below the hierarchy name=systemd
+#   NAME    host name, and name of a control group of its own in each hierarchy that systemd uses
 #   OUTER   a directory that the machine has as /srv/outer
 set -eu
 root=$1 name=$2 outer=$3
 
-# A systemd of this machine's own must not meet the other's groups: the second turn is in a namespace
-# whose root is a new group.
+own_group() {
+    mount "$@" none "$root/groups" || return
+    mkdir "$root/groups/$name"
+    echo 0 >"$root/groups/$name/cgroup.procs"
+    umount "$root/groups"
+}
+
+# A systemd of this machine's own must not meet the groups of another's, where units have the same
+# names: the second turn is in a namespace whose roots are new groups.
 if [ $# -eq 3 ]; then
     mount --make-rprivate /
     mount -t tmpfs -o mode=755 none "$root"
     mkdir "$root/groups"
-    mount -t cgroup -o none,name=systemd none "$root/groups"
-    mkdir "$root/groups/$name"
-    echo 0 >"$root/groups/$name/cgroup.procs"
-    umount "$root/groups"
+    own_group -t cgroup -o none,name=systemd
+    own_group -t cgroup2 || : # which a kernel may not have
     exec unshare --cgroup "$0" "$@" again
 fi
 

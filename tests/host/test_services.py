@@ -118,7 +118,14 @@ def test_an_offline_backup_stops_them_and_starts_them_again(host, tool):
     assert "will be stopped for" in done.one("step.end", label="backup-close")["message"]
     assert "were stopped for" in done.one("step.end", label="backup-reopened")["message"]
     assert host.active() == ran and tool.remembered() == set()
-    failed = tool.run(*words, "--set", "database.programs=/nonexistent", code=1)
+    broken = tool.directory / "broken"
+    broken.mkdir()
+    for name in ("pg_dump", "pg_dumpall"):
+        (broken / name).write_text("#!/bin/sh\nexit 1\n")
+        (broken / name).chmod(0o755)
+    inside = host.machine.inside(broken)
+    failed = tool.run(*words, "--set", f"database.programs={inside}", code=1)
+    assert failed.one("step.end", label="services-stop")["result"] == "ok"
     assert failed.one("step.end", label="services-start")["result"] == "ok"
     assert host.active() == ran and failed.of("backup", state="whole") == []
     host.systemctl("start", "pulpcore-worker@2")
