@@ -71,11 +71,13 @@ static void replace_control(void *arg, struct pg *db)
 static void leave_all(void *arg, bool durable)
 {
 	struct manifest_job *j = arg;
+	const struct place *place = &j->actor->look->place;
 	struct err ignored; /* the debt is kept */
 	size_t flushed;
 
 	actor_keep_none(j->actor);
-	if (!durable || j->setup.dry_run)
+	/* Without a cache nobody waits for it, and whoever paused would see the search for it. */
+	if (!durable || j->setup.dry_run || !place->cache_enabled || !place->redis_url)
 		return;
 	if (!cache_debt_resolve(j, false, &ignored) || !cache_debt_pay(j, true, &flushed, &ignored))
 		log_warning("the content cache is owed until later: %s", ignored.text);
