@@ -4,7 +4,8 @@
 The same scripted load runs twice, each time on a fresh clone of the same database: alone, and
 while plmaint migrates thousands of rows under it.  Clients push, pull by tag and by digest; an
 operator syncs, reclaims space, deletes a repository and cleans up orphans without any protection
-time, the harshest thing that can happen to an artifact which has just lost its last link.
+time, the harshest thing that can happen to an artifact which has just lost its last link.  Below the
+same load a backup is taken, and restored on another host.
 """
 import collections
 import http.client
@@ -15,6 +16,7 @@ import time
 import pytest
 
 import compare
+import elsewhere
 import genuine
 import images
 import registry
@@ -239,11 +241,41 @@ def test_load_works_without_plmaint(alone):
     assert {k[0] for k in alone.problems} == {"sync of old content"}
 
 
-def test_load_does_not_notice_the_migration(oracle, multiplied, alone, plmaint, stack):
+class BackUp:
+    """A backup that begins when it is first asked for; the load outlasts it."""
+
+    def __init__(self, tool, site, directory):
+        self.tool, self.directory, self.running = tool, directory, None
+        tool.configure({"pulp.encryption_key": site.base / "database_fields.symmetric.key"})
+
+    def ended(self):
+        if not self.running:
+            self.running = self.tool.start("backup", "online", self.directory, "--features", "pulp")
+        return self.running.proc.poll() is not None
+
+
+def prove_elsewhere(host, backup, plmaint):
+    """Every manifest and blob that the snapshot names, on disk and through the registry."""
+    made = backup.running.wait()
+    assert made.code in (0, 78) and made.one("backup")["state"] == "whole", made
+    done = host.restore(plmaint(host.pulp, host.settings), backup.directory)
+    assert done.code in (0, 78), [e for e in done.of("step.end") if e["result"] == "failed"]
+    assert host.wrong() == []
+    with host.pg.session(host.pulp.db) as conn:
+        assert compare.lost(conn) == 0
+        served = conn.execute(registry.SERVED).fetchall()
+    recent = [row for row in served if row[0] != genuine.TEAMS[0]]
+    assert recent and registry.wrong_pulls(host.pulp, recent + served[::40]) == []
+    return made, done
+
+
+def test_load_notices_neither_the_migration_nor_a_backup(oracle, multiplied, alone, plmaint, stack):
     site = oracle.site(oracle.clone(multiplied.db, "live"), multiplied.media)
     stack.callback(site.close)
     site.start()
-    child = plmaint(site).start("pre-migrate", "run")
+    tool = plmaint(site)
+    child = tool.start("pre-migrate", "run")
+    backup = BackUp(tool, site, site.base / "backups")
     load = Load(site, multiplied.added, 1)
     ended, freed = [], []
 
@@ -258,7 +290,7 @@ def test_load_does_not_notice_the_migration(oracle, multiplied, alone, plmaint, 
             load.patience = 300  # the few are all that is left, however busy the machine
         return load.done["cleanup"] >= ended[0] + 2
 
-    load.run(cleaned_up_since)
+    load.run(lambda: cleaned_up_since() and backup.ended())
     report("with plmaint", load)
     r = child.wait()
     # What the operator reclaims before it is read is quarantined, and that is a warning.
@@ -273,3 +305,10 @@ def test_load_does_not_notice_the_migration(oracle, multiplied, alone, plmaint, 
     wrong = [a for a in multiplied.added[::40]
              if images.sha(registry.pull(site, genuine.TEAMS[0], a.digest)[2]) != a.digest]
     assert wrong == []
+    site.stop()
+    host = elsewhere.Elsewhere(oracle.base / "elsewhere", site.level, site.base / "database_fields.symmetric.key")
+    stack.callback(host.close)
+    made, done = prove_elsewhere(host, backup, plmaint)
+    say("backup:", *(f"{e['label']} {e['seconds']:.1f} s: {e.get('message', '')};" for e in made.of("step.end")))
+    say("slowed:", *(f"{e['reason']}: {e['seconds']:.1f} s;" for e in made.of("slowed")))
+    say("restore:", *(f"{e['label']} {e['seconds']:.1f} s: {e.get('message', '')};" for e in done.of("step.end")))
