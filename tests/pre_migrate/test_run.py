@@ -204,7 +204,7 @@ def test_wait_ends_with_the_run_and_status_tells_of_it(site, pg_db, plmaint):
     status = plmaint.run("pre-migrate", "status", code=0)
     assert status.one("ledger.run", state="open")["workers"] >= 1
     waiting = plmaint.start("pre-migrate", "wait")
-    asks = "state = 'idle' AND query LIKE '%plmaint.run r JOIN pg_stat_activity%'"
+    asks = "state = 'idle' AND query LIKE 'SELECT EXISTS (SELECT FROM plmaint.run WHERE state%'"
     wait_until(
         lambda: pg_db.value(f"SELECT count(*) FROM pg_stat_activity WHERE {asks}"),
         60,
