@@ -56,7 +56,8 @@ bool restore_properties_roles(const struct restore_job *j, const struct restore_
 	return true;
 }
 
-/* The name comes before every value, so the first is the one that is meant. */
+/* The first is the one that is meant: before it stand only the name of a role, or a list of names
+ * such as a search_path. */
 static void put_name(struct strbuf *sql, const char *line, const char *name)
 {
 	const char *at = strstr(line, placeholder);
