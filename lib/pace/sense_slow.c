@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An answer that does not come grows old, and the controller takes what is old for unknown. */
+/* An answer that does not come grows old, and the controller takes what is old for unknown.  What
+ * an operator named to stop the work is asked first, and before any work: a small run may be over
+ * before the second question. */
 #include "lib/pace/sense_slow.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
@@ -24,7 +26,7 @@ struct sense_slow {
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
-	bool quit;
+	bool quit, asked_named;
 	struct signals seen;	     /* its probes: those that nobody has taken yet */
 	double ended[REQUEST_KINDS]; /* when our last request of a kind did; INFINITY: not yet */
 };
@@ -136,12 +138,33 @@ static bool stay(struct sense_slow *s)
 	return !quit;
 }
 
+static void set_asked_named(struct sense_slow *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->asked_named = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void wait_for_named(struct sense_slow *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (!s->asked_named)
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void *ask_all(void *arg)
 {
 	struct sense_slow *s = arg;
 	double status = 0, content = 0; /* failures in a row */
 
 	do {
+		if (s->o.url)
+			tell(s, SIGNAL_URL, ask_url(s->o.url) != 200);
+		if (s->o.command)
+			tell(s, SIGNAL_COMMAND, ask_command(s->o.command));
+		set_asked_named(s);
 		if (s->o.redis.url)
 			tell(s, SIGNAL_REDIS, ask_redis(s));
 		if (s->o.status_url) {
@@ -152,10 +175,6 @@ static void *ask_all(void *arg)
 			content = ask_pulp(s, REQUEST_CONTENT, s->o.content_url, content);
 			tell(s, SIGNAL_CONTENT, content);
 		}
-		if (s->o.url)
-			tell(s, SIGNAL_URL, ask_url(s->o.url) != 200);
-		if (s->o.command)
-			tell(s, SIGNAL_COMMAND, ask_command(s->o.command));
 	} while (stay(s));
 	return NULL;
 }
@@ -175,8 +194,10 @@ struct sense_slow *sense_slow_start(const struct sense_options *o)
 		if (asked[i])
 			s->seen.of[mine[i]].state = SIGNAL_UNKNOWN;
 	}
-	if (pthread_create(&s->thread, NULL, ask_all, s) == 0)
+	if (pthread_create(&s->thread, NULL, ask_all, s) == 0) {
+		wait_for_named(s);
 		return s;
+	}
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->changed);
 	free(s);
@@ -189,7 +210,7 @@ void sense_slow_stop(struct sense_slow *s)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->quit = true;
-	pthread_cond_signal(&s->changed);
+	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
 	redis_close(s->redis);

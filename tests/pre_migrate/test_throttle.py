@@ -318,8 +318,10 @@ def test_a_deadline_takes_consideration_back_but_no_hard_limit(online, pg_db, pl
 def test_a_named_brake_is_obeyed_also_where_nobody_is_online(site, plmaint, tmp_path, more):
     site.bulk_images(60, repos=1, own_config=False)
     plmaint.configure(QUICK)
-    go = tmp_path / "go"
-    running = plmaint.start(*KEEP, *more, "--throttle-cmd", f"/usr/bin/test -e {go}")
+    go, brake = tmp_path / "go", tmp_path / "brake"
+    # It takes longer than all of this work would: nothing begins before its first answer.
+    brake.write_text(f"sleep 0.3\ntest -e {go}\n")
+    running = plmaint.start(*KEEP, *more, "--throttle-cmd", f"/bin/sh {brake}")
     assert slowed(running, "throttle.command says stop")["duty"] == 0
     assert after.pending(site) == 60
     go.touch()
