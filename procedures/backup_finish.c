@@ -76,6 +76,21 @@ static void add_versions(const struct probe *p, struct backup_manifest *m)
 							 .value = xstrdup(pg_text(r, i, 1)) };
 }
 
+/* The path of an artifact has only the id of its domain, and a host knows directories by name. */
+static void add_domains(const struct probe *p, struct backup_manifest *m)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (!pg_query(p->db, "SELECT pulp_id, name FROM core_domain WHERE name <> 'default'", NULL,
+		      0, &r, &ignored))
+		return;
+	m->domains = xcalloc(pg_rows_count(r) + 1, sizeof(*m->domains));
+	for (size_t i = 0; i < pg_rows_count(r); i++)
+		m->domains[i] = (struct manifest_pair){ .key = xstrdup(pg_text(r, i, 0)),
+							.value = xstrdup(pg_text(r, i, 1)) };
+}
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	struct backup_job *j;
@@ -88,6 +103,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 			       "no database was dumped, so there is no backup to "
 			       "finish");
 	add_versions(a->look, &j->manifest);
+	add_domains(a->look, &j->manifest);
 	if (!add_files(j, err) || !repository_sync(j->repository, err))
 		return false;
 	clock_rfc3339(clock_wall(), now, sizeof(now));

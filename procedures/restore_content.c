@@ -10,6 +10,7 @@
 #include "lib/core/stop.h"
 #include "lib/drivers/fs_put.h"
 #include "lib/drivers/hash.h"
+#include "lib/pulp/storage.h"
 #include "lib/store/listing.h"
 #include "lib/store/object.h"
 
@@ -40,11 +41,36 @@ bool restore_has_listing(const struct restore_job *j, const char *name)
 	return false;
 }
 
+/* The path of another domain's artifact says which, by its id. */
+static bool is_of(const char *path, const char *id)
+{
+	static const char head[] = "artifact/";
+	size_t n = strlen(id);
+
+	return strncmp(path, head, sizeof(head) - 1) == 0 &&
+	       strncmp(path + sizeof(head) - 1, id, n) == 0 && path[sizeof(head) - 1 + n] == '/';
+}
+
+bool content_elsewhere(const struct restore_job *j, const char *path)
+{
+	for (const struct manifest_pair *d = j->manifest.domains; d && d->key; d++)
+		if (is_of(path, d->key))
+			return true;
+	return false;
+}
+
+/* A directory that artifacts belong to; root NULL: it is not known. */
+struct home {
+	const char *id; /* of its domain; NULL: Pulp's media */
+	struct fs_root *root;
+	struct fs_sink *sink;
+};
+
 struct crew {
 	const struct content_work *work;
 	struct listing *listing;
-	struct fs_root *root;
-	struct fs_sink *sink;
+	struct home *homes; /* the media first */
+	size_t n_homes;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t ended;
 	size_t at_work;
@@ -67,13 +93,21 @@ struct row {
 
 enum here { HERE_GOOD, HERE_MISSING, HERE_DIFFERS, HERE_STRANGE };
 
-static enum here look(const struct crew *c, const struct row *row, char *buf)
+static const struct home *home_of(const struct crew *c, const struct row *row)
+{
+	for (size_t i = 1; i < c->n_homes; i++)
+		if (is_of(row->path, c->homes[i].id))
+			return &c->homes[i];
+	return c->homes;
+}
+
+static enum here look(const struct home *home, const struct row *row, char *buf)
 {
 	struct fs_file file = { 0 };
 	AUTO_FD int fd = -1;
 	char found[65];
 	ssize_t n;
-	enum fs_verdict verdict = fs_open(c->root, row->path, &fd, &file);
+	enum fs_verdict verdict = fs_open(home->root, row->path, &fd, &file);
 
 	if (verdict != FS_OK)
 		return verdict == FS_MISSING ? HERE_MISSING : HERE_STRANGE;
@@ -107,7 +141,8 @@ static void note(struct crew *c, const struct row *row, const char *what)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static bool put(struct crew *c, const struct row *row, struct content_tally *t, struct err *err)
+static bool put(struct crew *c, const struct home *home, const struct row *row,
+		struct content_tally *t, struct err *err)
 {
 	AUTO_FD int from = -1;
 	int64_t size = 0, copied = 0;
@@ -115,7 +150,7 @@ static bool put(struct crew *c, const struct row *row, struct content_tally *t, 
 	enum object_verdict v = object_open(c->work->job->repository, row->sha256, &from, &size);
 
 	if (v == OBJECT_GOOD &&
-	    !fs_sink_put(c->sink, row->path, from, row->sha256, &good, &copied, err))
+	    !fs_sink_put(home->sink, row->path, from, row->sha256, &good, &copied, err))
 		return false;
 	if (good) {
 		t->copied++;
@@ -133,10 +168,16 @@ static bool put(struct crew *c, const struct row *row, struct content_tally *t, 
 static bool handle(struct crew *c, const struct row *row, char *buf, struct content_tally *t,
 		   struct err *err)
 {
-	enum here here = look(c, row, buf);
+	const struct home *home = home_of(c, row);
 
 	t->files++;
 	t->bytes += row->size;
+	if (!home->root) {
+		t->bad++;
+		note(c, row, "is of a domain whose directory is not in pulp.domain_roots");
+		return true;
+	}
+	enum here here = look(home, row, buf);
 	if (here == HERE_GOOD)
 		return true;
 	if (here == HERE_STRANGE) {
@@ -150,7 +191,7 @@ static bool handle(struct crew *c, const struct row *row, char *buf, struct cont
 		return true;
 	}
 	t->replaced += here == HERE_DIFFERS;
-	return put(c, row, t, err);
+	return put(c, home, row, t, err);
 }
 
 static void add(struct content_tally *to, const struct content_tally *t)
@@ -255,6 +296,50 @@ static void employ(struct crew *c)
 		(void)pthread_join(threads[i], NULL);
 }
 
+static bool open_home(struct crew *c, const char *id, const char *path, struct err *err)
+{
+	struct home *h = &c->homes[c->n_homes++];
+
+	*h = (struct home){ .id = id };
+	return !path || (fs_root_open(path, &h->root, err) && fs_sink_open(path, &h->sink, err));
+}
+
+static bool open_homes(struct crew *c, struct err *err)
+{
+	const struct manifest_pair *all = c->work->job->manifest.domains;
+	size_t n = 0;
+
+	while (all && all[n].key)
+		n++;
+	c->homes = xcalloc(n + 1, sizeof(*c->homes));
+	if (!open_home(c, NULL, c->work->root, err))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *path = storage_domain_root(c->work->config, all[i].value);
+
+		if (!open_home(c, all[i].key, path, err))
+			return false;
+	}
+	return true;
+}
+
+static bool sync_homes(const struct crew *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n_homes; i++)
+		if (c->homes[i].sink && !fs_sink_sync(c->homes[i].sink, err))
+			return false;
+	return true;
+}
+
+static void close_homes(struct crew *c)
+{
+	for (size_t i = 0; i < c->n_homes; i++) {
+		fs_sink_close(c->homes[i].sink);
+		fs_root_close(c->homes[i].root);
+	}
+	free(c->homes);
+}
+
 bool content_put(const struct content_work *w, struct content_tally *t, struct err *err)
 {
 	AUTO_FREE char *path = *w->listing == '/'
@@ -264,8 +349,7 @@ bool content_put(const struct content_work *w, struct content_tally *t, struct e
 	struct crew c = { .work = w,
 			  .lock = PTHREAD_MUTEX_INITIALIZER,
 			  .ended = PTHREAD_COND_INITIALIZER };
-	bool ok = listing_open(path, &c.listing, err) && fs_root_open(w->root, &c.root, err) &&
-		  fs_sink_open(w->root, &c.sink, err);
+	bool ok = listing_open(path, &c.listing, err) && open_homes(&c, err);
 
 	if (ok) {
 		employ(&c);
@@ -278,10 +362,9 @@ bool content_put(const struct content_work *w, struct content_tally *t, struct e
 				     "stopped while it looked at the media; what "
 				     "was copied stays");
 		else
-			ok = fs_sink_sync(c.sink, err);
+			ok = sync_homes(&c, err);
 	}
-	fs_sink_close(c.sink);
-	fs_root_close(c.root);
+	close_homes(&c);
 	listing_close(c.listing);
 	return ok;
 }

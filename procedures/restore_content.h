@@ -11,6 +11,9 @@ bool restore_skipped(const struct restore_job *j, const char *word);
 /* A backup without content has none. */
 bool restore_has_listing(const struct restore_job *j, const char *name);
 
+/* Whether it is in the directory of another domain. */
+bool content_elsewhere(const struct restore_job *j, const char *path);
+
 struct content_tally {
 	int64_t files, bytes; /* looked at */
 	int64_t copied, copied_bytes;
@@ -20,8 +23,9 @@ struct content_tally {
 };
 struct content_work {
 	const struct restore_job *job;
-	const char *listing; /* name of it, or its absolute path */
-	const char *root;    /* absolute */
+	const char *listing;	     /* name of it, or its absolute path */
+	const char *root;	     /* absolute */
+	const struct config *config; /* where other domains' files are */
 	size_t threads;
 	void (*tick)(void *arg, const struct content_tally *so_far); /* about once a second */
 	/* Told in the main thread of what is bad or stays; what is a short phrase. */

@@ -162,6 +162,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 	struct content_work w = { .job = &j,
 				  .root = a->look->place.media_root,
+				  .config = a->look->config,
 				  .threads = (size_t)threads,
 				  .tick = tick,
 				  .tell = tell,

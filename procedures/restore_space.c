@@ -36,6 +36,8 @@ static bool sum_missing(const struct restore_job *j, const char *name, const str
 			ok = err_set(err, ERR_STOPPED, "stopped while it looked at the media");
 			break;
 		}
+		if (content_elsewhere(j, row->path))
+			continue;
 		if (fs_stat(root, row->path, &file) == FS_OK && file.size == row->size)
 			continue;
 		s->media += row->size;
@@ -119,8 +121,10 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 const struct procedure procedure_restore_space = {
 	.label = "restore-space",
 	.summary = "there is room for the databases and the missing files",
-	.explain = "The databases are loaded beside those in use, so they need room of their own; "
-		   "of the media only what is missing is copied.",
+	.explain =
+		"The databases are loaded beside those in use, so they need room of their own; "
+		"of the media only what is missing is copied. Directories of other domains are not "
+		"looked at.",
 	.tags = (const char *const[]){ "restore", NULL },
 	.needs = NEED_MEDIA,
 	.params = restore_params_table,

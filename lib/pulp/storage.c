@@ -122,6 +122,26 @@ static bool open_domains(const char *list, struct storage *s, struct err *err)
 	return true;
 }
 
+char *storage_domain_root(const struct config *config, const char *domain)
+{
+	const char *list = config_get(config, "pulp.domain_roots");
+	size_t n = strlen(domain);
+
+	for (const char *item = list; item && *item;) {
+		item += strspn(item, ", \t");
+		size_t len = strcspn(item, ",");
+		const char *path = item + n + 1, *end = item + len;
+
+		if (len > n && strncmp(item, domain, n) == 0 && item[n] == '=') {
+			while (end > path && strchr(" \t", end[-1]))
+				end--;
+			return xstrndup(path, (size_t)(end - path));
+		}
+		item += len;
+	}
+	return NULL;
+}
+
 bool storage_open(const struct config *config, const struct place *place, struct storage **ret,
 		  struct err *err)
 {

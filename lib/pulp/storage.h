@@ -15,6 +15,9 @@ struct storage;
 bool storage_open(const struct config *config, const struct place *place, struct storage **ret,
 		  struct err *err) MUST_CHECK;
 void storage_close(struct storage *s);
+/* The directory that pulp.domain_roots names for the domain, which is not looked at; NULL: none.
+ * Caller frees. */
+char *storage_domain_root(const struct config *config, const char *domain);
 /*
  * Reads one artifact whole.  domain: name of the artifact's domain, NULL or "default" for the media
  * root; its class may be another backend: REASON_STORAGE_UNSUPPORTED.  size: core_artifact.size,

@@ -127,6 +127,7 @@ bool backup_manifest_write(const struct repository *r, const struct backup_manif
 	strbuf_addf(&out, "%.6f", m->span_seconds);
 	databases(&out, m);
 	pairs(&out, "versions", m->versions);
+	pairs(&out, "domains", m->domains);
 	tally(&out, "artifacts", &m->artifacts);
 	tally(&out, "media", &m->media);
 	list(&out, "features", m->features);
@@ -290,6 +291,7 @@ static void get_all(struct reading *in, const struct json *v, struct backup_mani
 		in->wrong = "span_seconds";
 	get_databases(in, v, m);
 	m->versions = get_pairs(v, "versions");
+	m->domains = get_pairs(v, "domains");
 	m->artifacts = get_tally(in, v, "artifacts");
 	m->media = get_tally(in, v, "media");
 	m->features = get_list(in, v, "features");
@@ -399,6 +401,7 @@ void backup_manifest_release(struct backup_manifest *m)
 		release_database(&m->databases[i]);
 	free(m->databases);
 	release_pairs(m->versions);
+	release_pairs(m->domains);
 	release_list(m->features);
 	release_list(m->skipped);
 	free(m->encryption);

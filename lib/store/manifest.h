@@ -33,6 +33,7 @@ struct backup_manifest {
 	struct manifest_database *databases;
 	size_t n_databases;
 	struct manifest_pair *versions;
+	struct manifest_pair *domains; /* of Pulp, but the default one: id, name; may be NULL */
 	struct manifest_tally artifacts, media;
 	char **features, **skipped;
 	char *encryption; /* "age", "gpg" or NULL */

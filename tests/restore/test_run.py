@@ -201,6 +201,30 @@ def test_a_backup_without_content(restored):
     assert not list(restored.plmaint.state_dir.glob("artifacts_*"))
 
 
+def test_artifacts_of_another_domain(restored, tmp_path):
+    """They come back into the directory of their domain, where that is known."""
+    need(programs=("openssl",))
+    root, media, key = tmp_path / "other", restored.site.media_root, tmp_path / "key"
+    restored.site.bulk_images(2, repos=1)
+    path = restored.site.artifact(b"of another domain", domain=restored.site.domain("other")).path
+    restored.site.conn.commit()
+    theirs = root / path.relative_to(media)
+    theirs.parent.mkdir(parents=True)
+    path.rename(theirs)
+    key.write_text(fernet.new_key() + "\n")
+    roots = {"pulp.domain_roots": f"other={root}"}
+    restored.plmaint.configure(roots | {"pulp.encryption_key": key})
+    restored.let_go()
+    restored.plmaint.run("backup", "online", tmp_path / "kept", "--features", "pulp", code=(0, 78))
+    theirs.unlink()
+    restored.plmaint.configure({"pulp.domain_roots": None})
+    told = restored.run("run", tmp_path / "kept", code=1).one("step.end", label="restore-media")
+    assert "not in pulp.domain_roots" in str(told["examples"]) and restored.log == []
+    restored.plmaint.configure(roots)
+    restored.run("run", tmp_path / "kept", code=0)
+    assert theirs.read_bytes() == b"of another domain" and not path.exists()
+
+
 def test_what_pulp_has_cached_is_forgotten(restored, redis_server):
     """Of what only the backup knows and of what only the database of before knew; nothing of others."""
     restored.site.distribution("app/kept", restored.site.repository("app/kept"))
