@@ -10,9 +10,9 @@
 #include "lib/core/stop.h"
 #include "lib/drivers/fs_put.h"
 #include "lib/drivers/hash.h"
-#include "lib/pulp/storage.h"
 #include "lib/store/listing.h"
 #include "lib/store/object.h"
+#include "procedures/restore_homes.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 << 10, NOTES = 16, THREADS_MAX = 16 };
+enum { NOTES = 16, THREADS_MAX = 16 };
 
 const char *const restore_listings[] = { "artifacts.tsv", "media.tsv", NULL };
 
@@ -41,37 +41,12 @@ bool restore_has_listing(const struct restore_job *j, const char *name)
 	return false;
 }
 
-/* The path of another domain's artifact says which, by its id. */
-static bool is_of(const char *path, const char *id)
-{
-	static const char head[] = "artifact/";
-	size_t n = strlen(id);
-
-	return strncmp(path, head, sizeof(head) - 1) == 0 &&
-	       strncmp(path + sizeof(head) - 1, id, n) == 0 && path[sizeof(head) - 1 + n] == '/';
-}
-
-bool content_elsewhere(const struct restore_job *j, const char *path)
-{
-	for (const struct manifest_pair *d = j->manifest.domains; d && d->key; d++)
-		if (is_of(path, d->key))
-			return true;
-	return false;
-}
-
-/* A directory that artifacts belong to; root NULL: it is not known. */
-struct home {
-	const char *id; /* of its domain; NULL: Pulp's media */
-	struct fs_root *root;
-	struct fs_sink *sink;
-};
-
 struct crew {
 	const struct content_work *work;
 	struct listing *listing;
-	struct home *homes; /* the media first */
-	size_t n_homes;
-	pthread_mutex_t lock; /* of all below */
+	struct restore_homes homes;
+	struct fs_sink **sinks; /* of each home; NULL: it is not known */
+	pthread_mutex_t lock;	/* of all below */
 	pthread_cond_t ended;
 	size_t at_work;
 	bool failed;
@@ -93,33 +68,19 @@ struct row {
 
 enum here { HERE_GOOD, HERE_MISSING, HERE_DIFFERS, HERE_STRANGE };
 
-static const struct home *home_of(const struct crew *c, const struct row *row)
-{
-	for (size_t i = 1; i < c->n_homes; i++)
-		if (is_of(row->path, c->homes[i].id))
-			return &c->homes[i];
-	return c->homes;
-}
-
-static enum here look(const struct home *home, const struct row *row, char *buf)
+static enum here look(const struct fs_root *root, const struct row *row)
 {
 	struct fs_file file = { 0 };
 	AUTO_FD int fd = -1;
 	char found[65];
-	ssize_t n;
-	enum fs_verdict verdict = fs_open(home->root, row->path, &fd, &file);
+	enum fs_verdict verdict = fs_open(root, row->path, &fd, &file);
 
 	if (verdict != FS_OK)
 		return verdict == FS_MISSING ? HERE_MISSING : HERE_STRANGE;
 	if (file.size != row->size)
 		return HERE_DIFFERS;
-	struct sha256 *h = sha256_new();
-	while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			sha256_add(h, buf, (size_t)n);
-	sha256_end(h, found);
-	sha256_free(h);
-	return n == 0 && strcmp(found, row->sha256) == 0 ? HERE_GOOD : HERE_DIFFERS;
+	return sha256_file(fd, NULL, found) && strcmp(found, row->sha256) == 0 ? HERE_GOOD
+									       : HERE_DIFFERS;
 }
 
 /* Whether the path ends in ab/cdef... of the digest. */
@@ -141,7 +102,7 @@ static void note(struct crew *c, const struct row *row, const char *what)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static bool put(struct crew *c, const struct home *home, const struct row *row,
+static bool put(struct crew *c, const struct fs_sink *sink, const struct row *row,
 		struct content_tally *t, struct err *err)
 {
 	AUTO_FD int from = -1;
@@ -150,7 +111,7 @@ static bool put(struct crew *c, const struct home *home, const struct row *row,
 	enum object_verdict v = object_open(c->work->job->repository, row->sha256, &from, &size);
 
 	if (v == OBJECT_GOOD &&
-	    !fs_sink_put(home->sink, row->path, from, row->sha256, &good, &copied, err))
+	    !fs_sink_put(sink, row->path, from, row->sha256, &good, &copied, err))
 		return false;
 	if (good) {
 		t->copied++;
@@ -165,19 +126,19 @@ static bool put(struct crew *c, const struct home *home, const struct row *row,
 	return true;
 }
 
-static bool handle(struct crew *c, const struct row *row, char *buf, struct content_tally *t,
-		   struct err *err)
+static bool handle(struct crew *c, const struct row *row, struct content_tally *t, struct err *err)
 {
-	const struct home *home = home_of(c, row);
+	size_t home = restore_home_of(&c->homes, row->path);
+	const struct fs_root *root = c->homes.all[home].root;
 
 	t->files++;
 	t->bytes += row->size;
-	if (!home->root) {
+	if (!root) {
 		t->bad++;
 		note(c, row, "is of a domain whose directory is not in pulp.domain_roots");
 		return true;
 	}
-	enum here here = look(home, row, buf);
+	enum here here = look(root, row);
 	if (here == HERE_GOOD)
 		return true;
 	if (here == HERE_STRANGE) {
@@ -191,7 +152,7 @@ static bool handle(struct crew *c, const struct row *row, char *buf, struct cont
 		return true;
 	}
 	t->replaced += here == HERE_DIFFERS;
-	return put(c, home, row, t, err);
+	return put(c, c->sinks[home], row, t, err);
 }
 
 static void add(struct content_tally *to, const struct content_tally *t)
@@ -225,13 +186,12 @@ static bool take(struct crew *c, struct row *row)
 static void *labour(void *arg)
 {
 	struct crew *c = arg;
-	AUTO_FREE char *buf = xmalloc(CHUNK);
 	struct row row;
 
 	while (take(c, &row)) {
 		struct content_tally t = { 0 };
 		struct err err = { 0 };
-		bool ok = handle(c, &row, buf, &t, &err);
+		bool ok = handle(c, &row, &t, &err);
 
 		free(row.path);
 		pthread_mutex_lock(&c->lock);
@@ -296,48 +256,34 @@ static void employ(struct crew *c)
 		(void)pthread_join(threads[i], NULL);
 }
 
-static bool open_home(struct crew *c, const char *id, const char *path, struct err *err)
+static bool open_sinks(struct crew *c, struct err *err)
 {
-	struct home *h = &c->homes[c->n_homes++];
+	const struct content_work *w = c->work;
 
-	*h = (struct home){ .id = id };
-	return !path || (fs_root_open(path, &h->root, err) && fs_sink_open(path, &h->sink, err));
-}
-
-static bool open_homes(struct crew *c, struct err *err)
-{
-	const struct manifest_pair *all = c->work->job->manifest.domains;
-	size_t n = 0;
-
-	while (all && all[n].key)
-		n++;
-	c->homes = xcalloc(n + 1, sizeof(*c->homes));
-	if (!open_home(c, NULL, c->work->root, err))
+	if (!restore_homes_open(&w->job->manifest, w->config, w->root, &c->homes, err))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		AUTO_FREE char *path = storage_domain_root(c->work->config, all[i].value);
-
-		if (!open_home(c, all[i].key, path, err))
-			return false;
-	}
-	return true;
-}
-
-static bool sync_homes(const struct crew *c, struct err *err)
-{
-	for (size_t i = 0; i < c->n_homes; i++)
-		if (c->homes[i].sink && !fs_sink_sync(c->homes[i].sink, err))
+	c->sinks = xcalloc(c->homes.n, sizeof(struct fs_sink *));
+	for (size_t i = 0; i < c->homes.n; i++)
+		if (c->homes.all[i].root &&
+		    !fs_sink_open(fs_root_path(c->homes.all[i].root), &c->sinks[i], err))
 			return false;
 	return true;
 }
 
-static void close_homes(struct crew *c)
+static bool sync_sinks(const struct crew *c, struct err *err)
 {
-	for (size_t i = 0; i < c->n_homes; i++) {
-		fs_sink_close(c->homes[i].sink);
-		fs_root_close(c->homes[i].root);
-	}
-	free(c->homes);
+	for (size_t i = 0; i < c->homes.n; i++)
+		if (c->sinks[i] && !fs_sink_sync(c->sinks[i], err))
+			return false;
+	return true;
+}
+
+static void close_sinks(struct crew *c)
+{
+	for (size_t i = 0; c->sinks && i < c->homes.n; i++)
+		fs_sink_close(c->sinks[i]);
+	free(c->sinks);
+	restore_homes_close(&c->homes);
 }
 
 bool content_put(const struct content_work *w, struct content_tally *t, struct err *err)
@@ -349,7 +295,7 @@ bool content_put(const struct content_work *w, struct content_tally *t, struct e
 	struct crew c = { .work = w,
 			  .lock = PTHREAD_MUTEX_INITIALIZER,
 			  .ended = PTHREAD_COND_INITIALIZER };
-	bool ok = listing_open(path, &c.listing, err) && open_homes(&c, err);
+	bool ok = listing_open(path, &c.listing, err) && open_sinks(&c, err);
 
 	if (ok) {
 		employ(&c);
@@ -362,9 +308,9 @@ bool content_put(const struct content_work *w, struct content_tally *t, struct e
 				     "stopped while it looked at the media; what "
 				     "was copied stays");
 		else
-			ok = sync_homes(&c, err);
+			ok = sync_sinks(&c, err);
 	}
-	close_homes(&c);
+	close_sinks(&c);
 	listing_close(c.listing);
 	return ok;
 }

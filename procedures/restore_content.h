@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Files below Pulp's media directory, put where a backup says they were. */
 #pragma once
-#include "lib/drivers/fs.h"
 #include "procedures/restore_job.h"
 
 /* "artifacts.tsv", "media.tsv"; ends with NULL. */
@@ -10,9 +9,6 @@ extern const char *const restore_listings[];
 bool restore_skipped(const struct restore_job *j, const char *word);
 /* A backup without content has none. */
 bool restore_has_listing(const struct restore_job *j, const char *name);
-
-/* Whether it is in the directory of another domain. */
-bool content_elsewhere(const struct restore_job *j, const char *path);
 
 struct content_tally {
 	int64_t files, bytes; /* looked at */
