@@ -3,29 +3,42 @@
 #include "commands/backup.h"
 
 #include "lib/core/clock.h"
+#include "lib/core/exit.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 #include "lib/report/style.h"
 #include "lib/store/inventory.h"
+#include "lib/store/proof.h"
 #include "lib/store/verified.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* One that is whole and of which nothing is damaged that its size depends on, or why not. */
+struct listed_one {
+	struct backup_manifest manifest;
+	struct err why; /* where the manifest has no id */
+	int64_t unique; /* bytes */
+};
+
 struct listed {
 	struct backup_entry *all;
 	size_t n;
-	char (*whole)[BACKUP_ID_SIZE]; /* ids of these */
-	size_t n_whole;
-	int64_t *unique; /* bytes, of each whole one */
+	struct listed_one *ones;      /* of all */
+	char (*good)[BACKUP_ID_SIZE]; /* ids of these */
+	size_t *places;		      /* of these in all */
+	size_t n_good;
 };
 
 static void release(struct listed *l)
 {
+	for (size_t i = 0; l->ones && i < l->n; i++)
+		backup_manifest_release(&l->ones[i].manifest);
 	free(l->all);
-	free(l->whole);
-	free(l->unique);
+	free(l->ones);
+	free(l->good);
+	free(l->places);
 }
 
 static bool sum_unique(const struct repository *r, struct listed *l, struct err *err)
@@ -34,11 +47,11 @@ static bool sum_unique(const struct repository *r, struct listed *l, struct err 
 	struct inventory *v = NULL;
 	bool ok;
 
-	if (!inventory_open(r, (const char(*)[BACKUP_ID_SIZE])l->whole, l->n_whole, &v, err))
+	if (!inventory_open(r, (const char(*)[BACKUP_ID_SIZE])l->good, l->n_good, &v, err))
 		return false;
 	while ((ok = inventory_next(v, &row, err)) && row)
 		if (row->backups == 1)
-			l->unique[row->backup] += row->size;
+			l->ones[l->places[row->backup]].unique += row->size;
 	inventory_close(v);
 	return ok;
 }
@@ -90,47 +103,62 @@ static void show(struct session *s, const struct backup_manifest *m, int64_t uni
 	s->reporter->print(s->reporter->self, out.data);
 }
 
+static void look_at(const struct repository *r, struct listed *l, size_t i)
+{
+	struct listed_one *one = &l->ones[i];
+
+	if (!backup_manifest_read(r, l->all[i].id, &one->manifest, &one->why))
+		return;
+	if (!proof_lists(r, &one->manifest, &one->why)) {
+		backup_manifest_release(&one->manifest);
+		one->manifest = (struct backup_manifest){ 0 };
+		return;
+	}
+	l->places[l->n_good] = i;
+	memcpy(l->good[l->n_good++], l->all[i].id, BACKUP_ID_SIZE);
+}
+
 static bool find(const struct repository *r, struct listed *l, struct err *err)
 {
 	if (!repository_backups(r, &l->all, &l->n, err))
 		return false;
-	l->whole = xcalloc(l->n + 1, sizeof(*l->whole));
-	l->unique = xcalloc(l->n + 1, sizeof(*l->unique));
+	l->ones = xcalloc(l->n + 1, sizeof(*l->ones));
+	l->good = xcalloc(l->n + 1, sizeof(*l->good));
+	l->places = xcalloc(l->n + 1, sizeof(*l->places));
 	for (size_t i = 0; i < l->n; i++)
 		if (l->all[i].whole)
-			memcpy(l->whole[l->n_whole++], l->all[i].id, BACKUP_ID_SIZE);
+			look_at(r, l, i);
 	return sum_unique(r, l, err);
+}
+
+static void show_one(struct session *s, const struct repository *r, const struct listed *l,
+		     size_t i, int *exit_status)
+{
+	const struct listed_one *one = &l->ones[i];
+	struct backup_verified v;
+
+	if (!l->all[i].whole) {
+		show_broken(s, l->all[i].id, "unfinished", "it has no manifest");
+	} else if (!one->manifest.id) {
+		show_broken(s, l->all[i].id, "damaged", one->why.text);
+		*exit_status = EXIT_FAILED;
+	} else {
+		backup_verified_read(r, one->manifest.id, &v);
+		show(s, &one->manifest, one->unique, &v);
+	}
 }
 
 bool backup_list(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	struct repository *r = NULL;
 	struct listed l = { 0 };
-	size_t k = 0;
 
 	(void)options;
 	if (!backup_repository(s, &r, err))
 		return false;
 	bool ok = find(r, &l, err);
-	for (size_t i = 0; ok && i < l.n; i++) {
-		AUTO_BACKUP_MANIFEST struct backup_manifest m = { 0 };
-		struct err why;
-
-		if (!l.all[i].whole) {
-			show_broken(s, l.all[i].id, "unfinished", "it has no manifest");
-			continue;
-		}
-		int64_t unique = l.unique[k++];
-		if (backup_manifest_read(r, l.all[i].id, &m, &why)) {
-			struct backup_verified v;
-
-			backup_verified_read(r, m.id, &v);
-			show(s, &m, unique, &v);
-		} else {
-			show_broken(s, l.all[i].id, "damaged", why.text);
-			*exit_status = 1;
-		}
-	}
+	for (size_t i = 0; ok && i < l.n; i++)
+		show_one(s, r, &l, i, exit_status);
 	if (ok && l.n == 0)
 		s->reporter->print(s->reporter->self, "No backup yet.\n");
 	release(&l);

@@ -63,11 +63,6 @@ static bool choose(struct pruning *g, const struct prune_params *p, struct err *
 	return true;
 }
 
-static bool is_list(const char *path)
-{
-	return strcmp(path, "artifacts.tsv") == 0 || strcmp(path, "media.tsv") == 0;
-}
-
 /* The lists decide what goes, so they are held against the manifest first. */
 static bool lists_are_whole(const struct pruning *g, const char *id, struct err *err)
 {
@@ -75,19 +70,11 @@ static bool lists_are_whole(const struct pruning *g, const char *id, struct err 
 
 	if (!backup_manifest_read(g->repository, id, &m, err))
 		return false;
-	for (size_t i = 0; i < m.n_files; i++) {
-		enum object_verdict v = is_list(m.files[i].path)
-						? proof_file(g->repository, id, &m.files[i])
-						: OBJECT_GOOD;
-
-		if (v == OBJECT_GOOD)
-			continue;
-		(void)err_set(err, ERR_DATA, "%s of backup %s is %s, so nothing is removed",
-			      m.files[i].path, id, object_verdict_word(v));
-		return err_hint(err, "What that backup needs is not known; move its directory away "
-				     "to give it up.");
-	}
-	return true;
+	if (proof_lists(g->repository, &m, err))
+		return true;
+	(void)err_wrap(err, "nothing is removed");
+	return err_hint(err, "What that backup needs is not known; move its directory away to give "
+			     "it up.");
 }
 
 static bool discard_others(struct pruning *g, struct err *err)

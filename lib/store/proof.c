@@ -71,6 +71,21 @@ enum object_verdict proof_file(const struct repository *r, const char *id,
 	return strcmp(found, f->sha256) == 0 ? OBJECT_GOOD : OBJECT_DIFFERS;
 }
 
+bool proof_lists(const struct repository *r, const struct backup_manifest *m, struct err *err)
+{
+	for (size_t i = 0; i < m->n_files; i++) {
+		const char *path = m->files[i].path;
+
+		if (strcmp(path, "artifacts.tsv") != 0 && strcmp(path, "media.tsv") != 0)
+			continue;
+		enum object_verdict v = proof_file(r, m->id, &m->files[i]);
+		if (v != OBJECT_GOOD)
+			return err_set(err, ERR_DATA, "%s of backup %s is %s", path, m->id,
+				       object_verdict_word(v));
+	}
+	return true;
+}
+
 static bool prove_files(struct proving *g, struct err *err)
 {
 	const struct backup_manifest *m = g->p->manifest;

@@ -21,3 +21,7 @@ bool proof_run(const struct proof *p, int64_t *ret_damaged, struct err *err) MUS
 /* One file of the manifest. */
 enum object_verdict proof_file(const struct repository *r, const char *id,
 			       const struct manifest_file *f);
+/* Whether the lists of a backup, which say what it needs of the store, are what its manifest says.
+ * ERR_DATA: the first that is not is named. */
+bool proof_lists(const struct repository *r, const struct backup_manifest *m,
+		 struct err *err) MUST_CHECK;

@@ -301,8 +301,18 @@ def test_prune_removes_nothing_where_a_list_is_damaged(plmaint, made, store):
     second, _ = online(plmaint, store)
     before = objects(store)
     (store / "backups" / second / "artifacts.tsv").unlink()
-    plmaint.run("backup", "prune", store, "--keep-last", 1, code=1)
+    told = plmaint.run("backup", "prune", store, "--keep-last", 1, code=1).one("step.end", label="backup-prune")
+    assert told["message"] == f"nothing is removed: artifacts.tsv of backup {second} is missing"
     assert objects(store) == before and (store / "backups" / first).exists()
+    # The other one is listed with its size all the same, and is what a prune keeps without this one.
+    listed = {b["id"]: b for b in plmaint.run("backup", "list", store, code=1).of("backup")}
+    assert listed[first]["state"] == "whole" and listed[first]["unique_bytes"] == listed[first]["bytes"] > 0
+    assert listed[second]["state"] == "damaged" and "artifacts.tsv" in listed[second]["message"]
+    assert "artifacts.tsv" in str(plmaint.run("backup", "verify", store, code=1).of("backup.damage"))
+    (store / "backups" / second / "manifest.json").write_text("{")
+    listed = {b["id"]: b["state"] for b in plmaint.run("backup", "list", store, code=1).of("backup")}
+    assert listed == {first: "whole", second: "damaged"}
+    assert "not JSON" in str(plmaint.run("backup", "prune", store, "--keep-last", 1, code=1))
 
 
 def test_what_was_pruned_half_way_is_pruned_by_the_next(plmaint, made, store):
