@@ -29,6 +29,7 @@ struct restore_options {
 	char id[BACKUP_ID_SIZE];
 	char path[PATH_MAX];   /* of the backup; "": not known */
 	char config[PATH_MAX]; /* where its configuration is unpacked */
+	char key[PATH_MAX];    /* where its host had Pulp's key; "": not known */
 	const char *state_dir; /* borrowed from the configuration */
 	bool own_commands;     /* the site stops and starts its services by commands of its own */
 	bool restored;	       /* when this run began */
@@ -68,6 +69,16 @@ static bool prepare(const struct session *s, void *options, struct err *err)
 		       stop ? "start" : "stop");
 }
 
+/* A manifest that cannot be read is told by the steps. */
+static void find_key(struct restore_options *o, const struct repository *r)
+{
+	AUTO_BACKUP_MANIFEST struct backup_manifest m = { 0 };
+	struct err ignored;
+
+	if (backup_manifest_read(r, o->backup.id, &m, &ignored) && m.encryption_key)
+		(void)snprintf(o->key, sizeof(o->key), "%s", m.encryption_key);
+}
+
 static bool choose(struct restore_options *o, const char *dir, struct err *err)
 {
 	struct repository *r = NULL;
@@ -85,6 +96,7 @@ static bool choose(struct restore_options *o, const char *dir, struct err *err)
 		(void)snprintf(o->path, sizeof(o->path), "%s", path);
 		(void)snprintf(o->config, sizeof(o->config), "%s/config_%s", o->state_dir,
 			       o->backup.id);
+		find_key(o, r);
 	}
 	repository_close(r);
 	return ok;
@@ -260,7 +272,9 @@ static void bind_key(const void *options, void *params)
 	const struct restore_options *o = options;
 
 	/* What the step only reads. */
-	((struct restore_key_params *)params)->directory = (char *)(uintptr_t)o->path;
+	*(struct restore_key_params *)params =
+		(struct restore_key_params){ .directory = (char *)(uintptr_t)o->path,
+					     .key = (char *)(uintptr_t)o->key };
 }
 
 static void bind_config(const void *options, void *params)

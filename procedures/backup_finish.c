@@ -102,6 +102,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		return err_set(err, ERR_USAGE,
 			       "no database was dumped, so there is no backup to "
 			       "finish");
+	if (a->look->place.encryption_key)
+		j->manifest.encryption_key = xstrdup(a->look->place.encryption_key);
 	add_versions(a->look, &j->manifest);
 	add_domains(a->look, &j->manifest);
 	if (!add_files(j, err) || !repository_sync(j->repository, err))

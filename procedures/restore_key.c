@@ -27,13 +27,19 @@ static const struct opt params_table[] = {
 	  .offset = offsetof(struct restore_key_params, identity),
 	  .arg = "FILE",
 	  .help = "age's file of secret keys; not given: backup.identity" },
+	{ .name = "key",
+	  .kind = OPT_TEXT,
+	  .offset = offsetof(struct restore_key_params, key),
+	  .arg = "PATH",
+	  .help = "where the host of the backup had the key; not given: where this one has it" },
 	OPTS_END,
 };
 
 struct scan {
-	const struct encryption_keys *keys;
+	const struct encryption_keys *keys, *installed;
 	struct strbuf word;
 	long opened, foreign;
+	long closed_here; /* of those that were opened: not by a key that is installed here */
 };
 
 static void end_word(struct scan *s)
@@ -43,6 +49,9 @@ static void end_word(struct scan *s)
 
 		s->opened += v == FERNET_OPENED;
 		s->foreign += v == FERNET_OTHER_KEY;
+		s->closed_here +=
+			v == FERNET_OPENED &&
+			encryption_try(s->installed, s->word.data, s->word.len) != FERNET_OPENED;
 	}
 	strbuf_clear(&s->word);
 }
@@ -84,14 +93,19 @@ static bool scan_dump(const char *dump, struct scan *s, struct err *err)
 	return ok;
 }
 
-/* As it is installed, which a backup of this host has by the same name. */
-static const char *key_path(const struct probe *p)
+static const char *installed_path(const struct probe *p)
 {
 	const char *own = config_get(p->config, "pulp.encryption_key");
 
 	if (p->place.encryption_key)
 		return p->place.encryption_key;
 	return own && *own == '/' ? own : "/etc/pulp/certs/database_fields.symmetric.key";
+}
+
+/* A backup of this host has it by the name that it has here. */
+static const char *key_path(const struct probe *p, const struct restore_key_params *o)
+{
+	return o->key && *o->key == '/' ? o->key : installed_path(p);
 }
 
 /* *found is false where the archive has none. */
@@ -101,11 +115,12 @@ static bool read_key(const struct probe *p, const struct restore_key_params *o,
 	const char *identity = o->identity ? o->identity : config_get(p->config, "backup.identity");
 	AUTO_STRBUF struct strbuf text = { 0 };
 
-	if (!config_archive_file(o->directory, identity, key_path(p), KEY_MAX, &text, found, err))
+	if (!config_archive_file(o->directory, identity, key_path(p, o), KEY_MAX, &text, found,
+				 err))
 		return false;
 	bool ok = !*found ||
 		  encryption_keys_parse(text.data ? text.data : "", text.len, ret, err) ||
-		  err_wrap(err, "%s of the archive", key_path(p));
+		  err_wrap(err, "%s of the archive", key_path(p, o));
 
 	if (text.len)
 		explicit_bzero(text.data, text.len);
@@ -130,16 +145,21 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct restore_key_params *o = params;
-	AUTO_KEYS struct encryption_keys keys = { .n = 0 };
+	AUTO_KEYS struct encryption_keys keys = { .n = 0 }, installed = { .n = 0 };
 	AUTO_FREE char *dump = xasprintf("%s/databases/pulp", o->directory);
-	struct scan s = { .keys = &keys };
+	const char *path = key_path(a->look, o), *here = installed_path(a->look);
+	struct scan s = { .keys = &keys, .installed = &installed };
+	struct err ignored;
 	bool found;
 
+	/* A host that has none yet opens nothing with it. */
+	(void)!encryption_keys_read(here, &installed, &ignored);
 	if (!read_key(a->look, o, &keys, &found, err) || (found && !scan_dump(dump, &s, err)))
 		return false;
 	if (!found) {
-		outcome_set(out, RESULT_FINDING, "the archive holds no %s", key_path(a->look));
-		outcome_hint(out, "Name where the key was in pulp.encryption_key.");
+		outcome_set(out, RESULT_FINDING, "the archive holds no %s", path);
+		outcome_hint(out, "Name where the key was: in pulp.encryption_key, or --param key "
+				  "of this step.");
 	} else if (s.foreign > 0) {
 		outcome_set(
 			out, RESULT_FINDING,
@@ -148,6 +168,16 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 			s.foreign, s.foreign + s.opened);
 		outcome_hint(out, "Restore with the key of that time, or enter these credentials "
 				  "anew afterwards.");
+	} else if (s.closed_here > 0) {
+		outcome_set(out, RESULT_WARNING,
+			    "the key opens all of %ld encrypted values; %s of this host does not "
+			    "open %ld of them",
+			    s.opened, here, s.closed_here);
+		outcome_hint(
+			out,
+			"Add the lines of %s, which is unpacked with the configuration, at the "
+			"end of %s before the services start: Pulp tries every line.",
+			path, here);
 	} else {
 		outcome_set(out, RESULT_OK, "the key opens all of %ld encrypted values", s.opened);
 	}
@@ -159,7 +189,8 @@ const struct procedure procedure_restore_key = {
 	.summary = "try the encryption key of a backup on the dump beside it",
 	.explain =
 		"Takes the key out of config.tar.zst and reads with pg_restore the tables that have "
-		"encrypted columns out of the dump; nothing is restored and nothing is shown.",
+		"encrypted columns out of the dump; nothing is restored and nothing is shown. The key "
+		"that is installed here is tried, too: it has to open what is restored.",
 	.tags = (const char *const[]){ "restore", NULL },
 	.params = params_table,
 	.params_size = sizeof(struct restore_key_params),

@@ -6,4 +6,5 @@
 struct restore_key_params {
 	char *directory; /* of the backup */
 	char *identity;	 /* NULL: backup.identity */
+	char *key;	 /* where the host of the backup had it; NULL: where this one has it */
 };

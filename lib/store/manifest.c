@@ -133,6 +133,7 @@ bool backup_manifest_write(const struct repository *r, const struct backup_manif
 	list(&out, "features", m->features);
 	list(&out, "skipped", m->skipped);
 	text(&out, "encryption", m->encryption);
+	text(&out, "encryption_key", m->encryption_key);
 	files(&out, m);
 	strbuf_adds(&out, "}\n");
 	return fs_write_atomic(path, out.data, out.len, 0440, err);
@@ -279,6 +280,7 @@ static void get_databases(struct reading *in, const struct json *v, struct backu
 static void get_all(struct reading *in, const struct json *v, struct backup_manifest *m)
 {
 	const char *encryption = json_text(json_get(v, "encryption"));
+	const char *key_path = json_text(json_get(v, "encryption_key"));
 
 	m->id = get_text(in, v, "id");
 	m->plmaint = get_text(in, v, "plmaint");
@@ -297,6 +299,7 @@ static void get_all(struct reading *in, const struct json *v, struct backup_mani
 	m->features = get_list(in, v, "features");
 	m->skipped = get_list(in, v, "skipped");
 	m->encryption = encryption ? xstrdup(encryption) : NULL;
+	m->encryption_key = key_path && *key_path == '/' ? xstrdup(key_path) : NULL;
 	get_files(in, v, m);
 }
 
@@ -405,6 +408,7 @@ void backup_manifest_release(struct backup_manifest *m)
 	release_list(m->features);
 	release_list(m->skipped);
 	free(m->encryption);
+	free(m->encryption_key);
 	for (size_t i = 0; i < m->n_files; i++)
 		free(m->files[i].path);
 	free(m->files);

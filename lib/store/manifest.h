@@ -37,6 +37,8 @@ struct backup_manifest {
 	struct manifest_tally artifacts, media;
 	char **features, **skipped;
 	char *encryption; /* "age", "gpg" or NULL */
+	/* Where its host had the key of Pulp's encrypted columns; NULL: not known. */
+	char *encryption_key;
 	struct manifest_file *files;
 	size_t n_files;
 };

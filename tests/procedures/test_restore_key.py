@@ -72,6 +72,18 @@ def test_a_key_behind_links(plmaint, backup, tmp_path):
     assert run(plmaint, "restore-key", 0, directory=backup)["result"] == "ok"
 
 
+def test_a_key_that_was_elsewhere(plmaint, backup, tmp_path):
+    """On another host Pulp has another key, at another place: what to do is said."""
+    path, here = tmp_path / "pulp" / "key", tmp_path / "here"
+    here.write_text(fernet.new_key() + "\n")
+    plmaint.configure({"pulp.encryption_key": here})
+    end = run(plmaint, "restore-key", 78, directory=backup, key=path)
+    assert end["message"].endswith(f"{here} of this host does not open 5 of them")
+    assert f"Add the lines of {path}" in end["hint"]
+    here.write_text(here.read_text() + path.read_text())
+    assert run(plmaint, "restore-key", 0, directory=backup, key=path)["result"] == "ok"
+
+
 def test_no_key_in_the_archive(plmaint, backup, tmp_path):
     plmaint.configure({"pulp.encryption_key": tmp_path / "elsewhere"})
     end = run(plmaint, "restore-key", 1, directory=backup)
