@@ -428,6 +428,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	r.sum.joined = joined;
 	lease_token(r.token);
 	pthread_mutex_init(&r.lock, NULL);
+	pthread_mutex_init(&r.alone, NULL);
 	pthread_cond_init(&r.changed, NULL);
 	r.last_note = &r.notes;
 	r.phase = &job->phases[0];
@@ -469,5 +470,6 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	auto_close(&r.wake);
 	pthread_cond_destroy(&r.changed);
 	pthread_mutex_destroy(&r.lock);
+	pthread_mutex_destroy(&r.alone);
 	return ok;
 }

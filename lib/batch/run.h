@@ -34,6 +34,9 @@ struct run {
 	_Atomic double duty;	/* as it is now; set by the main thread */
 	atomic_int batch_rows;	/* likewise */
 	int wake;		/* eventfd: a worker has ended, for the main thread's poll() */
+	/* Held by the writer whose window is larger than its share of the memory: of such windows
+	 * one at a time is loaded and written. */
+	pthread_mutex_t alone;
 
 	/* Main thread only. */
 	struct throttle *throttle; /* NULL: the duty is fixed; its begin and end are the writers' */

@@ -24,6 +24,8 @@ static const double range_wait =
 struct slot { /* a window with its loading; two of them alternate */
 	struct batch_window window;
 	struct loading loading;
+	bool large; /* one row is more than the window's share of the memory */
+	bool alone; /* it has the run's turn for such windows */
 };
 
 static void window_clear(struct batch_window *w)
@@ -214,10 +216,13 @@ static void budget_return(struct run *r, int64_t n)
 }
 
 /* What was taken and not settled, somebody may take again. */
-static void leave_window(struct run *r, struct batch_window *w, int64_t settled)
+static void leave_window(struct run *r, struct slot *s, int64_t settled)
 {
-	budget_return(r, (int64_t)w->n - settled);
-	window_clear(w);
+	budget_return(r, (int64_t)s->window.n - settled);
+	window_clear(&s->window);
+	if (s->alone)
+		pthread_mutex_unlock(&r->alone);
+	s->large = s->alone = false;
 }
 
 static bool fetch(struct worker *w, const struct lease *lease, const unsigned char *after,
@@ -242,8 +247,25 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		return false;
 	}
 	budget_return(r, take - (int64_t)s->window.n);
-	readers_submit(r->readers, &s->loading, r->phase, &s->window);
+	s->large = s->window.bytes > bytes;
+	if (!s->large) /* else its turn comes when this writer holds no other window */
+		readers_submit(r->readers, &s->loading, r->phase, &s->window);
 	return true;
+}
+
+/* Waits until a fetched window is loaded; once the run ends it is not loaded any more. */
+static void load(struct run *r, struct slot *s)
+{
+	if (s->large && atomic_load(&r->quit))
+		return;
+	if (s->large) {
+		pthread_mutex_lock(&r->alone);
+		s->alone = true;
+		readers_submit(r->readers, &s->loading, r->phase, &s->window);
+	}
+	if (atomic_load(&r->quit))
+		readers_drop(r->readers, &s->loading);
+	readers_wait(r->readers, &s->loading);
 }
 
 /* The key after which a range goes on; its lo is still to be looked at, so that is the one before.
@@ -271,7 +293,7 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 
 	ok = fetch(w, lease, after, &slots[0], err);
 	if (ok) /* else nothing was handed to the readers */
-		readers_wait(r->readers, &slots[0].loading);
+		load(r, &slots[0]);
 	run_stand(r);
 	while (ok && mine && !atomic_load(&r->quit)) {
 		struct slot *s = &slots[now], *ahead = &slots[1 - now];
@@ -292,11 +314,9 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 		int64_t already = w->settled;
 		ok = settle_window(w, lease, &s->window, after, pos, &mine, err);
 		after = memcpy(place, s->window.end, 16);
-		leave_window(r, &s->window, w->settled - already);
-		if (looked && atomic_load(&r->quit))
-			readers_drop(r->readers, &ahead->loading);
+		leave_window(r, s, w->settled - already);
 		if (looked)
-			readers_wait(r->readers, &ahead->loading);
+			load(r, ahead);
 		/* Else each of its batches was timed, and has rested. */
 		if (r->phase->window_rows == 0 && w->settled > already)
 			forecast_batch(r, (size_t)(w->settled - already), bytes, started);
@@ -306,8 +326,8 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 		if (r->phase->window_rows == 0)
 			run_rest(r, started);
 	}
-	leave_window(r, &slots[0].window, 0);
-	leave_window(r, &slots[1].window, 0);
+	leave_window(r, &slots[0], 0);
+	leave_window(r, &slots[1], 0);
 	return ok;
 }
 
