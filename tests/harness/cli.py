@@ -148,7 +148,7 @@ class Running:
 
     def wait(self, seconds=SECONDS):
         try:
-            self.proc.wait(seconds)
+            process.wait(self.proc, seconds)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait()

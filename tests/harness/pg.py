@@ -227,7 +227,7 @@ class Cluster:
     def _end(self, sig, seconds):
         if self.proc and self.proc.poll() is None:
             self.proc.send_signal(sig)
-            self.proc.wait(seconds)
+            process.wait(self.proc, seconds)
         self.proc = None
 
     def stop(self):
@@ -250,7 +250,7 @@ class Cluster:
         os.kill(pid, signal.SIGSTOP)
         family = process.children(pid)
         process.kill_hard([pid, *family])
-        self.proc.wait(30)
+        process.wait(self.proc, 30)
         self.proc = None
         process.wait_until(
             lambda: not any(process.alive(p) for p in family), 30, "killed backends are gone"

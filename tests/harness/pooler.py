@@ -65,7 +65,7 @@ class Pooler:
     def close(self):
         if self.proc and self.proc.poll() is None:
             self.proc.kill()
-            self.proc.wait(15)
+            process.wait(self.proc, 15)
         shutil.rmtree(self.base, ignore_errors=True)
 
     def __enter__(self):

@@ -6,6 +6,7 @@ a deadline.
 import ctypes
 import os
 import pathlib
+import select
 import signal
 import time
 
@@ -34,6 +35,23 @@ def wait_until(condition, seconds, what, poll=0.01):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what() if callable(what) else what}: not within {seconds:g} s")
         time.sleep(poll)
+
+
+def wait(proc, seconds):
+    """Popen.wait() with a timeout looks every 50 ms; this is woken at the end of the process."""
+    if proc.returncode is not None:
+        return proc.returncode
+    try:
+        fd = os.pidfd_open(proc.pid)
+    except OSError:  # a kernel without pidfd_open(2)
+        return proc.wait(seconds)
+    try:
+        ended = select.poll()
+        ended.register(fd, select.POLLIN)
+        over = ended.poll(seconds * 1000)
+    finally:
+        os.close(fd)
+    return proc.wait(None if over else 0)
 
 
 def state(pid):

@@ -175,13 +175,13 @@ class Redis:
     def stop(self):
         if self.proc and self.proc.poll() is None:
             self.proc.terminate()
-            self.proc.wait(15)
+            process.wait(self.proc, 15)
         self.proc = None
 
     def kill9(self):
         if self.proc:
             self.proc.kill()
-            self.proc.wait(15)
+            process.wait(self.proc, 15)
         self.proc = None
         with contextlib.suppress(FileNotFoundError):
             self.socket.unlink()
