@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The predicates.  They follow what container-handle-image-data would *change*, not what it
- * selects: it selects rows whose os or architecture is rightly NULL again on every run.
+ * selects: it selects rows whose os or architecture is rightly NULL again on every run.  What a
+ * migrated row fails by comes first: a second run has nothing but such rows, and PostgreSQL looks
+ * at conditions in this order.
  */
 #include "lib/pulp/pending.h"
 #include "lib/core/mem.h"
@@ -13,7 +15,7 @@
 #define NO_DATA "(m.data IS NULL OR m.data = '')"
 #define NO_TYPE "(m.type IS NULL OR m.type = '')"
 #define NO_PLATFORM \
-	"(coalesce(m.architecture, '') = '' AND coalesce(m.os, '') = '' AND coalesce(m.compressed_image_size, 0) = 0)"
+	"(coalesce(m.compressed_image_size, 0) = 0 AND coalesce(m.architecture, '') = '' AND coalesce(m.os, '') = '')"
 #define NO_LABELS "(m.labels = '{}'::jsonb)"
 #define NO_ANNOTATIONS "(m.annotations = '{}'::jsonb)"
 #define LINKED "EXISTS (SELECT FROM core_contentartifact c WHERE c.content_id = m.content_ptr_id)"
@@ -23,25 +25,25 @@
 static void images(const struct pulp_schema *s, const struct pending_options *o, struct strbuf *b)
 {
 	if (!s->has_data)
-		strbuf_adds(b, "NOT " LISTS " AND " NO_ANNOTATIONS " AND " NO_LABELS);
-	else if (!s->has_type)
-		strbuf_adds(b, "NOT " LISTS " AND (" NO_DATA);
+		strbuf_adds(b, NO_ANNOTATIONS " AND " NO_LABELS);
 	else
-		strbuf_adds(b, "NOT " LISTS " AND (" NO_DATA " OR " NO_TYPE " OR " NO_PLATFORM);
-	if (s->has_data)
-		strbuf_adds(b, o->refill ? " OR (" NO_LABELS " AND m.config_blob_id IS NOT NULL))"
-					 : ")");
+		strbuf_addf(b, "(" NO_DATA "%s%s)",
+			    s->has_type ? " OR " NO_TYPE " OR " NO_PLATFORM : "",
+			    o->refill ? " OR (" NO_LABELS " AND m.config_blob_id IS NOT NULL)"
+				      : "");
+	strbuf_adds(b, " AND NOT " LISTS);
 }
 
 static void lists(const struct pulp_schema *s, const struct pending_options *o, struct strbuf *b)
 {
 	if (!s->has_data)
-		strbuf_adds(b, LISTS " AND " NO_ANNOTATIONS);
+		strbuf_adds(b, NO_ANNOTATIONS);
 	else if (!s->has_type)
-		strbuf_adds(b, LISTS " AND " NO_DATA);
+		strbuf_adds(b, NO_DATA);
 	else
-		strbuf_addf(b, LISTS " AND (" NO_DATA " OR (" NO_TYPE "%s))",
+		strbuf_addf(b, "(" NO_DATA " OR (" NO_TYPE "%s))",
 			    o->refill ? "" : " AND " NO_ANNOTATIONS);
+	strbuf_adds(b, " AND " LISTS);
 }
 
 /* Domains share digests, so an artifact of another domain is not this manifest's. */
@@ -62,8 +64,8 @@ static char *unlabelled_where(const struct pulp_schema *s, const struct pending_
 
 	if (!s->has_data)
 		return xstrdup("false");
-	strbuf_adds(&b, "NOT " LISTS " AND NOT " NO_DATA " AND " NO_LABELS
-			" AND m.config_blob_id IS NOT NULL");
+	strbuf_adds(&b, NO_LABELS " AND m.config_blob_id IS NOT NULL AND NOT " NO_DATA
+				  " AND NOT " LISTS);
 	if (o->except)
 		strbuf_addf(&b,
 			    " AND NOT EXISTS (SELECT FROM %s v WHERE v.kind = 'manifest'"
