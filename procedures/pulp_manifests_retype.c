@@ -2,8 +2,9 @@
 /*
  * What upstream's container-repair-media-type does, in batches, and also for manifests whose bytes
  * are in the database already: its own command dies on the first of those.  Old releases took what
- * a registry sent without a content type for schema 1, and labels, type and platform follow from
- * the media type, so it comes before the fill.
+ * a registry sent without a content type for schema 1.  Annotations and type follow from the media
+ * type: upstream leaves them as they are, here they are derived anew in the same transaction, so
+ * that a fill before and one after give the same rows.
  */
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
@@ -23,17 +24,20 @@ static const unsigned char last_key[16] = { 255, 255, 255, 255, 255, 255, 255, 2
 	"m.media_type IN ('application/vnd.docker.distribution.manifest.v1+json'," \
 	" 'application/vnd.docker.distribution.manifest.v1+prettyjws')"
 
+/* Rows that this transaction has written. */
+#define MINE "m.xmin = (txid_current() % (2::bigint ^ 32)::bigint)::text::xid"
+
 /* All manifests that are called schema 1, window after window. */
 struct walk {
 	struct pulp_schema schema;
-	struct manifest_rows rows;
+	struct manifest_rows rows, anew; /* of the window; those of it that were given a type */
 	struct storage *storage;
 	struct pg *db; /* owned */
 	struct manifest_window window;
-	unsigned char after[16];
-	bool begun;
+	unsigned char before[16], after[16]; /* keys around the window */
+	bool begun, second;		     /* there is such a key */
 	int64_t total;
-	char where[sizeof(SCHEMA_1)];
+	char where[sizeof(SCHEMA_1)], mine[sizeof(MINE)];
 };
 
 static void walk_close(struct walk *w)
@@ -47,10 +51,11 @@ static void walk_close(struct walk *w)
 static bool count_rows(const struct walk *w, int64_t *all, int64_t *in_files, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
-	AUTO_FREE char *sql =
-		xasprintf("SELECT count(*), count(*) FILTER (WHERE %s)"
-			  " FROM container_manifest m WHERE " SCHEMA_1,
-			  w->schema.has_data ? "m.data IS NULL OR m.data = ''" : "true");
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT count(*), count(*) FILTER (WHERE %s)"
+		" FROM container_manifest m WHERE " SCHEMA_1,
+		w->schema.has_data ? "m.data IS NULL OR m.data = '' OR m.config_blob_id IS NOT NULL"
+				   : "true");
 
 	if (!pg_query(w->db, sql, NULL, 0, &r, err))
 		return false;
@@ -68,6 +73,7 @@ static bool walk_open(struct walk *w, const struct probe *p, struct err *err)
 	int64_t in_files = 0;
 
 	memcpy(w->where, SCHEMA_1, sizeof(SCHEMA_1));
+	memcpy(w->mine, MINE, sizeof(MINE));
 	if (!pg_connect(&o, &w->db, err) ||
 	    !pulp_schema_probe(w->db, false, false, &w->schema, err) ||
 	    !count_rows(w, &w->total, &in_files, err) ||
@@ -76,6 +82,9 @@ static bool walk_open(struct walk *w, const struct probe *p, struct err *err)
 	w->rows = (struct manifest_rows){ .schema = &w->schema,
 					  .storage = w->storage,
 					  .pending = w->where };
+	w->anew = (struct manifest_rows){
+		.schema = &w->schema, .storage = w->storage, .pending = w->mine, .refill = true
+	};
 	return manifest_rows_prepare(&w->rows, w->db, err);
 }
 
@@ -89,6 +98,8 @@ static bool walk_on(struct walk *w, bool *more, struct err *err)
 	*more = w->window.n > 0;
 	if (!*more)
 		return true;
+	memcpy(w->before, w->after, sizeof(w->before));
+	w->second = w->begun;
 	memcpy(w->after, w->window.rows[w->window.n - 1].key, sizeof(w->after));
 	w->begun = true;
 	for (size_t i = 0; i < w->window.n; i++)
@@ -142,22 +153,74 @@ static const char write_sql[] =
 	" UPDATE container_manifest m SET media_type = n.media_type FROM n JOIN l ON l.id = n.id"
 	" WHERE m.content_ptr_id = n.id";
 
-static bool write_rows(struct pg *db, struct pg_array *ids, struct pg_array *types, long *ret,
-		       struct err *err)
+static bool write_types(struct pg *db, struct pg_array *ids, struct pg_array *types, long *ret,
+			struct err *err)
 {
 	const struct pg_param params[] = { pg_array_param(ids, PG_UUID_ARRAY),
 					   pg_array_param(types, PG_TEXT_ARRAY) };
+	AUTO_ROWS struct pg_rows *r = NULL;
 
-	for (int try = 1;; try++) {
-		AUTO_ROWS struct pg_rows *r = NULL;
+	if (!pg_query(db, write_sql, params, ARRAY_LEN(params), &r, err))
+		return false;
+	*ret = pg_rows_affected(r);
+	return true;
+}
 
-		if (pg_query(db, write_sql, params, ARRAY_LEN(params), &r, err)) {
-			*ret = pg_rows_affected(r);
-			return true;
-		}
-		if (err->code != ERR_RETRY || try == TRIES || !stop_wait(0.2 * try))
-			return false;
+/* A row that has nothing yet is left to the fill. */
+static bool was_derived(const struct manifest_row *row)
+{
+	return row->data_len > 0 || row->type.len > 0 || row->is_bootable || row->is_flatpak ||
+	       row->annotations.len > 2 || row->labels.len > 2; /* of "{}" */
+}
+
+/* Labels and platform do not depend on the media type, but a list has no platform. */
+static void forget_type(struct manifest_row *row)
+{
+	row->type = (struct slice){ 0 };
+	if (!row->list)
+		return;
+	row->architecture = row->os = (struct slice){ 0 };
+	row->size_null = true;
+}
+
+/* What follows from the types just written, by the functions of the fill. */
+static bool derive_window(struct walk *w, struct pg *db, struct manifest_window *mine,
+			  struct err *err)
+{
+	struct manifest_row *rows[ROWS];
+	bool written[ROWS];
+	size_t n = 0;
+
+	if (!manifest_rows_fetch(&w->anew, db, w->second ? w->before : NULL, w->after, ROWS,
+				 window_bytes, mine, err))
+		return false;
+	for (size_t i = 0; i < mine->n; i++) {
+		struct manifest_row *row = &mine->rows[i];
+
+		if (manifest_media(row->media_type) == MEDIA_V1 || !was_derived(row))
+			continue;
+		forget_type(row);
+		manifest_row_load(&w->anew, row);
+		if (row->bad)
+			return err_set(err, ERR_IO, "%s cannot be derived anew: %s", row->digest,
+				       reason_text(row->reason)->sentence);
+		rows[n++] = row;
 	}
+	return n == 0 || manifest_rows_write(&w->anew, db, rows, n, false, written, err);
+}
+
+static bool write_window(struct walk *w, struct pg *db, struct pg_array *ids,
+			 struct pg_array *types, long *ret, struct err *err)
+{
+	struct manifest_window mine = { 0 };
+	struct err ignored;
+	bool ok = pg_exec(db, "BEGIN", err) && write_types(db, ids, types, ret, err) &&
+		  derive_window(w, db, &mine, err) && pg_exec(db, "COMMIT", err);
+
+	manifest_window_release(&mine);
+	if (!ok)
+		(void)!pg_exec(db, "ROLLBACK", &ignored);
+	return ok;
 }
 
 /* One window: what is wrong in it, in one transaction. */
@@ -176,8 +239,10 @@ static bool mend(struct walk *w, struct pg *db, int64_t *wrong, int64_t *mended,
 		pg_array_bytes(&ids, w->window.rows[i].key, 16);
 		pg_array_bytes(&types, type, strlen(type));
 	}
-	bool ok = ids.n == 0 || write_rows(db, &ids, &types, &n, err);
+	bool ok = ids.n == 0 || write_window(w, db, &ids, &types, &n, err);
 
+	for (int try = 1; !ok && err->code == ERR_RETRY && try < TRIES; try++)
+		ok = stop_wait(0.2 * try) && write_window(w, db, &ids, &types, &n, err);
 	*wrong += ids.n;
 	*mended += n;
 	pg_array_release(&ids);
@@ -224,7 +289,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	(void)params;
 	/* Owed before the first is changed: a kill leaves a debt too many and none too few. */
 	bool ok = walk_open(&w, a->look, err) && cache_debt_mark_all(a->look->config, err) &&
-		  actor_connect(a, "retype", &db, err) && mend_all(a, &w, db, out, err);
+		  actor_connect(a, "retype", &db, err) && manifest_rows_prepare(&w.anew, db, err) &&
+		  manifest_write_prepare(&w.anew, db, err) && mend_all(a, &w, db, out, err);
 	pg_close(db);
 	memo_forget(a->look->memo);
 	return ok;
@@ -273,8 +339,10 @@ const struct procedure procedure_pulp_manifests_retype = {
 	.explain =
 		"What `pulpcore-manager container-repair-media-type` does, also for manifests whose data is in the database "
 		"already, on which that command dies. Reads every manifest of schema 1 and changes those that are of "
-		"another kind; the content cache is owed all of its keys then, which `plmaint cache invalidate` pays.",
-	.changes = "column media_type of container_manifest, where it says schema 1",
+		"another kind, with the type and the annotations that follow from it; the content cache is owed all of its "
+		"keys then, which `plmaint cache invalidate` pays.",
+	.changes =
+		"media_type of container_manifest, where it says schema 1, and the columns that follow from it",
 	.tags = (const char *const[]){ "pre-migrations", "online", NULL },
 	.needs = NEED_DB | NEED_MEDIA,
 	.needed = needed,

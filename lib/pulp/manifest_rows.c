@@ -358,8 +358,9 @@ static bool same_text(struct slice a, struct slice b)
 /* An index is bootable or a flatpak when one of its children is. */
 static void inherit(const struct manifest_rows *m, struct manifest_row *row)
 {
-	bool typed_now = m->schema->has_type ? row->out.set_type
-					     : row->bytes != NULL || !m->schema->has_data;
+	bool typed_now = m->schema->has_type
+				 ? row->out.set_type
+				 : row->bytes != NULL || !m->schema->has_data || m->refill;
 	bool typed_before = m->schema->has_type && row->type.len == 5 &&
 			    memcmp(row->type.p, "index", 5) == 0 && !row->is_bootable &&
 			    !row->is_flatpak;
@@ -517,8 +518,9 @@ char *manifest_row_fingerprint(const struct manifest_rows *m, const struct manif
 			    (long long)row->data_len);
 	} else {
 		add_uuid(&b, row->config.id);
-		strbuf_addf(&b, "%d", row->config.artifacts);
+		strbuf_addf(&b, "%d/", row->config.artifacts);
 	}
+	strbuf_adds(&b, row->media_type);
 	return strbuf_take(&b);
 }
 
@@ -526,10 +528,12 @@ char *manifest_row_fingerprint(const struct manifest_rows *m, const struct manif
 #define ARTIFACTS_OF(key)                                                              \
 	"(SELECT concat(min(c.artifact_id::text), '/', count(DISTINCT c.artifact_id))" \
 	" FROM core_contentartifact c WHERE c.content_id = " key ")"
-const char manifest_unread_fingerprint_sql[] =
-	ARTIFACTS_OF("m.content_ptr_id") " || '/' || coalesce(octet_length(m.data), 0) || '/'";
-const char manifest_unread_fingerprint_no_data_sql[] = ARTIFACTS_OF("m.content_ptr_id") " || '/0/'";
-const char manifest_stored_fingerprint_sql[] = ARTIFACTS_OF("m.config_blob_id");
+const char manifest_unread_fingerprint_sql[] = ARTIFACTS_OF(
+	"m.content_ptr_id") " || '/' || coalesce(octet_length(m.data), 0) || '/' || m.media_type";
+const char manifest_unread_fingerprint_no_data_sql[] =
+	ARTIFACTS_OF("m.content_ptr_id") " || '/0/' || m.media_type";
+const char manifest_stored_fingerprint_sql[] =
+	ARTIFACTS_OF("m.config_blob_id") " || '/' || m.media_type";
 
 bool manifest_repositories(struct pg *db, const unsigned char key[16], char ***ret, struct err *err)
 {

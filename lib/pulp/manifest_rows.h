@@ -118,9 +118,9 @@ bool manifest_links_fetch(const struct manifest_rows *m, struct pg *db, const un
 			  struct err *err) MUST_CHECK;
 
 /*
- * What a verdict about the row depends on in the database; caller frees.  A row that could not be
- * read depends on its own artifacts, one that was stored on those of its configuration: its own
- * link goes with the detach.
+ * What a verdict about the row depends on in the database; caller frees.  The media type in any
+ * case.  A row that could not be read depends on its own artifacts, one that was stored on those of
+ * its configuration: its own link goes with the detach.
  */
 char *manifest_row_fingerprint(const struct manifest_rows *m, const struct manifest_row *row);
 /* The same as SQL on alias m, to be compared with a recorded one. */

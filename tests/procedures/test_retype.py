@@ -4,7 +4,6 @@ data moved into the database, and those whose bytes are gone.
 """
 
 import json
-import shutil
 
 import pytest
 
@@ -59,14 +58,59 @@ def test_each_gets_what_it_speaks_of(plmaint, site, repo):
 
 
 @pytest.mark.parametrize("level", ALL[1:], indirect=True)
-def test_also_where_the_data_is_in_the_database_already(plmaint, site, repo, media_root):
+def test_also_where_the_data_is_in_the_database_already(plmaint, site, repo):
     """Upstream's own command dies on such a row; nothing of the file is asked for."""
     made = wrong(site, m.oci_image(site.rng), repo=repo)
     site.fill(made, detach=True)
     site.conn.commit()
-    shutil.rmtree(media_root / "artifact")
+    made.artifact.path.unlink()
     plmaint.run(*WORDS, code=0)
     assert called(site, made) == m.OM
+
+
+def before_the_fill(site, made):
+    """What the fill has made of these rows is undone."""
+    sets = {"media_type": f"'{m.V1}'", "annotations": "'{}'", "labels": "'{}'"}
+    sets |= {"is_bootable": "false", "is_flatpak": "false"}
+    for name in ("data", "type", "architecture", "os", "compressed_image_size"):
+        if name in site.columns["container_manifest"]:
+            sets[name] = "NULL"
+    sets = ", ".join(f"{name} = {value}" for name, value in sets.items())
+    site.sql(f"UPDATE container_manifest SET {sets} WHERE content_ptr_id = ANY(%s::uuid[])", (list(made),))
+    site.sql("DROP SCHEMA plmaint CASCADE")
+
+
+@pytest.mark.parametrize("level", ["0038", "0039", "0043", "0050"], indirect=True)
+def test_before_the_fill_or_after_it(plmaint, site, repo):
+    """What follows from the media type is derived anew; a verdict of before does not stand in the way."""
+    booted = wrong(site, m.bootable(site.rng, by="annotations"), repo=repo)
+    kinds = [m.oci_image, m.docker_image, m.bootable, m.flatpak, m.helm, m.oci_artifact, m.cosign_sbom]
+    made = {wrong(site, kind(site.rng), repo=repo).pk: kind.__name__ for kind in kinds}
+    made[booted.pk] = "booted"
+    index = wrong(site, m.oci_index([booted], {"a": "b"}), repo=repo)
+    site.list_child(index, booted)
+    made[index.pk] = "index"
+    made[wrong(site, m.bootable(site.rng), repo=repo, config_link="none").pk] = "no configuration"
+
+    def rows():
+        found = site.sql("SELECT content_ptr_id, to_jsonb(m) FROM container_manifest m")
+        return {made[pk]: row for pk, row in found}
+
+    fill = ("pre-migrate", "run", "--keep-links")
+    plmaint.run(*fill, code=(0, 78))
+    plmaint.run(*WORDS, code=0)
+    alone = rows()
+    plmaint.run(*fill, code=(0, 78))
+    after = rows()
+    before_the_fill(site, made)
+    plmaint.run(*WORDS, code=0)
+    plmaint.run(*fill, code=(0, 78))
+    assert after == rows()
+    # Without a place for data, a row that was found empty is left to the next fill.
+    assert alone == after or "data" not in site.columns["container_manifest"]
+    assert after["index"]["is_bootable"] and after["index"]["annotations"] == {"a": "b"}
+    assert after["booted"]["is_bootable"] and after["booted"]["media_type"] == m.OM
+    assert after["oci_artifact"].get("type") == ("artifact" if "type" in after["index"] else None)
 
 
 @pytest.mark.parametrize("level", ["0045"], indirect=True)
