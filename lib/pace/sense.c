@@ -69,6 +69,11 @@ void sense_budget(struct sense *s, double wal)
 	s->wal_budget = wal;
 }
 
+void sense_begin(struct sense *s)
+{
+	s->prepared = NULL;
+}
+
 static void replace(struct strbuf *out, const char *text, const char *const *pairs)
 {
 	while (*text) {
@@ -103,7 +108,11 @@ static bool prepare(struct sense *s, struct pg *db, struct err *err)
 		return true;
 	replace(&sql, sense_sql, pairs);
 	s->prepared = NULL;
-	if (!pg_exec(db, "SET statement_timeout TO 500; SET lock_timeout TO 100", err) ||
+	/* It is asked four times a second, and planning it takes longer than the answer. */
+	if (!pg_exec(db,
+		     "SET statement_timeout TO 500; SET lock_timeout TO 100;"
+		     " SET plan_cache_mode TO force_generic_plan",
+		     err) ||
 	    !pg_prepare(db, "sense", sql.data, (const uint32_t[]){ PG_TEXT_ARRAY }, 1, err) ||
 	    !pg_prepare(db, "probe", s->o.probe, (const uint32_t[]){ PG_UUID }, 1, err))
 		return false;

@@ -36,6 +36,9 @@ void sense_close(struct sense *s);
  * for this alone, or NULL while there is none: then what it would say is unknown.
  */
 void sense_look(struct sense *s, struct pg *db, double now, struct signals *out);
+/* The session is new, or as good as new: what was prepared on the last one is gone, and where the
+ * two are in memory says nothing. */
+void sense_begin(struct sense *s);
 /* The database will still grow by so many bytes; 0: nobody knows. */
 void sense_expect(struct sense *s, double growth);
 /* The server may write so many bytes of WAL a second; 0: as many as it likes. */

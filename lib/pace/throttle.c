@@ -93,8 +93,10 @@ void throttle_close(struct throttle *t)
 
 void throttle_rest(struct throttle *t)
 {
-	if (t && t->db)
-		t->setup.disconnect(t->setup.connect_arg, TAKE(t->db));
+	if (!t || !t->db)
+		return;
+	t->setup.disconnect(t->setup.connect_arg, TAKE(t->db));
+	t->try_at = 0; /* nothing has gone wrong */
 }
 
 static void connect_again(struct throttle *t, double now)
@@ -110,6 +112,7 @@ static void connect_again(struct throttle *t, double now)
 	t->try_at = now + try_again;
 	if (!t->setup.connect(t->setup.connect_arg, "monitor", &t->db, &err))
 		t->db = NULL; /* unknown is what the controller makes of it */
+	sense_begin(t->sense);
 }
 
 static void probe(struct throttle *t)

@@ -269,15 +269,20 @@ def test_batch_that_blocks_somebody_is_cancelled(online, pg_db, plmaint):
     assert any("for a lock of ours" in e["reason"] for e in ran.of("slowed")), ran
 
 
-def test_trace_is_written(online, tmp_path, plmaint):
-    trace = tmp_path / "trace"
-    running = plmaint.start(*KEEP, "--set", f"throttle.trace={trace}")
-    wait_until(lambda: trace.exists() and trace.read_text().count("\n") > 5, 30, "lines come")
-    running.terminate()
-    running.wait()
+def test_trace_is_written_and_the_server_is_seen_in_every_phase(site, pg_db, tmp_path, plmaint):
+    """The lists, which come second, have a session that was used before and has forgotten."""
+    repo, trace = site.repository(), tmp_path / "trace"
+    for _ in range(5):
+        site.index([site.image(repo=repo)], repo)
+    site.heartbeat("worker", age=-3600)
+    site.conn.commit()
+    Brake(pg_db, seconds=0.2)
+    plmaint.run(*KEEP, "--set", f"throttle.trace={trace}", code=0)
     lines = trace.read_text().splitlines()
-    assert all(" busy=" in line and " -> duty=" in line for line in lines)
-    assert "connections=" in lines[-1] and "lock_wait=0@" in lines[-1]
+    assert len(lines) > 5 and all(" busy=" in line and " -> duty=" in line for line in lines)
+    unseen = [line for line in lines if "connections=" not in line or "connections=?" in line]
+    assert not unseen
+    assert "lock_wait=0@" in lines[-1]
 
 
 def test_unknown_profile(site, plmaint):
