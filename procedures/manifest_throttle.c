@@ -16,6 +16,11 @@ static bool anybody_to_spare(void *arg, struct pg *db)
 	       online.api + online.content + online.workers > 0;
 }
 
+static bool was_set(const struct config *c, const char *key)
+{
+	return strcmp(config_source(c, key), "default") != 0;
+}
+
 bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, struct err *err)
 {
 	const struct config *c = j->actor->look->config;
@@ -31,7 +36,11 @@ bool manifest_throttle(struct manifest_job *j, const struct manifest_params *p, 
 		o->sense.url = p->throttle_http;
 	if (p->throttle_cmd)
 		o->sense.command = p->throttle_cmd;
-	bool fixed = strcmp(config_source(c, "pre-migrate.duty"), "default") != 0;
-	j->setup.throttle = fixed && !site_brake_named(o) ? NULL : o;
+	/* A share that was set is kept to, whatever users feel of it; what stops the work still
+	 * does.  Who named a brake or a profile beside it has asked for more. */
+	if (was_set(c, "pre-migrate.duty") && !was_set(c, "pre-migrate.profile") &&
+	    !site_brake_named(o))
+		o->profile = PROFILE_FINALIZE;
+	j->setup.throttle = o;
 	return true;
 }

@@ -5,12 +5,11 @@
 #include "lib/pace/wall.h"
 #include <stdio.h>
 
-/* Consideration for others, and nothing that stops the work, holds it up. */
 static bool slowed(const struct run *r)
 {
 	const struct decision *d = throttle_decision(r->throttle);
 
-	return d && d->reason >= SLOW_SEEKING && d->reason < SLOW_HALT;
+	return d && decision_considers(d);
 }
 
 static void notice(const struct run *r, const char *level, const char *text, const char *hint)
@@ -40,7 +39,7 @@ static void tell_late(const struct run *r, const struct eta_range *e, double lef
 	snprintf(text, sizeof(text), "the deadline (%s) %s: as it goes now the end is %s", deadline,
 		 e->p50 > left ? "will not be met" : "may not be met", end);
 	notice(r, "warning", text,
-	       r->throttle
+	       r->setup->duty >= 1
 		       ? "It stops then with its state saved; the same command goes on later."
 		       : "It stops then with its state saved. A larger pre-migrate.duty or more "
 			 "pre-migrate.writers may be in time.");

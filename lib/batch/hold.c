@@ -136,6 +136,7 @@ void run_take_knobs(struct run *r)
 		.calm = control_value(c, KNOB_calm, o->calm),
 		.max_lag = control_value(c, KNOB_max_lag, o->max_lag),
 		.max_wal = control_value(c, KNOB_max_wal, o->max_wal),
+		.query_every = control_value(c, KNOB_query_every, o->query_every),
 	};
 
 	if (r->hurry.at_least > wish.profile)
@@ -156,19 +157,31 @@ static void run_yield(struct run *r)
 	r->yielded = blocks;
 }
 
-/* An operator would rather have it end, with its state saved, than stand still for minutes. */
+static void tell_hibernation(const struct run *r, const char *text)
+{
+	EMIT(r->setup->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", text),
+	     F_TEXT("hint", "It stands still for five minutes, and longer each time; `plmaint "
+			    "pre-migrate tune critical=abort` ends it."));
+}
+
+/* For minutes it stands still, and an operator may rather have it end, with its state saved. */
 static void run_give_up(struct run *r)
 {
 	const struct throttle_options *o = r->setup->throttle;
-	char words[200];
+	bool told = r->hibernates;
+	char words[200], text[256];
 
-	if (!throttle_hibernates(r->throttle) ||
-	    control_value(r->setup->steer, KNOB_critical, o->give_up) <= 0 || r->sum.why[0])
+	r->hibernates = throttle_hibernates(r->throttle);
+	if (!r->hibernates || r->sum.why[0])
 		return;
 	decision_in_words(throttle_decision(r->throttle), words, sizeof(words));
-	snprintf(r->sum.why, sizeof(r->sum.why), "limits have stopped it again and again: %s",
-		 words);
-	run_quit(r);
+	snprintf(text, sizeof(text), "limits have stopped it again and again: %s", words);
+	if (control_value(r->setup->steer, KNOB_critical, o->give_up) > 0) {
+		snprintf(r->sum.why, sizeof(r->sum.why), "%s", text);
+		run_quit(r);
+	} else if (!told) {
+		tell_hibernation(r, text);
+	}
 }
 
 /* The share of time in which it may not work is none of the step's. */

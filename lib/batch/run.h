@@ -44,6 +44,7 @@ struct run {
 	bool held;	    /* quit, but only until run_hold() says otherwise */
 	struct hurry hurry; /* for the deadline */
 	bool yielded;	    /* the writers were told to let go */
+	bool hibernates;    /* it was told that it stands still for minutes */
 	double limited;	    /* monotonic; up to then the step's time limit knows of rests; 0: not at
 			       work */
 	double looked, look_again; /* wall clock: between them the schedule says what it said */

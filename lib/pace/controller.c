@@ -285,8 +285,10 @@ static bool halted(struct controller *c, const struct signals *s)
 		c->halted_by = by;
 	if (!c->halted)
 		return false;
-	if (!all_calm(c, s, &blind))
+	if (!all_calm(c, s, &blind)) {
 		c->calm_since = c->t;
+		return true;
+	}
 	double wait = clamp(s->calm, 0, most_calm);
 	wait *= blind ? calm_unseen : c->halts > 3 ? calm_again : 1;
 	if (c->t >= c->hibernate_until && c->t - c->calm_since >= wait) {
@@ -416,6 +418,13 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 		.limit = b.limit,
 		.request = c->tightest,
 	};
+}
+
+bool decision_considers(const struct decision *d)
+{
+	bool budget = d->reason >= SLOW_UNKNOWN && table[d->signal].flags & BUDGET;
+
+	return d->reason >= SLOW_SEEKING && d->reason < SLOW_HALT && !budget;
 }
 
 bool controller_hibernates(const struct controller *c)

@@ -110,6 +110,9 @@ void controller_start(struct controller *c);
 void controller_step(struct controller *c, const struct signals *s, double now);
 /* Whether it was stopped so often that it now stands still for minutes. */
 bool controller_hibernates(const struct controller *c);
+/* Whether consideration for others is what slows it: a profile that has less of it would be faster.
+ */
+bool decision_considers(const struct decision *d);
 /* "another session waited 40 ms for a lock of ours"; "" at full speed. */
 void decision_in_words(const struct decision *d, char *out, size_t size);
 

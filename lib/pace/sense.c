@@ -16,6 +16,7 @@ static const char sense_sql[] =
 
 static const double between = 0.25;	       /* seconds between looks at the server */
 static const double between_host = 1;	       /* at this host */
+static const double query_again = 1;	       /* between attempts at a query that failed */
 static const double wal_span = 1, wal_gap = 3; /* seconds over which a rate is told, and not */
 static const double checkpoints_in = 60;       /* seconds in which forced checkpoints count */
 enum { EVERY_COMMIT = 5, VERY_BUSY = 2 };
@@ -32,8 +33,9 @@ struct sense {
 	struct pressure pressure;
 	double checkpoints, counted_at; /* at the beginning of this minute */
 	unsigned probes;
-	double growth;	    /* bytes; 0: not known */
-	double wal_budget;  /* bytes a second; 0: none */
+	double growth;	   /* bytes; 0: not known */
+	double wal_budget; /* bytes a second; 0: none */
+	double query_every, queried;
 	double wal, wal_at; /* bytes since ever, when it was looked at */
 	bool no_messages;   /* this role may not write WAL messages */
 };
@@ -43,7 +45,7 @@ struct sense *sense_open(const struct sense_options *o)
 	struct sense *s = xcalloc(1, sizeof(*s));
 
 	s->o = *o;
-	s->looked = s->looked_at_host = -INFINITY;
+	s->looked = s->looked_at_host = s->queried = -INFINITY;
 	s->slow = sense_slow_start(o);
 	if (o->access_log)
 		s->log = access_log_open(o->access_log);
@@ -67,6 +69,11 @@ void sense_expect(struct sense *s, double growth)
 void sense_budget(struct sense *s, double wal)
 {
 	s->wal_budget = wal;
+}
+
+void sense_query_every(struct sense *s, double seconds)
+{
+	s->query_every = seconds;
 }
 
 void sense_begin(struct sense *s)
@@ -202,12 +209,23 @@ static bool look_at_server(struct sense *s, struct pg *db, double now, struct si
 	return true;
 }
 
-/* Whether work has to stop; unknown when the query fails. */
-static void ask_query(const struct sense *s, struct pg *db, double now, struct signals *out)
+/* Whether work has to stop; unknown when the query fails, and then it is asked again soon. */
+static void ask_query(struct sense *s, struct pg *db, double now, struct signals *out)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 	struct err err;
+	struct signal_value *was = &out->of[SIGNAL_QUERY];
+	double every = was->state == SIGNAL_KNOWN ? s->query_every : query_again;
 
+	if (!db || !pg_alive(db)) {
+		tell_unknown(out, SIGNAL_QUERY);
+		return;
+	}
+	if (now - s->queried < every && now >= s->queried) {
+		was->at = now; /* its answer still counts */
+		return;
+	}
+	s->queried = now;
 	if (!pg_query(db, s->o.query, NULL, 0, &r, &err) || pg_rows_count(r) != 1) {
 		tell_unknown(out, SIGNAL_QUERY);
 		return;
@@ -267,12 +285,8 @@ void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
 	if (s->log)
 		access_log_look(s->log, s->o.met(s->o.met_arg, s->log_read), now, out);
 	s->log_read = now;
-	if (s->o.query && (now - out->of[SIGNAL_QUERY].at >= 1 || now < out->of[SIGNAL_QUERY].at)) {
-		if (db && pg_alive(db))
-			ask_query(s, db, now, out);
-		else
-			tell_unknown(out, SIGNAL_QUERY);
-	}
+	if (s->o.query)
+		ask_query(s, db, now, out);
 	for (size_t i = 0; i < s->o.n_others_own; i++)
 		out->of[s->o.others_own[i]].state = SIGNAL_ABSENT;
 }

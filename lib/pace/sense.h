@@ -41,6 +41,8 @@ void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
 void sense_begin(struct sense *s);
 /* The database will still grow by so many bytes; 0: nobody knows. */
 void sense_expect(struct sense *s, double growth);
+/* The operator's query is asked once in so many seconds. */
+void sense_query_every(struct sense *s, double seconds);
 /* The server may write so many bytes of WAL a second; 0: as many as it likes. */
 void sense_budget(struct sense *s, double wal);
 /* One request of Pulp's kind, or a commit; its seconds, NaN when it failed. */

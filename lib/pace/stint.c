@@ -84,7 +84,8 @@ bool stints_turn(struct stints *s, struct err *err)
 		       &(struct throttle_wish){ .profile = o->profile,
 						.calm = o->calm,
 						.max_lag = o->max_lag,
-						.max_wal = o->max_wal },
+						.max_wal = o->max_wal,
+						.query_every = o->query_every },
 		       &duty, &rows);
 	const struct decision *d = throttle_decision(s->throttle);
 	atomic_store(&s->target, d ? d->target : usual_target);

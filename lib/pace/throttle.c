@@ -207,6 +207,7 @@ void throttle_apply(struct throttle *t, const struct throttle_wish *wish, double
 	t->signals.max_duty = *duty;
 	t->budget = wish->max_wal > 0;
 	sense_budget(t->sense, wish->max_wal * megabyte);
+	sense_query_every(t->sense, wish->query_every);
 	const struct decision *d = throttle_decision(t);
 	if (!d)
 		return;

@@ -11,6 +11,7 @@ struct throttle_options {
 	enum profile profile;
 	double calm, max_lag; /* seconds, as in struct signals */
 	double max_wal;	      /* megabytes of WAL a second; 0: as many as it takes */
+	double query_every;   /* seconds for which the answer of a query counts */
 	bool give_up;	      /* where limits stop it again and again the run ends */
 	/* Asked now and then with the setup's connect_arg: while nobody is online there is nobody
 	 * to be slow for. What cannot be seen counts as online. */
@@ -41,7 +42,7 @@ void throttle_expect(struct throttle *t, double growth);
 /* What an operator wants at the moment; the numbers as in struct throttle_options. */
 struct throttle_wish {
 	enum profile profile;
-	double calm, max_lag, max_wal;
+	double calm, max_lag, max_wal, query_every;
 };
 /* What is wanted becomes what may be. */
 void throttle_apply(struct throttle *t, const struct throttle_wish *wish, double *duty, int *rows);

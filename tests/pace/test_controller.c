@@ -322,6 +322,16 @@ TEST(how_long_it_has_to_be_calm_is_said)
 	CHECK(w.c.now.duty == 0);
 	pass(&w, 1);
 	CHECK(w.c.now.duty == 1);
+	/* Not at all: then at once when it has passed, and no sooner. */
+	w.s.calm = 0;
+	set(&w, SIGNAL_ARCHIVER, 1);
+	for (int i = 0; i < 20; i++) {
+		pass(&w, tick);
+		CHECK(w.c.now.duty == 0);
+	}
+	set(&w, SIGNAL_ARCHIVER, 0);
+	pass(&w, tick);
+	CHECK(w.c.now.duty == 1);
 }
 
 /* Twice as much as is still needed has to be free, so half of what is free is the limit. */

@@ -284,7 +284,7 @@ def test_what_the_ledger_says_is_range_checked(slow, plmaint):
 def test_tune_lists_without_a_ledger(plmaint):
     knobs = plmaint.run("pre-migrate", "tune", code=0).of("knob")
     assert [k["name"] for k in knobs] == [
-        *("duty", "batch_rows", "detach_rows", "profile", "calm", "max_lag", "max_wal", "critical")
+        *("duty", "batch_rows", "detach_rows", "profile", "calm", "max_lag", "query_every", "max_wal", "critical")
     ]
     assert all(k["meaning"] and k["source"] for k in knobs)
     table = (cli.ROOT / "README.md").read_text().partition("| knob |")[2].partition("\n\n")[0]

@@ -236,10 +236,27 @@ def test_wal_has_a_budget_until_it_is_tuned_away(site, pg_db, plmaint):
 
 
 @pytest.mark.slow
-def test_limits_that_stop_it_again_and_again_end_it_where_that_is_wanted(online, plmaint):
-    turns = "SELECT extract(epoch FROM clock_timestamp())::int % 2"
-    plmaint.configure({"throttle.calm": "0s", "throttle.critical": "abort", "throttle.query": turns})
-    ran = plmaint.run(*KEEP, code=75)
+def test_limits_that_stop_it_again_and_again_end_it_where_that_is_wanted(online, tmp_path, plmaint):
+    """As configured it asks once a minute, stands still after the first stop, and ends after four."""
+    turns, trace = "SELECT extract(epoch FROM clock_timestamp())::int % 2", tmp_path / "trace"
+    plmaint.configure(
+        {
+            "throttle.calm": "1h",
+            "throttle.critical": "abort",
+            "throttle.query": turns,
+            "throttle.query_every": "60s",
+            "throttle.trace": trace,
+        }
+    )
+    running = plmaint.start(*KEEP)
+    running.wait_for("progress", label=FILL)
+    plmaint.run("pre-migrate", "tune", "calm=0s", "critical=hibernate", "query_every=1s", "max_lag=5s", code=0)
+    told = running.wait_for("notice", lambda e: "again and again" in e["message"], seconds=90)
+    assert "throttle.query says stop" in told["message"] and "critical=abort" in told["hint"]
+    assert running.proc.poll() is None and " calm=0 max_lag=5 " in trace.read_text().splitlines()[-1]
+    plmaint.run("pre-migrate", "tune", "critical=", code=0)
+    ran = running.wait()
+    assert ran.code == 75
     hint = ran.one("step.end", label=FILL)["hint"]
     assert "limits have stopped it again and again: throttle.query says stop" in hint
     online.brake.let_go()
@@ -285,11 +302,19 @@ def test_trace_is_written_and_the_server_is_seen_in_every_phase(site, pg_db, tmp
     assert "lock_wait=0@" in lines[-1]
 
 
-def test_unknown_profile(site, plmaint):
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("pre-migrate.profile", "furious", "gentle"),
+        ("throttle.query_every", "2h", "not a duration from 1 to 60 s"),
+        ("throttle.max_lag", "0s", "not a duration from 0.1 to 3600 s"),
+        ("throttle.calm", "1d", "not a duration from 0 to 3600 s"),
+    ],
+)
+def test_values_beyond_their_range(site, plmaint, key, value, words):
     site.bulk_images(1, repos=1, own_config=False)
-    plmaint.configure({"pre-migrate.profile": "furious"})
-    ran = plmaint.run(*KEEP, code=2)
-    assert "gentle" in str(ran)
+    plmaint.configure({key: value})
+    assert words in str(plmaint.run(*KEEP, code=2))
 
 
 def test_plain_role_sees_enough(online, pg_db, plmaint):

@@ -116,6 +116,7 @@ def test_standby_that_lags_and_one_that_may_not_be_seen(tmp_path):
 
 
 def test_archiver_that_fails_stops_the_work(tmp_path):
+    """Also where the share of time was set, and is kept to whatever users feel of it."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(pg.Cluster(settings={"archive_mode": "on"}))
         online = Online(server, tmp_path, stack)
@@ -127,7 +128,7 @@ def test_archiver_that_fails_stops_the_work(tmp_path):
             server.admin("SELECT pg_switch_wal()")
 
         archive("true")
-        running = online.start()
+        running = online.start("--set", "pre-migrate.duty=1.0")
         at_full_speed(running)
         archive("false")
         assert slowed(running, "the WAL archiver fails")["duty"] == 0
