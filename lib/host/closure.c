@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The note is a file of five lines, written whole or not at all. */
+/* The note is a file of six lines, written whole or not at all. */
 #include "lib/host/closure_renew.h"
 
 #include "lib/core/clock.h"
@@ -32,6 +32,7 @@ void closure_release(struct closure *c)
 	firewall_release(&c->kernel);
 	free(c->ports);
 	free(c->allowed);
+	free(c->by);
 	*c = (struct closure){ .noted = false };
 }
 
@@ -47,7 +48,9 @@ static bool take_value(void *arg, const char *section, const char *key, const ch
 	if (strcmp(key, "until") == 0)
 		return parse_real(value, 0, latest, &c->until, err);
 
-	char **text = strcmp(key, "ports") == 0 ? &c->ports : &c->allowed;
+	char **text = strcmp(key, "ports") == 0 ? &c->ports
+		      : strcmp(key, "by") == 0	? &c->by
+						: &c->allowed;
 
 	free(*text);
 	*text = xstrdup(value);
@@ -72,7 +75,8 @@ bool closure_look(const struct config *config, struct closure *ret, struct err *
 {
 	struct closure c = { .noted = false };
 
-	if (!read_note(state_dir(config), &c, err) || !firewall_look(&c.kernel, err)) {
+	if (!read_note(state_dir(config), &c, err) || (c.by && !firewall_has(c.by, err)) ||
+	    !firewall_look(&c.kernel, err)) {
 		closure_release(&c);
 		return false;
 	}
@@ -90,7 +94,7 @@ enum closure_state closure_state(const struct closure *c)
 {
 	if (!c->kernel.closed)
 		return c->noted && !is_over(c) ? CLOSURE_HALF : CLOSURE_OPEN;
-	return c->noted && (c->until > 0) == (c->kernel.seconds > 0) &&
+	return c->noted && !c->kernel.doubled && (c->until > 0) == (c->kernel.seconds > 0) &&
 			       firewall_same(c->ports, c->kernel.ports)
 		       ? CLOSURE_CLOSED
 		       : CLOSURE_HALF;
@@ -119,6 +123,8 @@ char *closure_words(const struct closure *c)
 	if (closure_state(c) == CLOSURE_OPEN)
 		return xstrdup(c->noted ? "the ports are open: the time of the closure is over"
 					: "the ports are open");
+	if (closed && c->kernel.doubled)
+		return xasprintf("%s, and both nft and iptables have rules of ours", closed);
 	if (!c->noted)
 		return xasprintf("%s, and this state directory has no note of it", closed);
 	if (closed)
@@ -136,7 +142,8 @@ static bool write_note(const char *dir, const struct firewall *f, double since, 
 
 	strbuf_addf(&note, "[maintenance-mode]\nsince = %.3f\nuntil = %.3f\n", since,
 		    f->seconds > 0 ? clock_wall() + f->seconds : 0.0);
-	strbuf_addf(&note, "ports = %s\nallowed = %s\n", f->ports, f->allowed ? f->allowed : "");
+	strbuf_addf(&note, "ports = %s\nallowed = %s\nby = %s\n", f->ports,
+		    f->allowed ? f->allowed : "", firewall_program());
 	return fs_write_atomic(path, note.data, note.len, 0640, err);
 }
 

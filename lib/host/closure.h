@@ -14,6 +14,7 @@ struct closure {
 	bool noted;
 	double since, until; /* clock_wall(); until 0: held until it is ended, also over a reboot */
 	char *ports, *allowed; /* as the note has them; owned */
+	char *by;	       /* the program that was told to close, by the note, or NULL; owned */
 };
 void closure_release(struct closure *c);
 /* ret is to be released, on success only. */

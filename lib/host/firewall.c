@@ -129,33 +129,108 @@ bool firewall_explain(const char *program, const char *said, struct err *err)
 	return err_hint(err, "`nft list ruleset` or `iptables -S` shows what is there.");
 }
 
-static const struct firewall_tool *find_tool(struct err *err)
+static bool is_here(const struct firewall_tool *t)
+{
+	return access(t->program, X_OK) == 0;
+}
+
+static const struct firewall_tool *first_tool(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(tools); i++)
-		if (access(tools[i]->program, X_OK) == 0)
+		if (is_here(tools[i]))
 			return tools[i];
+	return NULL;
+}
+
+static const struct firewall_tool *find_tool(struct err *err)
+{
+	const struct firewall_tool *t = first_tool();
+
+	if (t)
+		return t;
 	(void)err_set(err, ERR_UNSUPPORTED, "there is neither nft nor iptables in /usr/sbin");
 	(void)err_hint(err, "Install nftables; without it ports cannot be closed.");
 	return NULL;
+}
+
+const char *firewall_program(void)
+{
+	const struct firewall_tool *t = first_tool();
+
+	return t ? t->name : "";
+}
+
+bool firewall_has(const char *name, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
+		if (strcmp(tools[i]->name, name) != 0 || is_here(tools[i]))
+			continue;
+		(void)err_set(err, ERR_UNSUPPORTED,
+			      "the ports were closed by %s, which is not here any more", name);
+		return err_hint(err, "Install %s again; without it nobody can tell what is closed.",
+				name);
+	}
+	return true;
+}
+
+/* What it has of ours; one that cannot look beside the first, a kernel without its tables for one,
+ * has nothing. */
+static bool look_beside(const struct firewall_tool *first, const struct firewall_tool *t,
+			struct firewall *ret)
+{
+	struct err ignored;
+
+	return t != first && is_here(t) && t->look(ret, &ignored);
+}
+
+static bool open_beside(const struct firewall_tool *first, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
+		struct firewall f = { .there = false };
+		bool there = look_beside(first, tools[i], &f) && f.there;
+
+		firewall_release(&f);
+		if (there && !tools[i]->open(err))
+			return false;
+	}
+	return true;
 }
 
 bool firewall_close(const struct firewall *wished, struct err *err)
 {
 	const struct firewall_tool *t = find_tool(err);
 
-	return t && t->close(wished, err);
+	return t && t->close(wished, err) && open_beside(t, err);
 }
 
 bool firewall_open(struct err *err)
 {
 	const struct firewall_tool *t = find_tool(err);
 
-	return t && t->open(err);
+	return t && t->open(err) && open_beside(t, err);
 }
 
 bool firewall_look(struct firewall *ret, struct err *err)
 {
-	const struct firewall_tool *t = find_tool(err);
+	const struct firewall_tool *first = find_tool(err);
+	struct firewall f = { .there = false };
 
-	return t && t->look(ret, err);
+	if (!first || !first->look(&f, err))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
+		struct firewall other = { .there = false };
+
+		if (!look_beside(first, tools[i], &other))
+			continue;
+		f.doubled = other.doubled = f.there && other.there;
+		if (other.there && !f.closed) {
+			struct firewall before = f;
+
+			f = other;
+			other = before;
+		}
+		firewall_release(&other);
+	}
+	*ret = f;
+	return true;
 }

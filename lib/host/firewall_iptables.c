@@ -277,6 +277,7 @@ static bool look(struct firewall *ret, struct err *err)
 }
 
 const struct firewall_tool firewall_iptables = {
+	.name = "iptables",
 	.program = "/usr/sbin/iptables",
 	.close = close_all,
 	.open = open_all,

@@ -197,6 +197,7 @@ static bool look(struct firewall *ret, struct err *err)
 }
 
 const struct firewall_tool firewall_nft = {
+	.name = "nft",
 	.program = program,
 	.close = close_all,
 	.open = open_all,

@@ -5,7 +5,7 @@
 #include "lib/host/firewall.h"
 
 struct firewall_tool {
-	const char *program; /* that must be there */
+	const char *name, *program; /* the program must be there */
 	bool (*close)(const struct firewall *wished, struct err *err);
 	bool (*open)(struct err *err);
 	bool (*look)(struct firewall *ret, struct err *err);

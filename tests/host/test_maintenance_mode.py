@@ -51,24 +51,23 @@ def outside(hosts):
 
 # What a host has in the place of nft: the program that answers to the name of iptables.
 INSTEAD = {"iptables": "iptables-nft", "iptables-legacy": "iptables-legacy"}
-HIDE = """
-mount --bind "$(readlink -f "$(command -v "$1")")" "$(readlink -f /usr/sbin/iptables)" &&
-    mount --bind /dev/null /usr/sbin/nft && shift && exec "$@"
-"""
+ANSWER = 'mount --bind "$(readlink -f "$(command -v "$1")")" "$(readlink -f /usr/sbin/iptables)" && shift && '
+HIDE = "mount --bind /dev/null /usr/sbin/nft && "
 # The matches and the target that are asked for.
 PROBE = "-p tcp -m time --datestop 2030-01-01T00:00:00 -m conntrack --ctstate DNAT -j REJECT --reject-with tcp-reset"
 NFT_OR_NOT = pytest.mark.parametrize("tool", ["nft", "iptables"], indirect=True)
 EACH = pytest.mark.parametrize("tool", ["nft", "iptables", "iptables-legacy"], indirect=True)
 NO_NFT = pytest.mark.parametrize("tool", ["iptables"], indirect=True)
+BOTH = pytest.mark.parametrize("tool", ["iptables", "iptables-legacy"], indirect=True)
 
 
-def without_nft(here, name):
-    """What stands before a command on such a host."""
+def with_iptables(here, name):
+    """What stands before a command on a host without nft, and on the same host when nft has come."""
     need(programs=("iptables", name))
     probe = subprocess.run([*here.enter, name, "-A", "INPUT", *PROBE.split()], capture_output=True, text=True, check=False)
     need(when=probe.returncode == 0, why=f"this kernel has not all that {name} asks for: {probe.stderr.strip()}")
     here.run(name, "-F")
-    return ("unshare", "--mount", "sh", "-c", HIDE, "sh", name)
+    return [("unshare", "--mount", "sh", "-c", f'{do}exec "$@"', "sh", name) for do in (ANSWER + HIDE, ANSWER)]
 
 
 def waiting(tool):
@@ -98,11 +97,12 @@ def tool(tmp_path, here, request):
     schedules = {"maintenance-mode.timers": "plmaint-no-such.timer", "maintenance-mode.cron": tmp_path / "cron.d" / "pulp*"}
     made = cli.Plmaint(tmp_path / "plmaint", settings=schedules)
     made.firewall = getattr(request, "param", "nft")
-    hide = () if made.firewall == "nft" else without_nft(here, INSTEAD[made.firewall])
+    made.instead, made.beside = ((), ()) if made.firewall == "nft" else with_iptables(here, INSTEAD[made.firewall])
+    hide = ()
     if os.path.exists("/run/systemd/system"):
-        hide = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run/systemd && exec "$@"', "sh", *hide)
+        hide = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run/systemd && exec "$@"', "sh")
     plain = made.start
-    made.start = lambda *args, wrap=(), **more: plain(*args, wrap=(*here.enter, *hide, *wrap), **more)
+    made.start = lambda *args, wrap=(), **more: plain(*args, wrap=(*here.enter, *hide, *made.instead, *wrap), **more)
     yield made
     made.close()
     end_waiting(made)
@@ -173,10 +173,11 @@ def test_this_host_still_reaches_others(tool, here, outside):
 
 @NFT_OR_NOT
 def test_the_kernel_opens_when_the_time_is_over(tool, here, outside):
-    mode(tool, "start", "--for", "3s", code=0)
+    mode(tool, "start", "--for", "30s", code=0)
     assert is_closed(here, outside)
     told = status(tool)
-    assert told["state"] == "on" and 0 < told["left"] <= 4
+    assert told["state"] == "on" and 0 < told["left"] <= 31
+    mode(tool, "start", "--for", "1s", code=0)
     wait_until(lambda: outside.reaches(V4, 443), 30, "the kernel opens the port")
     assert not is_closed(here, outside)
     wait_until(lambda: status(tool)["state"] == "off", 10, "the time is over by the note too", poll=0.1)
@@ -186,7 +187,7 @@ def test_the_kernel_opens_when_the_time_is_over(tool, here, outside):
 
 @NFT_OR_NOT
 def test_a_time_is_prolonged_and_turned_into_a_hold(tool, here, outside):
-    mode(tool, "start", "--for", "5s", code=0)
+    mode(tool, "start", "--for", "30s", code=0)
     mode(tool, "start", "--for", "1h", code=0)
     assert status(tool)["left"] > 3000
     mode(tool, "start", code=0)
@@ -302,6 +303,37 @@ def test_rules_that_iptables_has_before_ours_or_no_more(tool, here, outside):
     assert rules(tool, here) == "" and "-A INPUT -j ACCEPT" in here.run("iptables-nft", "-S")
 
 
+@BOTH
+def test_nft_comes_while_iptables_keeps_the_ports_closed(tool, here, outside):
+    """An upgrade of the system may bring it, and take it away."""
+    without, beside = tool.instead, tool.beside
+    mode(tool, "start", code=0)
+    tool.instead = beside
+    assert status(tool)["state"] == "on" and is_closed(here, outside)
+    mode(tool, "is-enabled", code=0)
+    mode(tool, "stop", code=0)
+    assert rules(tool, here) == "" and not is_closed(here, outside) and status(tool)["state"] == "off"
+    # What is closed anew is closed by the one that is asked first, and by no other.
+    for way, more in ((without, ()), (beside, ("--allow", "198.51.100.7"))):
+        tool.instead = way
+        mode(tool, "start", "--allow", OUTSIDE, *more, code=0)
+    assert rules(tool, here) == "" and outside.reaches(V4, 443) and not outside.reaches(V6, 443)
+    # A kill in between leaves both.
+    note = tool.state_dir / "maintenance-mode"
+    kept = note.read_text()
+    note.unlink()
+    tool.instead = without
+    mode(tool, "start", code=0)
+    note.write_text(kept)
+    told = status(tool, code=3)
+    assert told["message"] == "the ports were closed by nft, which is not here any more" and "Install nft" in told["hint"]
+    mode(tool, "stop", code=1)
+    tool.instead = beside
+    assert "both nft and iptables" in status(tool, code=1)["message"] and not outside.reaches(V4, 443)
+    mode(tool, "start", "--allow", OUTSIDE, code=0)
+    assert status(tool)["state"] == "on" and rules(tool, here) == "" and outside.reaches(V4, 443)
+
+
 def test_a_note_that_cannot_be_read(tool, here, outside):
     mode(tool, "start", code=0)
     (tool.state_dir / "maintenance-mode").write_text("since = yesterday\n")
@@ -330,7 +362,7 @@ def test_without_rights_or_tools_it_says_so(tool, here):
 def renewing(tool, here, seconds):
     """A program that closes port 443 for a time and renews it."""
     proc = subprocess.Popen(
-        [*here.enter, built.program("../host/closure_tool"), tool.state_dir, str(seconds)],
+        [*here.enter, *tool.instead, built.program("../host/closure_tool"), tool.state_dir, str(seconds)],
         stdout=subprocess.PIPE,
         text=True,
         preexec_fn=process.die_with_parent,
@@ -355,8 +387,9 @@ def is_renewed(tool, times=2):
         wait_until(lambda before=before: ends_at(tool) > before, 30, "the time is renewed")
 
 
+@NFT_OR_NOT
 def test_a_dead_program_leaves_the_site_open(tool, here, outside):
-    with renewing(tool, here, 4) as proc:
+    with renewing(tool, here, 3) as proc:
         is_renewed(tool)
         assert is_closed(here, outside) and status(tool)["state"] == "on"
         keeper = process.children(proc.pid)
@@ -420,7 +453,7 @@ def test_a_table_that_an_upgrade_has_changed_is_not_overwritten(tool, cron):
 def test_tables_come_back_when_the_time_is_over(tool, cron):
     table = cron / "pulp-report"
     before, moved = look_of(cron), table.stat().st_ctime_ns
-    mode(tool, "start", "--for", "3s", code=0)
+    mode(tool, "start", "--for", "1s", code=0)
     wait_until(lambda: look_of(cron) == before, 60, "the tables are in force again")
     assert table.stat().st_ctime_ns > moved, "they were never set aside"
     wait_until(lambda: status(tool)["state"] == "off", 60, "nothing is left", poll=0.1)
