@@ -57,6 +57,13 @@ static bool meet_db(struct provision *p, struct err *err)
 	return p->probe.db || pg_connect(&o, &p->probe.db, err);
 }
 
+/* It was there, and is so no more: the server has ended it, or a step has. */
+static bool has_lost_db(struct provision *p, struct err *why)
+{
+	return p->met & NEED_DB && !(p->session.unmet & NEED_DB) &&
+	       (!p->probe.db || !pg_exec(p->probe.db, "SELECT 1", why));
+}
+
 /* A server that restarts is waited for, as the batches do. */
 static bool renew_db(struct provision *p, struct err *err)
 {
@@ -145,8 +152,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 	p->probe.memo = &p->memo;
 	p->probe.columns = &p->columns;
 	p->probe.backup = &p->backup;
-	if (needs & NEED_DB && p->probe.db && !pg_exec(p->probe.db, "SELECT 1", &why) &&
-	    !renew_db(p, &why))
+	if (needs & NEED_DB && has_lost_db(p, &why) && !renew_db(p, &why))
 		unmet(p, NEED_DB | NEED_LEDGER, &why);
 	if (open & NEED_PLACE)
 		look_for_pulp(p);
@@ -163,6 +169,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 					   .run_id = s->run_id,
 					   .command = p->command,
 					   .spares = spares_new(),
+					   .look_db = &p->probe.db,
 					   .verbose = s->verbose,
 					   .begun = p->begun,
 					   .begun_arg = p->begun_arg,

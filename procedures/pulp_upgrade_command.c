@@ -18,14 +18,19 @@
 
 static const char key[] = "upgrade.command";
 
+static const double between = 1; /* seconds between two looks */
+
 struct watch {
 	struct actor *actor;
-	struct pg *db; /* NULL: the server may be restarting */
-	int64_t seen;  /* largest id of django_migrations */
+	double next;  /* clock_monotonic() */
+	int64_t seen; /* largest id of django_migrations */
 	int applied;
 };
 
-/* Says nothing where the server does not answer: the command is at work on it. */
+/*
+ * By a session for each look: the command may rename the database, or wait for all sessions to end
+ * before it stops the server.  Says nothing where the server does not answer.
+ */
 static struct pg_rows *ask(struct watch *w)
 {
 	const struct pg_options o = { .conninfo = w->actor->look->place.conninfo,
@@ -37,21 +42,20 @@ static struct pg_rows *ask(struct watch *w)
 	AUTO_FREE char *seen = xasprintf("%lld", (long long)w->seen);
 	struct pg_rows *r = NULL;
 	struct err ignored;
+	struct pg *db;
 
-	if (!w->db && !pg_connect(&o, &w->db, &ignored))
+	if (!pg_connect(&o, &db, &ignored))
 		return NULL;
-	if (pg_query(w->db,
-		     "SELECT id, app, name FROM django_migrations WHERE id > $1::int8 ORDER BY id",
-		     (struct pg_param[]){ PG_P_TEXT(seen) }, 1, &r, &ignored))
-		return r;
-	pg_close(w->db);
-	w->db = NULL;
-	return NULL;
+	if (!pg_query(db,
+		      "SELECT id, app, name FROM django_migrations WHERE id > $1::int8 ORDER BY id",
+		      (struct pg_param[]){ PG_P_TEXT(seen) }, 1, &r, &ignored))
+		r = NULL;
+	pg_close(db);
+	return r;
 }
 
-static void look(void *arg)
+static void look(struct watch *w)
 {
-	struct watch *w = arg;
 	AUTO_ROWS struct pg_rows *r = ask(w);
 
 	for (size_t i = 0; r && i < pg_rows_count(r); i++) {
@@ -60,6 +64,16 @@ static void look(void *arg)
 		EMIT(w->actor->reporter, "migration", F_TEXT("app", pg_text(r, i, 1)),
 		     F_TEXT("name", pg_text(r, i, 2)));
 	}
+}
+
+static void look_again(void *arg)
+{
+	struct watch *w = arg;
+
+	if (clock_monotonic() < w->next)
+		return;
+	look(w);
+	w->next = clock_monotonic() + between;
 }
 
 static bool begin_watch(struct watch *w, struct err *err)
@@ -109,7 +123,7 @@ static bool perform(struct watch *w, const struct upgrade_note *note, struct out
 	const struct configured_command c = { .key = key,
 					      .label = procedure_pulp_upgrade_command.label,
 					      .env = env,
-					      .tick = look,
+					      .tick = look_again,
 					      .arg = w };
 
 	if (!configured_command_step(w->actor, &c, out, err))
@@ -143,8 +157,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	note.phase = UPGRADE_BEGUN;
 	if (!upgrade_note_write(state_dir, &note, err))
 		return false;
+	actor_leave_db(a);
 	bool ok = perform(&w, &note, out, err);
-	pg_close(w.db);
 	/* What was known of the schema is of the one before. */
 	memo_forget(a->look->memo);
 	memo_forget(a->look->columns);

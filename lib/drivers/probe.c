@@ -72,6 +72,12 @@ void actor_keep_none(const struct actor *a)
 	pthread_mutex_unlock(&a->spares->lock);
 }
 
+void actor_leave_db(const struct actor *a)
+{
+	actor_keep_none(a);
+	pg_close(TAKE(*a->look_db));
+}
+
 void spares_release(struct spares *s)
 {
 	if (!s)

@@ -58,6 +58,7 @@ struct actor {
 		lock; /* of this host, once somebody has taken it; released by who made the actor */
 	struct spares *spares; /* sessions between two uses; made and closed by who made the actor
 				*/
+	struct pg **look_db;   /* the look's own session, for actor_leave_db */
 	bool verbose;
 	/* Work that others can see has begun: for whoever waits for that.  May be NULL. */
 	void (*begun)(void *arg);
@@ -82,5 +83,8 @@ bool actor_connect(const struct actor *a, const char *name, struct pg **ret,
 void actor_keep(const struct actor *a, struct pg *db);
 /* Before a long wait: what is kept is closed. */
 void actor_keep_none(const struct actor *a);
+/* Before another program wants the database for itself: the look's session is closed, too.  The
+ * next step that needs the database has a new one. */
+void actor_leave_db(const struct actor *a);
 struct spares *spares_new(void);
 void spares_release(struct spares *s); /* NULL is fine */

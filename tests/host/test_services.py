@@ -251,6 +251,11 @@ def test_a_process_in_no_unit(host, tool, request):
     told = refused.one("step.end", label="pulp-apps-loose")
     assert "in container c0ffee012345" in told["examples"][0] and "podman stop" in told["hint"]
     assert not refused.of("step.end", label="services-stop") and host.active() == set(ALL)
+    tool.configure({"upgrade.command": "/bin/false", "upgrade.maintenance_mode": "no"})
+    refused = tool.run("upgrade", "run", "--whitelist", "host-disk", code=1)
+    found = {e["label"] for e in refused.of("step.end") if e["result"] not in ("ok", "skipped", "not-needed")}
+    assert found == {"pulp-apps-loose"} and not refused.of("step.end", label="pulp-upgrade-begin")
+    assert host.active() == set(ALL) and tool.remembered() == set() and host.signed_on() == len(PULP) + 1
     step = tool.run("service", "stop", code=1).one("step.end")
     assert "in no unit" in step["message"]
     host.systemctl("stop", "loose.scope", "starter.service", check=False)

@@ -45,6 +45,17 @@ START = (
 )
 UPGRADE = """
     print("replacing the packages of", os.environ["UPGRADE_TO"], flush=True)
+    # An installer may rename the database, and a server that is told to stop waits for all sessions.
+    for left in range(600, -1, -1):
+        cur.execute("SELECT pg_stat_clear_snapshot()")
+        cur.execute("SELECT array_agg(application_name) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND application_name LIKE 'plmaint:%'")
+        (ours,) = cur.fetchone()
+        if not ours:
+            break
+        time.sleep(0.05)
+        if not left:
+            sys.exit(f"in the way: {ours}")
     while (here / "hold").exists():
         time.sleep(0.05)
     if (here / "broken").exists():
