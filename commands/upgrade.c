@@ -9,7 +9,8 @@
 #include "commands/commands.h"
 #include "procedures/procedures.h"
 
-enum { PATHS_TYPED_FROM = 117 }; /* pulpcore 3.117 */
+enum { PATHS_TYPED_FROM = 117 };    /* pulpcore 3.117 */
+enum { SIGNATURES_READ_FROM = 49 }; /* migration of pulp_container */
 
 const struct opt upgrade_options_table[] = {
 	{ .name = "to",
@@ -60,6 +61,17 @@ bool upgrade_when_paths_count(const void *options, const char **why)
 	       t.core_most >= PATHS_TYPED_FROM;
 }
 
+bool upgrade_when_signatures_count(const void *options, const char **why)
+{
+	struct release_target t;
+	struct err ignored;
+
+	*why = "only pulp_container 2.28 and later are particular about the keys of signatures";
+	return !release_target_find(((const struct upgrade_options *)options)->target.to, &t,
+				    &ignored) ||
+	       t.level == RELEASE_UNKNOWN || t.level >= SIGNATURES_READ_FROM;
+}
+
 bool upgrade_when_units(const void *options, const char **why)
 {
 	*why = "upgrade.stop_command and upgrade.start_command do it";
@@ -104,6 +116,10 @@ static const struct step check_steps[] = {
 	{ .check = &check_pulp_paths,
 	  .when = upgrade_when_paths_count,
 	  .why = "one such path and migrate fails half way",
+	  .flags = LOOK },
+	{ .check = &check_pulp_signatures_keys,
+	  .when = upgrade_when_signatures_count,
+	  .why = "one such signature and migrate fails half way",
 	  .flags = LOOK },
 	{ .check = &check_pulp_tasks_incomplete,
 	  .why = "a task that is ended by the stop leaves its work half done",

@@ -25,3 +25,4 @@ bool upgrade_prepare(const struct session *s, void *options, struct err *err);
 void upgrade_bind_target(const void *options, void *params);
 bool upgrade_when_units(const void *options, const char **why);
 bool upgrade_when_paths_count(const void *options, const char **why);
+bool upgrade_when_signatures_count(const void *options, const char **why);

@@ -96,6 +96,11 @@ static bool when_paths_count(const void *options, const char **why)
 	return when_not_begun(options, why) && upgrade_when_paths_count(options, why);
 }
 
+static bool when_signatures_count(const void *options, const char **why)
+{
+	return when_not_begun(options, why) && upgrade_when_signatures_count(options, why);
+}
+
 static bool own(const void *options, const char **why)
 {
 	*why = "upgrade.stop_command and upgrade.start_command are not set";
@@ -270,6 +275,10 @@ const struct step upgrade_run_steps[] = {
 	{ .check = &check_pulp_paths,
 	  .when = when_paths_count,
 	  .why = "one such path and migrate fails half way",
+	  .flags = LOOK },
+	{ .check = &check_pulp_signatures_keys,
+	  .when = when_signatures_count,
+	  .why = "one such signature and migrate fails half way",
 	  .flags = LOOK },
 	CHECK_FIRST(pulp_tasks_incomplete, LOOK, "a task that is ended leaves its work half done"),
 	CHECK_FIRST(pulp_apps_versions, LOOK, "a forgotten service makes migrate refuse"),

@@ -121,6 +121,31 @@ def no_program(site, made, db):
     return "zebra: /no/such/signer: No such file"
 
 
+# A document that two keys have signed; the migration looks at the first, 6360CF6EBB18D0FB.
+SIGNED = (
+    "kA0DAAgWvMGNa/EqOEoAkA0DAAgWY2DPbrsY0PsBrEdiAWRrAnG3eyJjcml0aWNhbCI6IHsiaW1hZ2UiOiB7ImRvY2tlci1tYW5p"
+    "ZmVzdC1kaWdlc3QiOiAic2hhMjU2OjAifX19Coh6BAAWCAAiFiEEhSTLUSPhr0j4BiJ1Y2DPbrsY0PsFAmsCcbcEHGFAeAAKCRBj"
+    "YM9uuxjQ+2wxAQCzfvBlgzDYdWBsUGKlCUJKAtOMaBBer0YOgCkGhaKSZAEA4Zzmn5DsLL2lNWiyMN+BecQzKHSGF6ub0pyerhod"
+    "fQqIegQAFggAIhYhBNEsYujSBy5aHAInSrzBjWvxKjhKBQJrAnG3BBxiQHgACgkQvMGNa/EqOEoFswD7Bhy5YKLMU/iWL+LoGjtM"
+    "Xfva9IVXdfO8lBT4x4IzHHAA/3/Vj43lom1MnkP4gS6T7+HY8Fsq/ZW3jiZ3zruGITQP"
+)
+
+
+def signature(site, made, db, key="BCC18D6BF12A384A"):
+    """As releases before 2.28 note such a one: by the last key."""
+    for noted in ("6360CF6EBB18D0FB", key):
+        pk = site.new_key()
+        site.insert("core_content", pulp_id=pk, pulp_type="container.signature")
+        site.insert(
+            "container_manifestsignature",
+            **{"content_ptr_id": pk, "name": f"{made.image.digest}@{pk}", "digest": f"sha256:{pk}"},
+            **{"type": "atomic", "key_id": noted, "timestamp": 0, "creator": "", "data": SIGNED},
+            signed_manifest_id=made.image.pk,
+        )
+    site.conn.commit()
+    return f"{pk}: key_id {key}, and the key is 6360CF6EBB18D0FB"
+
+
 def invalid_index(site, made, db):
     """As a migration leaves it that fails to build a unique index concurrently."""
     site.insert("core_signingservice", name="a")
@@ -330,6 +355,7 @@ BROKEN = {
         WARNING, 1, "differs from its rows", "", forgotten, ("0045+0138", "0046", "0050")
     ),
     "pulp-paths": Broken(FINDING, 1, "refused by pulpcore 3.117", "", blank_in_path),
+    "pulp-signatures-keys": Broken(FINDING, 1, "1 of 2 signatures name another key", "", signature, ("0038", "0046")),
     "pulp-artifacts-orphaned": Broken(WARNING, 1, "in use by no content", "", left_artifact),
     "pulp-content-orphaned": Broken(WARNING, 1, "in no repository", "", left_content),
     "pulp-uploads-old": Broken(WARNING, 1, "never finished", "", upload),

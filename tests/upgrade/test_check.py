@@ -9,10 +9,12 @@ import hashlib
 import json
 import socket
 import subprocess
+import types
 import uuid
 
 import pytest
 
+from checks import broken
 from harness import manifests
 from harness.process import die_with_parent
 
@@ -64,6 +66,38 @@ def test_a_level_without_the_column_is_shown_the_way(plmaint, site):
     assert bad(ends) == {"pulp-upgrade-path": "warning", "pulp-manifests-served": "finding"}
     assert "level 0038 has no column" in ends["pulp-manifests-served"]["message"]
     assert "pulp_container 2.22 or 2.24 first" in ends["pulp-manifests-served"]["hint"]
+
+
+PATH, SERVED = "pulp-upgrade-path", "pulp-manifests-served"
+BEFORE_THE_TYPE = {
+    "2.22": {},
+    "2.24,3.73": {},
+    "2.25": {SERVED: "finding"},
+    "2.26.19,3.85": {PATH: "finding"},
+    "2.29": {PATH: "finding", SERVED: "finding"},
+    "2.19": {PATH: "finding"},
+    "": {PATH: "warning", SERVED: "finding"},
+}
+
+
+@pytest.mark.parametrize("level", ["0039", "0041"], indirect=True)
+def test_levels_with_the_column_and_without_the_type(plmaint, site, level):
+    """2.20 and 2.21; no release ends at 0040, and a migrate that was broken off may."""
+    site.bulk_images(3)
+    for last in ("0041", "0040") if level == "0041" else ("0039",):
+        if last == "0040":
+            site.sql("DELETE FROM django_migrations WHERE app = 'container' AND name LIKE '0041%'")
+        for to, wanted in BEFORE_THE_TYPE.items():
+            code = 1 if "finding" in wanted.values() else 0
+            ends = check(plmaint, code, "--to", to)
+            assert bad(ends) == wanted, (last, to)
+            if wanted.get(PATH) and to != "2.19":
+                assert "pulpcore 3.73 with pulp_container 2.24" in ends[PATH]["hint"]
+            if wanted.get(SERVED):
+                assert "`plmaint pre-migrate run`" in ends[SERVED]["hint"]
+    plmaint.run("pre-migrate", "run", code=0)
+    assert bad(check(plmaint, 78)) == {PATH: "warning"}
+    assert bad(check(plmaint, 0, "--to", "2.25")) == {}
 
 
 @pytest.mark.parametrize(
@@ -198,6 +232,20 @@ def test_services_of_other_hosts_are_named(plmaint, site, request):
     assert "upgrade.stop_command" in told["hint"]
     plmaint.configure({"upgrade.stop_command": "/bin/true"})
     assert check(plmaint, 0)["pulp-apps-elsewhere"]["result"] == "skipped"
+
+
+@pytest.mark.parametrize("level", ["0046"], indirect=True)
+def test_a_signature_that_the_migrate_would_stumble_over(plmaint, site):
+    image = site.image("oci", site.repository("team/app"))
+    site.fill(image)
+    broken.signature(site, types.SimpleNamespace(image=image), None)
+    for to in ("2.28", "2.29", "3.116", "2.31", ""):
+        ends = check(plmaint, 1, "--to", to)
+        assert bad(ends) == {"pulp-signatures-keys": "finding"}, to
+    assert "UPDATE container_manifestsignature" in ends["pulp-signatures-keys"]["hint"]
+    assert check(plmaint, 0, "--to", "2.27")["pulp-signatures-keys"]["result"] == "skipped"
+    site.sql("UPDATE container_manifestsignature SET key_id = '6360CF6EBB18D0FB'")
+    assert bad(check(plmaint, 0)) == {}
 
 
 @pytest.mark.parametrize("level", [BRIDGED], indirect=True)
