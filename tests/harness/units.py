@@ -97,9 +97,11 @@ class Host:
             return cur.fetchall() if cur.description else None
 
     def _make_redis(self):
+        self.redis_port = pg.free_port()
         self.write_unit(
             REDIS,
-            "[Service]\nType=notify\nExecStart=/usr/bin/redis-server --port 0 --save '' --dir /run"
+            "[Service]\nType=notify\nExecStart=/usr/bin/redis-server --bind 127.0.0.1"
+            f" --port {self.redis_port} --save '' --dir /run"
             f" --unixsocket {OUTER}/redis.sock --supervised systemd --daemonize no\n"
             "[Install]\nWantedBy=basic.target\n",
         )

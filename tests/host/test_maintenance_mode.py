@@ -349,6 +349,8 @@ def test_without_rights_or_tools_it_says_so(tool, here):
     assert told["state"] == "unknown" and "Run it as root" in told["hint"]
     done = mode(tool, "start", code=1, config=False, wrap=nobody)
     assert "root" in done.one("step.end", label="host-firewall-close")["message"]
+    done = tool.run("service", "stop", code=1)
+    assert "not run by systemd" in done.one("step.end", label="services-stop")["message"]
     neither = ("unshare", "--mount", "sh", "-c", 'for f in nft iptables; do mount --bind /dev/null /usr/sbin/$f; done; exec "$@"', "sh")
     done = mode(tool, "start", code=1, wrap=neither)
     assert "neither nft nor iptables" in done.one("step.end", label="host-firewall-close")["message"]

@@ -49,7 +49,11 @@ def services(done):
 
 @pytest.mark.parametrize("tool", [OLD, NEW], indirect=True)
 def test_all_that_runs_is_found_and_nothing_else(host, tool):
-    """Also the worker whose unit has a name of its own; not the meta unit and not the other cluster."""
+    """Also the worker whose unit has a name of its own; not the meta unit and not the other cluster.
+    Who listens is found by a port as by a socket's path.
+    """
+    if host.level == OLD:
+        tool.configure({"redis.url": f"redis://127.0.0.1:{host.redis_port}/0"})
     found = services(tool.run("service", "status", code=0))
     assert set(found) == set(ALL), sorted(found)
     assert all(found[u]["state"] == "active" and not found[u]["fails"] for u in ALL)
@@ -219,6 +223,12 @@ def test_one_that_runs_and_does_not_answer(host, tool):
         step = tool.run("service", "start", code=1).one("step.end")
         assert f"{silent} has not signed on" in step["message"]
         host.systemctl("stop", silent)
+    host.systemctl("kill", "-s", "STOP", REDIS)
+    try:
+        done = tool.run("service", "status", code=1)
+        assert services(done)[REDIS]["state"] == "active" and not done.one("answer", feature="redis")["answers"]
+    finally:
+        host.systemctl("kill", "-s", "CONT", REDIS)
 
 
 def test_the_status_of_pulp_is_asked(host, tool):
@@ -232,7 +242,13 @@ def test_the_status_of_pulp_is_asked(host, tool):
 
 def test_a_process_in_no_unit(host, tool, request):
     """It cannot be stopped here, and a stop that leaves it is none."""
-    request.addfinalizer(lambda: host.systemctl("stop", "loose.scope", "starter.service", check=False))
+
+    def end():
+        host.systemctl("stop", "loose.scope", "starter.service", check=False)
+        # Out of its scope no stop reaches it.
+        host.machine.run("sh", "-c", "cat /sys/fs/cgroup/systemd/machine.slice/libpod-*/cgroup.procs | xargs -r kill -9")
+
+    request.addfinalizer(end)
     name = f"{units.OUTER}/fake_pulpcore.py"
     host.machine.run(
         "systemd-run", "--unit=starter", "-p", "KillMode=none", "-p", "Type=forking",
@@ -258,7 +274,7 @@ def test_a_process_in_no_unit(host, tool, request):
     assert host.active() == set(ALL) and tool.remembered() == set() and host.signed_on() == len(PULP) + 1
     step = tool.run("service", "stop", code=1).one("step.end")
     assert "in no unit" in step["message"]
-    host.systemctl("stop", "loose.scope", "starter.service", check=False)
+    end()
     tool.run("service", "start", code=0)
 
 
