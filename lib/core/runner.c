@@ -282,7 +282,7 @@ static bool belongs(const struct run *r, const struct step *step, const char **w
 	}
 	if (!runner_whitelisted(r->session->whitelist, label_of(step)))
 		return true;
-	*why = "whitelisted";
+	*why = step->flags & STEP_CRITICAL ? "whitelisted with --force" : "whitelisted";
 	return false;
 }
 

@@ -318,7 +318,7 @@ def test_a_guard_is_not_passed_over_by_a_word(plmaint, site):
     refused = plmaint.run(*words, code=2)
     assert "guards your data" in refused.err and "--force" in refused.err
     forced = plmaint.run(*words, "--force", code=0)
-    assert forced.one("step.end", label="pulp-manifests-served")["message"] == "whitelisted"
+    assert forced.one("step.end", label="pulp-manifests-served")["message"] == "whitelisted with --force"
 
 
 @pytest.mark.parametrize("to", ["4.2", "zebra", "2.18", "2.29,3.63"])

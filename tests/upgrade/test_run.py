@@ -48,10 +48,15 @@ def test_from_end_to_end(site, upgraded):
     assert not (upgraded.plmaint.state_dir / "cache-debt").exists()
     # Nothing is left for a second one but the upgrade command itself.
     upgraded.forget()
-    again = upgraded.run("--to", "2.30", code=0)
+    words = ("upgrade", "run", "--to", "2.30", "--whitelist", "host-disk,pulp-migrations", "--force")
+    again = upgraded.plmaint.run(*words, code=0)
     needed = {e["label"]: e["result"] for e in again.of("step.end")}
     assert needed["pulp-manifests-fill"] == needed["pulp-manifests-detach"] == "not-needed"
     assert upgraded.applied() == 1
+    # Who passes over a guard is on record.
+    steps = upgraded.plmaint.run("history", again.of("run.start")[0]["run"], code=0).of("history.step")
+    told = {(e["label"], e["message"]) for e in steps if e["result"] == "skipped"}
+    assert told >= {("host-disk", "whitelisted"), ("pulp-migrations", "whitelisted with --force")}
 
 
 def test_what_the_checks_refuse_is_not_begun(site, upgraded):
