@@ -83,6 +83,13 @@ class Place:
         for name in list(self.arms):
             self.forget(name)
 
+    def fill(self, directory, cluster, db, media, settings):
+        """Of all rows, by a program of its own; its seconds."""
+        self.quiet()
+        with contextlib.closing(cli.Plmaint(directory, cluster.conninfo(db), media, settings=settings)) as tool:
+            ran = tool.run("pre-migrate", "run", "--keep-links", seconds=600, code=0)
+        return ran.one("step.end", label="pulp-manifests-fill")["seconds"]
+
 
 class Alone(Place):
     """PostgreSQL alone: each arm has a clone of the database for itself. The requests of others go to
@@ -130,6 +137,14 @@ class Alone(Place):
     def quiet(self):
         self.cluster.admin("CHECKPOINT")
 
+    def whole(self, settings):
+        """Seconds of a fill of all rows."""
+        db = self.clone()
+        self.count += 1
+        took = self.fill(self.directory / f"tool{self.count}", self.cluster, db, self.media, settings)
+        self.cluster.drop(db)
+        return took
+
     def most(self):
         return self.writers.most(self.cluster.conninfo(self.plain))
 
@@ -159,11 +174,20 @@ class Registry(Place):
         references = [r for image in self.lab.added[:2000] for r in (image.tag, image.digest)]
         self.pulls = load.Pulls("127.0.0.1", self.lab.site.port, lab.genuine.TEAMS[0], references, registry.ACCEPT)
 
-    def begin(self, settings):
+    def _tool(self, settings):
+        """What a program is made with."""
         self.count += 1
         site = self.lab.site
         urls = {"throttle.status_url": f"http://127.0.0.1:{site.port}/pulp/api/v3/status/", "redis.url": site.redis_url}
-        return Work(self.lab.base / f"tool{self.count}", self.lab.pg, site.db, site.media, {**urls, **settings})
+        return self.lab.base / f"tool{self.count}", self.lab.pg, site.db, site.media, {**urls, **settings}
+
+    def begin(self, settings):
+        return Work(*self._tool(settings))
+
+    def whole(self, settings):
+        """Seconds of a fill of all rows."""
+        self.forget(None)
+        return self.fill(*self._tool(settings))
 
     def forget(self, _name):
         """They share the rows: with one all end, and all rows are there again."""

@@ -56,3 +56,18 @@ def test_quantiles_are_exact_to_a_bucket():
     assert verdict.quantile([h], 0.99) == pytest.approx(0.99, rel=0.021)
     assert verdict.quantile([h], 0.5) == pytest.approx(0.5, rel=0.021)
     assert verdict.quantile([], 0.5) is None
+
+
+@pytest.mark.parametrize(
+    "ours, sure, word",
+    [
+        ([1.0, 1.1, 0.95], True, "PASS"),
+        ([0.5, 0.6, 0.4], True, "FAIL"),
+        ([1.3, 1.2, 0.5], True, "INCONCLUSIVE"),  # in the mean it would do
+        ([1.0, 1.1, 0.95], False, "INCONCLUSIVE"),
+    ],
+)
+def test_share_of_another_speed(ours, sure, word):
+    share, low, high, got = verdict.share([900 * x for x in ours], [1000.0] * 3, 0.8, sure)
+    assert low <= share <= high and got == word
+    assert verdict.share([1.0], [0.0], 0.8)[3] == "PASS", "who does nothing is no divisor"

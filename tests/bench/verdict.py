@@ -9,6 +9,7 @@ import bisect
 import collections
 import math
 import random
+import statistics
 
 STEP = 1.02  # width of a bucket: quantiles are exact to 2 %
 EDGES = [20e-6]
@@ -79,3 +80,18 @@ def verdict(off, on):
     else:
         word = "INCONCLUSIVE" if high - low > margin else "FAIL"
     return word, low, high
+
+
+def share(ours, theirs, goal, sure=True, middle=statistics.mean):
+    """What we do of what they do, by the same rounds: the share, its 95 % bounds (each one-sided), and
+    the word for it. sure: whether the rounds are quiet enough to tell anything.
+    """
+    rng, n = random.Random(2), min(len(ours), len(theirs))
+
+    def of(rounds):
+        return middle(ours[r] for r in rounds) / max(middle(theirs[r] for r in rounds), 1e-9)
+
+    drawn = sorted(of([rng.randrange(n) for _ in range(n)]) for _ in range(DRAWS))
+    low, high = drawn[int(0.05 * DRAWS)], drawn[int(0.95 * DRAWS)]
+    word = "INCONCLUSIVE" if not sure or low < goal <= high else "PASS" if low >= goal else "FAIL"
+    return of(range(n)), low, high, word
