@@ -12,6 +12,7 @@
 #include "lib/report/style.h"
 #include "lib/store/proof.h"
 #include "lib/store/verified.h"
+#include "procedures/site_throttle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +30,13 @@ const struct opt verify_options_table[] = {
 	OPTS_END,
 };
 
+static const char verify_label[] = "backup-verify";
+
 struct verifying {
 	struct session *session;
 	const struct backup_manifest *manifest;
+	struct stints *stints;
+	long nice;
 	int64_t damaged;
 };
 
@@ -54,10 +59,13 @@ static void damage(void *arg, const char *path, enum object_verdict verdict)
 static void progress(void *arg, int64_t done, int64_t total, int64_t bytes)
 {
 	const struct verifying *v = arg;
+	AUTO_STINTS_STATE struct stints_state s;
 
-	EMIT(v->session->reporter, "progress", F_TEXT("label", "backup-verify"),
+	stints_look(v->stints, &s);
+	EMIT(v->session->reporter, "progress", F_TEXT("label", verify_label),
 	     F_TEXT("unit", "files"), F_INT("done", done), F_INT("total", total),
-	     F_INT("bytes", bytes));
+	     F_INT("bytes", bytes), F_REAL("duty", s.duty),
+	     *s.reason ? (struct field)F_TEXT("reason", s.reason) : (struct field)F_NULL("reason"));
 }
 
 /* All of the dump goes by pg_restore, into nothing. */
@@ -73,7 +81,9 @@ static bool read_dump(struct verifying *v, const struct repository *r,
 			  (int)d->server_version, &program, err))
 		return false;
 	const char *const argv[] = { program, "--file=/dev/null", dir, NULL };
-	const struct process_options o = { .argv = argv, .stoppable = true, .errors = &said };
+	const struct process_options o = {
+		.argv = argv, .stoppable = true, .nice = (int)v->nice, .errors = &said
+	};
 	if (!process_run(&o, NULL, &status, err))
 		return false;
 	if (status == 0)
@@ -85,17 +95,34 @@ static bool read_dump(struct verifying *v, const struct repository *r,
 	return true;
 }
 
-static bool prove(struct verifying *v, const struct repository *r, long sample, struct err *err)
+static bool read_files(struct verifying *v, const struct repository *r, long sample,
+		       struct err *err)
 {
 	struct proof p = { .repository = r,
 			   .manifest = v->manifest,
 			   .share = (double)sample / 100,
+			   .nice = (int)v->nice,
 			   .damage = damage,
 			   .progress = progress,
 			   .arg = v };
+	struct file_throttle throttle;
 
 	if (!config_long(v->session->config, "backup.threads", 1, 32, &p.threads, err) ||
-	    !proof_run(&p, &v->damaged, err))
+	    !file_throttle_open(v->session->actor, "backup", false, &throttle, &v->stints, err))
+		return false;
+	p.stints = v->stints;
+	bool ok = proof_run(&p, &v->damaged, err);
+	stints_tell(v->stints, verify_label);
+	stints_close(v->stints);
+	return ok;
+}
+
+static bool prove(struct verifying *v, const struct repository *r, long sample, struct err *err)
+{
+	/* Where Pulp is, if it is here at all: its users are not to feel this. */
+	v->session->provide(v->session, NEED_SETTINGS, true);
+	if (!config_long(v->session->config, "backup.nice", 0, 19, &v->nice, err) ||
+	    !read_files(v, r, sample, err))
 		return false;
 	for (size_t i = 0; i < v->manifest->n_databases; i++)
 		if (!read_dump(v, r, &v->manifest->databases[i], err))

@@ -145,6 +145,7 @@ struct dumping {
 	const struct actor *actor;
 	const char *phase, *dir;
 	double told;
+	long nice;
 };
 
 static int64_t bytes_in(const char *dir)
@@ -190,6 +191,7 @@ static bool run_tool(const char *const *argv, const char *conninfo, struct dumpi
 					   .env = (const char *const *)env,
 					   .ends_with_us = true,
 					   .stoppable = true,
+					   .nice = (int)d->nice,
 					   .max_output = 64 << 20,
 					   .errors = &said,
 					   .tick = tick,
@@ -273,7 +275,10 @@ bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct 
 	struct dumping dumping = { .actor = a, .phase = phase, .dir = dir };
 	long jobs;
 
+	/* Who waits for a site that stands still wants the dump, and nobody is served meanwhile. */
 	if (!config_long(a->look->config, "backup.jobs", 1, 64, &jobs, err) ||
+	    (!backup_job_closed(j) &&
+	     !config_long(a->look->config, "backup.nice", 0, 19, &dumping.nice, err)) ||
 	    !find_tool(a->look, "pg_dump", s, &program, err))
 		return false;
 	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);

@@ -6,10 +6,11 @@
  */
 #include "procedures/restore_content.h"
 
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/fs_put.h"
-#include "lib/drivers/hash.h"
+#include "lib/drivers/priority.h"
 #include "lib/store/listing.h"
 #include "lib/store/object.h"
 #include "procedures/restore_homes.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 enum { NOTES = 16, THREADS_MAX = 16 };
+static const double told_every = 1; /* seconds */
 
 const char *const restore_listings[] = { "artifacts.tsv", "media.tsv", NULL };
 
@@ -68,7 +70,7 @@ struct row {
 
 enum here { HERE_GOOD, HERE_MISSING, HERE_DIFFERS, HERE_STRANGE };
 
-static enum here look(const struct fs_root *root, const struct row *row)
+static enum here look(const struct fs_root *root, const struct row *row, struct stint *stint)
 {
 	struct fs_file file = { 0 };
 	AUTO_FD int fd = -1;
@@ -79,8 +81,8 @@ static enum here look(const struct fs_root *root, const struct row *row)
 		return verdict == FS_MISSING ? HERE_MISSING : HERE_STRANGE;
 	if (file.size != row->size)
 		return HERE_DIFFERS;
-	return sha256_file(fd, NULL, found) && strcmp(found, row->sha256) == 0 ? HERE_GOOD
-									       : HERE_DIFFERS;
+	return object_digest(fd, stint, found) && strcmp(found, row->sha256) == 0 ? HERE_GOOD
+										  : HERE_DIFFERS;
 }
 
 /* Whether the path ends in ab/cdef... of the digest. */
@@ -102,17 +104,25 @@ static void note(struct crew *c, const struct row *row, const char *what)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static bool put(struct crew *c, const struct fs_sink *sink, const struct row *row,
-		struct content_tally *t, struct err *err)
+static bool between(void *arg)
 {
+	stint_pass(arg);
+	errno = ECANCELED;
+	return !stop_requested();
+}
+
+static bool put(struct crew *c, const struct fs_sink *sink, const struct row *row,
+		struct stint *stint, struct content_tally *t, struct err *err)
+{
+	const struct fs_between pass = { .fn = between, .arg = stint };
 	AUTO_FD int from = -1;
 	int64_t size = 0, copied = 0;
 	bool good = false;
 	enum object_verdict v = object_open(c->work->job->repository, row->sha256, &from, &size);
 
 	if (v == OBJECT_GOOD &&
-	    !fs_sink_put(sink, row->path, from, row->sha256, &good, &copied, err))
-		return false;
+	    !fs_sink_put(sink, row->path, from, row->sha256, &pass, &good, &copied, err))
+		return stop_requested(); /* which the whole ends with */
 	if (good) {
 		t->copied++;
 		t->copied_bytes += copied;
@@ -126,7 +136,8 @@ static bool put(struct crew *c, const struct fs_sink *sink, const struct row *ro
 	return true;
 }
 
-static bool handle(struct crew *c, const struct row *row, struct content_tally *t, struct err *err)
+static bool handle(struct crew *c, const struct row *row, struct stint *stint,
+		   struct content_tally *t, struct err *err)
 {
 	size_t home = restore_home_of(&c->homes, row->path);
 	const struct fs_root *root = c->homes.all[home].root;
@@ -138,7 +149,9 @@ static bool handle(struct crew *c, const struct row *row, struct content_tally *
 		note(c, row, "is of a domain whose directory is not in pulp.domain_roots");
 		return true;
 	}
-	enum here here = look(root, row);
+	enum here here = look(root, row, stint);
+	if (stop_requested())
+		return true; /* it may not have been read to its end */
 	if (here == HERE_GOOD)
 		return true;
 	if (here == HERE_STRANGE) {
@@ -152,7 +165,7 @@ static bool handle(struct crew *c, const struct row *row, struct content_tally *
 		return true;
 	}
 	t->replaced += here == HERE_DIFFERS;
-	return put(c, c->sinks[home], row, t, err);
+	return put(c, c->sinks[home], row, stint, t, err);
 }
 
 static void add(struct content_tally *to, const struct content_tally *t)
@@ -186,13 +199,18 @@ static bool take(struct crew *c, struct row *row)
 static void *labour(void *arg)
 {
 	struct crew *c = arg;
+	struct stint stint = { .of = c->work->stints };
 	struct row row;
 
+	if (c->work->nice)
+		priority_lower(c->work->nice);
 	while (take(c, &row)) {
 		struct content_tally t = { 0 };
 		struct err err = { 0 };
-		bool ok = handle(c, &row, &t, &err);
 
+		stint_begin(&stint);
+		bool ok = handle(c, &row, &stint, &t, &err);
+		stint_end(&stint);
 		free(row.path);
 		pthread_mutex_lock(&c->lock);
 		add(&c->tally, &t);
@@ -220,15 +238,40 @@ static void report(struct crew *c)
 	c->work->tick(c->work->arg, &c->tally);
 }
 
+/* How fast it may be now.  Called with the lock, in the main thread. */
+static void steer(struct crew *c)
+{
+	struct err err;
+
+	pthread_mutex_unlock(&c->lock);
+	bool ok = stints_turn(c->work->stints, &err);
+	pthread_mutex_lock(&c->lock);
+	if (ok || c->failed)
+		return;
+	c->failed = true;
+	c->err = err;
+	stints_release(c->work->stints);
+}
+
 static void attend(struct crew *c)
 {
+	double told = clock_monotonic();
+
 	pthread_mutex_lock(&c->lock);
 	while (c->at_work > 0) {
 		struct timespec until;
 
 		(void)clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec++;
+		until.tv_nsec += 100000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
 		(void)pthread_cond_timedwait(&c->ended, &c->lock, &until);
+		steer(c);
+		if (clock_monotonic() - told < told_every)
+			continue;
+		told = clock_monotonic();
 		report(c);
 	}
 	report(c);
@@ -241,6 +284,9 @@ static void employ(struct crew *c)
 	size_t n = 0, wanted = c->work->threads < THREADS_MAX ? c->work->threads : THREADS_MAX;
 
 	c->at_work = wanted;
+	pthread_mutex_lock(&c->lock);
+	steer(c); /* what may be is known before the first begins */
+	pthread_mutex_unlock(&c->lock);
 	for (; n < wanted; n++)
 		if (pthread_create(&threads[n], NULL, labour, c) != 0)
 			break;

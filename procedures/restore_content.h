@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Files below Pulp's media directory, put where a backup says they were. */
 #pragma once
+#include "lib/pace/stint.h"
 #include "procedures/restore_job.h"
 
 /* "artifacts.tsv", "media.tsv"; ends with NULL. */
@@ -23,6 +24,8 @@ struct content_work {
 	const char *root;	     /* absolute */
 	const struct config *config; /* where other domains' files are */
 	size_t threads;
+	int nice;	       /* of the threads, as priority_lower() has it */
+	struct stints *stints; /* they work within them; borrowed */
 	void (*tick)(void *arg, const struct content_tally *so_far); /* about once a second */
 	/* Told in the main thread of what is bad or stays; what is a short phrase. */
 	void (*tell)(void *arg, const char *path, const char *what);

@@ -8,8 +8,10 @@
 #include "lib/core/state.h"
 #include "lib/core/strbuf.h"
 #include "lib/drivers/pg_conninfo.h"
+#include "lib/store/restore_note.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_content.h"
+#include "procedures/site_throttle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,15 +23,20 @@ struct telling {
 	const struct actor *actor;
 	struct outcome *out;
 	int64_t before, total; /* files */
+	struct stints *stints;
 };
 
 static void tick(void *arg, const struct content_tally *t)
 {
 	const struct telling *s = arg;
+	AUTO_STINTS_STATE struct stints_state now;
 
+	stints_look(s->stints, &now);
 	EMIT(s->actor->reporter, "progress", F_TEXT("label", procedure_restore_media.label),
 	     F_TEXT("phase", "files"), F_INT("done", s->before + t->files),
-	     F_INT("total", s->total), F_INT("bytes", t->bytes));
+	     F_INT("total", s->total), F_INT("bytes", t->bytes), F_REAL("duty", now.duty),
+	     *now.reason ? (struct field)F_TEXT("reason", now.reason)
+			 : (struct field)F_NULL("reason"));
 }
 
 static void tell(void *arg, const char *path, const char *what)
@@ -146,30 +153,53 @@ static bool put_all(struct content_work *w, const char *loaded, struct telling *
 	return true;
 }
 
+/* Below the throttle while the site serves: what it feels of this is what it feels of a backup. */
+static bool put_gently(struct actor *a, struct content_work *w, const char *loaded,
+		       struct telling *s, struct content_tally *t, struct err *err)
+{
+	const struct config *config = a->look->config;
+	struct file_throttle throttle;
+	struct restore_note note;
+	long threads, nice;
+
+	if (!config_long(config, "restore.threads", 1, 16, &threads, err) ||
+	    !config_long(config, "restore.nice", 0, 19, &nice, err) ||
+	    !restore_note_read(config_get(config, "general.state_dir"), &note, err) ||
+	    !file_throttle_open(a, "restore", note.phase != RESTORE_NONE, &throttle, &s->stints,
+				err))
+		return false;
+	w->threads = (size_t)threads;
+	w->nice = (int)nice;
+	w->stints = s->stints;
+	bool ok = put_all(w, loaded, s, t, err);
+	stints_tell(s->stints, procedure_restore_media.label);
+	stints_close(s->stints);
+	/* A session with the database would be in the way of its new name. */
+	actor_keep_none(a);
+	return ok;
+}
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_RESTORE struct restore_job j = { .db = NULL };
 	struct telling s = { .actor = a, .out = out };
 	struct content_tally t = { 0 };
 	AUTO_FREE char *loaded = NULL;
-	long threads;
 
 	if (!actor_lock_host(a, err) || !restore_job_open(a->look, params, &j, err) ||
-	    !restore_job_guard(&j, err) ||
-	    !config_long(a->look->config, "restore.threads", 1, 16, &threads, err))
+	    !restore_job_guard(&j, err))
 		return false;
 	s.total = j.manifest.artifacts.count + j.manifest.media.count;
 
 	struct content_work w = { .job = &j,
 				  .root = a->look->place.media_root,
 				  .config = a->look->config,
-				  .threads = (size_t)threads,
 				  .tick = tick,
 				  .tell = tell,
 				  .arg = &s };
 	bool skipped = restore_skipped(&j, "pulp-content");
 	bool ok = (!skipped || make_list(a->look, &j, &loaded, err)) &&
-		  put_all(&w, loaded, &s, &t, err);
+		  put_gently(a, &w, loaded, &s, &t, err);
 
 	if (loaded)
 		(void)unlink(loaded);

@@ -19,9 +19,11 @@ bool restore_tool(const struct probe *p, const char *conninfo, long server_versi
 	AUTO_STRBUF struct strbuf errors = { 0 };
 	char said[256];
 	size_t n = 0;
+	long nice;
 	int status;
 
-	if (!pg_tool_find(config_get(p->config, "database.programs"), "pg_restore",
+	if (!config_long(p->config, "restore.nice", 0, 19, &nice, err) ||
+	    !pg_tool_find(config_get(p->config, "database.programs"), "pg_restore",
 			  (int)server_version, &program, err) ||
 	    !pg_tool_environment(conninfo, &env, err))
 		return false;
@@ -33,6 +35,7 @@ bool restore_tool(const struct probe *p, const char *conninfo, long server_versi
 					   .env = (const char *const *)env,
 					   .stoppable = true,
 					   .ends_with_us = true,
+					   .nice = (int)nice,
 					   .max_output = LISTING_MAX,
 					   .errors = &errors };
 	if (!process_run(&o, out, &status, err))

@@ -102,6 +102,19 @@ static void keep_session(void *arg, struct pg *db)
 	actor_keep(((struct file_throttle *)arg)->actor, db);
 }
 
+/* A site whose database is not there serves nobody: a host that is made anew, or one that keeps
+ * backups only. */
+static bool site_answers(const struct actor *a)
+{
+	struct pg *db = NULL;
+	struct err ignored;
+
+	if (!a->look->place.conninfo || !actor_connect(a, "monitor", &db, &ignored))
+		return false;
+	actor_keep(a, db);
+	return true;
+}
+
 bool file_throttle_open(const struct actor *a, const char *prefix, bool closed,
 			struct file_throttle *t, struct stints **ret, struct err *err)
 {
@@ -119,6 +132,7 @@ bool file_throttle_open(const struct actor *a, const char *prefix, bool closed,
 	t->options.sense.others_own = no_matter_of_files;
 	t->options.sense.n_others_own = ARRAY_LEN(no_matter_of_files);
 	t->options.sense.here = true;
+	closed = closed || !site_answers(a);
 	setup.throttle = (struct throttle_setup){ .options = closed ? NULL : &t->options,
 						  .connect_arg = t,
 						  .connect = connect_session,

@@ -26,6 +26,8 @@ struct file_throttle {
 /*
  * Its keys are PREFIX.profile and PREFIX.duty, which is the most that the throttle may allow.
  * closed: the site is, so that nobody feels it and all wait for it.  *t is borrowed by the stints.
+ * Sessions of its own are kept for the next who asks: actor_keep_none() before a database is
+ * renamed.
  */
 bool file_throttle_open(const struct actor *a, const char *prefix, bool closed,
 			struct file_throttle *t, struct stints **ret, struct err *err) MUST_CHECK;

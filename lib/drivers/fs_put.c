@@ -112,7 +112,7 @@ static bool plain(const char *name)
 	return true;
 }
 
-static bool copy(int from, int to, char digest[65], int64_t *size)
+static bool copy(int from, int to, const struct fs_between *between, char digest[65], int64_t *size)
 {
 	AUTO_FREE char *buf = xmalloc(CHUNK);
 	struct sha256 *h = sha256_new();
@@ -125,7 +125,7 @@ static bool copy(int from, int to, char digest[65], int64_t *size)
 			continue;
 		sha256_add(h, buf, (size_t)n);
 		*size += n;
-		ok = fs_write_all(to, buf, (size_t)n);
+		ok = fs_write_all(to, buf, (size_t)n) && (!between || between->fn(between->arg));
 	}
 	sha256_end(h, digest);
 	sha256_free(h);
@@ -133,7 +133,8 @@ static bool copy(int from, int to, char digest[65], int64_t *size)
 }
 
 bool fs_sink_put(const struct fs_sink *s, const char *name, int from, const char *wanted,
-		 bool *ret_good, int64_t *ret_size, struct err *err)
+		 const struct fs_between *between, bool *ret_good, int64_t *ret_size,
+		 struct err *err)
 {
 	char digest[65];
 
@@ -151,7 +152,7 @@ bool fs_sink_put(const struct fs_sink *s, const char *name, int from, const char
 		openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		return err_errno(err, "cannot make a file in %s/%s", s->path, above);
-	*ret_good = copy(from, to, digest, ret_size) && give(s, to, FILE_MODE);
+	*ret_good = copy(from, to, between, digest, ret_size) && give(s, to, FILE_MODE);
 	if (!*ret_good) {
 		(void)err_errno(err, "cannot write %s/%s", s->path, name);
 		(void)unlinkat(dir, temp, 0);

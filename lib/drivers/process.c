@@ -7,6 +7,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/drivers/priority.h"
 #include "lib/drivers/process_internal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -140,6 +141,7 @@ bool process_prepare(struct process_plan *p, const struct process_options *o, st
 	p->env = o->env ? (char *const *)(uintptr_t)o->env : environ;
 	p->dir = o->dir ? o->dir : "/";
 	p->ends_with = o->ends_with_us ? getpid() : 0;
+	p->nice = o->nice;
 	if (!plan_user(p, o->user, err) || !plan_input(p, o->input, err))
 		return false;
 	if (pipe2(p->out, O_CLOEXEC) != 0 || pipe2(p->err, O_CLOEXEC) != 0 ||
@@ -173,6 +175,8 @@ static bool become(const struct process_plan *p)
 	if (dup2(p->in, 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
 		return false;
 	close_all_on_exec();
+	if (p->nice)
+		priority_lower(p->nice);
 	if (p->change_user && (setgroups((size_t)p->n_groups, p->groups) != 0 ||
 			       setgid(p->gid) != 0 || setuid(p->uid) != 0))
 		return false;

@@ -14,7 +14,9 @@ struct process_options {
 	double timeout;	   /* seconds, 0 = none; the child and its process group are killed then */
 	bool stoppable;	   /* the operator's wish to stop ends it as the timeout does */
 	bool ends_with_us; /* it is killed when we are, so that it does nothing after us */
-	size_t max_output; /* bytes of stdout kept; more is an error */
+	int nice; /* how far it steps back behind others, as priority_lower() has it; 0: not at all
+		   */
+	size_t max_output;     /* bytes of stdout kept; more is an error */
 	struct strbuf *errors; /* gets the last 4 KiB of stderr; NULL: dropped */
 	void (*line)(void *arg,
 		     const char *text); /* live, both outputs, without the newline; may be NULL */

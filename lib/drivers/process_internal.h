@@ -17,6 +17,7 @@ struct process_plan {
 	gid_t *groups;
 	int n_groups;
 	pid_t ends_with;	       /* this process, our own; 0: it may outlive us */
+	int nice;		       /* 0: as we are */
 	int in;			       /* its stdin */
 	int out[2], err[2], failed[2]; /* pipes; failed takes errno when exec does not happen */
 	sigset_t mask;		       /* of the parent, before fork */

@@ -3,7 +3,9 @@
 #include "lib/store/object.h"
 
 #include "lib/core/mem.h"
+#include "lib/core/stop.h"
 #include "lib/drivers/hash.h"
+#include "lib/pace/stint.h"
 #include "lib/store/object_internal.h"
 
 #include <dirent.h>
@@ -13,6 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { PIECE = 128 << 10 }; /* of a file, on the stack */
 
 const char *object_verdict_word(enum object_verdict v)
 {
@@ -141,7 +145,32 @@ enum object_verdict object_open(const struct repository *r, const char *sha256, 
 	return OBJECT_GOOD;
 }
 
-enum object_verdict object_verify(const struct repository *r, const char *sha256, int64_t size)
+bool object_digest(int fd, struct stint *stint, char out[65])
+{
+	char buf[PIECE];
+	struct sha256 *h = sha256_new();
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR)) {
+		if (stop_requested()) {
+			n = -1;
+			errno = ECANCELED;
+			break;
+		}
+		if (n > 0)
+			sha256_add(h, buf, (size_t)n);
+		if (stint)
+			stint_pass(stint);
+	}
+	int saved = errno;
+	sha256_end(h, out);
+	sha256_free(h);
+	errno = saved;
+	return n == 0;
+}
+
+enum object_verdict object_verify(const struct repository *r, const char *sha256, int64_t size,
+				  struct stint *stint)
 {
 	AUTO_FD int fd = -1;
 	int64_t has = 0;
@@ -152,7 +181,7 @@ enum object_verdict object_verify(const struct repository *r, const char *sha256
 		return verdict;
 	if (size >= 0 && size != has)
 		return OBJECT_DIFFERS;
-	if (!sha256_file(fd, NULL, found))
+	if (!object_digest(fd, stint, found))
 		return OBJECT_UNREADABLE;
 	return strcmp(found, sha256) == 0 ? OBJECT_GOOD : OBJECT_DIFFERS;
 }

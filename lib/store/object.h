@@ -56,8 +56,13 @@ bool object_sweep(const struct repository *r, struct err *err) MUST_CHECK;
 /* Opens an object for reading; the caller closes *ret_fd. */
 enum object_verdict object_open(const struct repository *r, const char *sha256, int *ret_fd,
 				int64_t *ret_size);
-/* Reads it whole.  size: what it must have, or -1. */
-enum object_verdict object_verify(const struct repository *r, const char *sha256, int64_t size);
+/* Reads it whole, within the stint; size: what it must have, or -1.  After a stop the answer means
+ * nothing. */
+enum object_verdict object_verify(const struct repository *r, const char *sha256, int64_t size,
+				  struct stint *stint);
+/* Of all that can be read from the descriptor, within the stint, which has begun, or NULL.  False:
+ * errno; ECANCELED: the operator wants to stop. */
+bool object_digest(int fd, struct stint *stint, char out[65]);
 /* fn is told of every object, shelf by shelf; false from it ends the walk. */
 bool object_walk(const struct repository *r,
 		 bool (*fn)(void *arg, const char *sha256, struct err *err), void *arg,

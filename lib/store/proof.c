@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * First the files of the manifest, since the lists are among them; then the objects, by several
- * threads, each of which reads the lists and takes every n-th line.
+ * Several threads, first for the files of the manifest, since the lists are among them, and then
+ * for the objects: each of them reads the lists and takes every n-th line.
  */
 #include "lib/store/proof.h"
 
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
-#include "lib/drivers/hash.h"
+#include "lib/drivers/priority.h"
+#include "lib/pace/stint.h"
 #include "lib/store/listing.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ struct proving {
 	atomic_llong done, bytes;
 	int64_t damaged;
 	atomic_int running;
+	atomic_bool ending;
 	bool failed;
 	struct err err;
 	unsigned seed; /* which share it is this time */
@@ -36,12 +38,16 @@ struct proving {
 
 struct part {
 	struct proving *proving;
+	bool (*prove)(struct part *part, struct err *err);
 	long number;
+	struct stint stint;
 	pthread_t thread;
 };
 
 static void tell_damage(struct proving *g, const char *path, enum object_verdict v)
 {
+	if (stop_requested())
+		return; /* it was not read to its end */
 	pthread_mutex_lock(&g->mutex);
 	g->damaged++;
 	g->p->damage(g->p->arg, path, v);
@@ -49,7 +55,7 @@ static void tell_damage(struct proving *g, const char *path, enum object_verdict
 }
 
 enum object_verdict proof_file(const struct repository *r, const char *id,
-			       const struct manifest_file *f)
+			       const struct manifest_file *f, struct stint *stint)
 {
 	AUTO_FREE char *path = repository_backup_path(r, id, f->path);
 	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -66,7 +72,7 @@ enum object_verdict proof_file(const struct repository *r, const char *id,
 		return OBJECT_FOREIGN;
 	if (st.st_size != f->size)
 		return OBJECT_DIFFERS;
-	if (!sha256_file(fd, NULL, found))
+	if (!object_digest(fd, stint, found))
 		return OBJECT_UNREADABLE;
 	return strcmp(found, f->sha256) == 0 ? OBJECT_GOOD : OBJECT_DIFFERS;
 }
@@ -78,7 +84,9 @@ bool proof_lists(const struct repository *r, const struct backup_manifest *m, st
 
 		if (strcmp(path, "artifacts.tsv") != 0 && strcmp(path, "media.tsv") != 0)
 			continue;
-		enum object_verdict v = proof_file(r, m->id, &m->files[i]);
+		enum object_verdict v = proof_file(r, m->id, &m->files[i], NULL);
+		if (stop_requested())
+			return err_set(err, ERR_STOPPED, "stopped while lists were read");
 		if (v != OBJECT_GOOD)
 			return err_set(err, ERR_DATA, "%s of backup %s is %s", path, m->id,
 				       object_verdict_word(v));
@@ -86,14 +94,17 @@ bool proof_lists(const struct repository *r, const struct backup_manifest *m, st
 	return true;
 }
 
-static bool prove_files(struct proving *g, struct err *err)
+static bool prove_files(struct part *part, struct err *err)
 {
+	struct proving *g = part->proving;
 	const struct backup_manifest *m = g->p->manifest;
 
-	for (size_t i = 0; i < m->n_files; i++) {
-		enum object_verdict v = proof_file(g->p->repository, m->id, &m->files[i]);
-
-		if (stop_requested())
+	for (size_t i = (size_t)part->number; i < m->n_files; i += (size_t)g->p->threads) {
+		stint_begin(&part->stint);
+		enum object_verdict v =
+			proof_file(g->p->repository, m->id, &m->files[i], &part->stint);
+		stint_end(&part->stint);
+		if (stop_requested() || atomic_load(&g->ending))
 			return err_set(err, ERR_STOPPED, "stopped");
 		if (v != OBJECT_GOOD)
 			tell_damage(g, m->files[i].path, v);
@@ -121,12 +132,16 @@ static enum object_verdict look_at_size(const struct proving *g, const struct li
 	return v == OBJECT_GOOD && size != row->size ? OBJECT_DIFFERS : v;
 }
 
-static void prove_row(struct proving *g, const struct listing_row *row)
+static void prove_row(struct part *part, const struct listing_row *row)
 {
+	struct proving *g = part->proving;
 	bool whole = is_drawn(g, row->sha256);
-	enum object_verdict v = whole ? object_verify(g->p->repository, row->sha256, row->size)
-				      : look_at_size(g, row);
 
+	stint_begin(&part->stint);
+	enum object_verdict v =
+		whole ? object_verify(g->p->repository, row->sha256, row->size, &part->stint)
+		      : look_at_size(g, row);
+	stint_end(&part->stint);
 	if (v != OBJECT_GOOD)
 		tell_damage(g, row->path, v);
 	atomic_fetch_add(&g->done, 1);
@@ -134,9 +149,9 @@ static void prove_row(struct proving *g, const struct listing_row *row)
 }
 
 /* A backup without content has no such list; one that should be there is a file of the manifest. */
-static bool prove_list(struct proving *g, const char *name, long number, struct err *err)
+static bool prove_list(struct part *part, const char *name, struct err *err)
 {
-	const struct proof *p = g->p;
+	const struct proof *p = part->proving->p;
 	AUTO_FREE char *path = repository_backup_path(p->repository, p->manifest->id, name);
 	const struct listing_row *row;
 	struct listing *l = NULL;
@@ -146,15 +161,20 @@ static bool prove_list(struct proving *g, const char *name, long number, struct 
 	if (!listing_open(path, &l, err))
 		return err->code == ERR_NOT_FOUND;
 	while ((ok = listing_next(l, &row, err)) && row) {
-		if (stop_requested()) {
+		if (stop_requested() || atomic_load(&part->proving->ending)) {
 			ok = err_set(err, ERR_STOPPED, "stopped");
 			break;
 		}
-		if (line++ % p->threads == number)
-			prove_row(g, row);
+		if (line++ % p->threads == part->number)
+			prove_row(part, row);
 	}
 	listing_close(l);
 	return ok;
+}
+
+static bool prove_objects(struct part *part, struct err *err)
+{
+	return prove_list(part, "artifacts.tsv", err) && prove_list(part, "media.tsv", err);
 }
 
 static void *work(void *arg)
@@ -163,15 +183,28 @@ static void *work(void *arg)
 	struct proving *g = part->proving;
 	struct err err;
 
-	if (!prove_list(g, "artifacts.tsv", part->number, &err) ||
-	    !prove_list(g, "media.tsv", part->number, &err)) {
+	if (g->p->nice)
+		priority_lower(g->p->nice);
+	if (!part->prove(part, &err)) {
 		pthread_mutex_lock(&g->mutex);
+		if (!g->failed)
+			g->err = err;
 		g->failed = true;
-		g->err = err;
 		pthread_mutex_unlock(&g->mutex);
 	}
 	atomic_fetch_sub(&g->running, 1);
 	return NULL;
+}
+
+/* The threads end with what they are at, and begin nothing else. */
+static void give_up(struct proving *g, const struct err *err)
+{
+	pthread_mutex_lock(&g->mutex);
+	g->failed = true;
+	g->err = *err;
+	pthread_mutex_unlock(&g->mutex);
+	atomic_store(&g->ending, true);
+	stints_release(g->p->stints);
 }
 
 static void watch(struct proving *g)
@@ -181,7 +214,11 @@ static void watch(struct proving *g)
 	double told = clock_monotonic();
 
 	while (atomic_load(&g->running) > 0) {
+		struct err err;
+
 		(void)nanosleep(&moment, NULL);
+		if (g->p->stints && !stints_turn(g->p->stints, &err))
+			give_up(g, &err);
 		if (!g->p->progress || clock_monotonic() - told < told_every)
 			continue;
 		told = clock_monotonic();
@@ -190,14 +227,17 @@ static void watch(struct proving *g)
 	}
 }
 
-static bool prove_objects(struct proving *g, struct err *err)
+static bool employ(struct proving *g, bool (*prove)(struct part *part, struct err *err),
+		   struct err *err)
 {
 	struct part parts[MOST_THREADS];
 	long n = 0;
 	int error = 0;
 
 	for (; n < g->p->threads; n++) {
-		parts[n] = (struct part){ .proving = g, .number = n };
+		parts[n] = (struct part){
+			.proving = g, .prove = prove, .number = n, .stint = { .of = g->p->stints }
+		};
 		atomic_fetch_add(&g->running, 1);
 		error = pthread_create(&parts[n].thread, NULL, work, &parts[n]);
 		if (error)
@@ -223,8 +263,11 @@ bool proof_run(const struct proof *p, int64_t *ret_damaged, struct err *err)
 	if (p->threads < 1 || p->threads > MOST_THREADS)
 		return err_set(err, ERR_BUG, "%ld threads", p->threads);
 	pthread_mutex_init(&g.mutex, NULL);
+	/* What may be is known before the first of them begins. */
+	bool ok = (!p->stints || stints_turn(p->stints, err)) && employ(&g, prove_files, err);
 	/* A list that is damaged is no guide to the objects. */
-	bool ok = prove_files(&g, err) && (g.damaged > 0 || prove_objects(&g, err));
+	if (ok && g.damaged == 0)
+		ok = employ(&g, prove_objects, err);
 	pthread_mutex_destroy(&g.mutex);
 	*ret_damaged = g.damaged;
 	return ok;

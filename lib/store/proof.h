@@ -4,12 +4,15 @@
 #include "lib/store/manifest.h"
 #include "lib/store/object.h"
 
+struct stints;
 struct proof {
 	const struct repository *repository;
 	const struct backup_manifest *manifest;
 	double share; /* of the objects that are read, 0 to 1; of the others only the size is looked
 			 at */
 	long threads;
+	int nice; /* of the threads, as priority_lower() has it; 0: they step back behind nobody */
+	struct stints *stints; /* the threads read within them; borrowed, NULL: nobody minds */
 	/* Told of each file that is wrong, one call at a time, from any thread. */
 	void (*damage)(void *arg, const char *path, enum object_verdict v);
 	/* Told about twice a second, from the calling thread; may be NULL. */
@@ -18,9 +21,10 @@ struct proof {
 };
 /* *ret_damaged: how many were wrong.  ERR_STOPPED on the operator's wish. */
 bool proof_run(const struct proof *p, int64_t *ret_damaged, struct err *err) MUST_CHECK;
-/* One file of the manifest. */
+/* One file of the manifest, within the stint, which has begun, or NULL.  After a stop the answer
+ * means nothing. */
 enum object_verdict proof_file(const struct repository *r, const char *id,
-			       const struct manifest_file *f);
+			       const struct manifest_file *f, struct stint *stint);
 /* Whether the lists of a backup, which say what it needs of the store, are what its manifest says.
  * ERR_DATA: the first that is not is named. */
 bool proof_lists(const struct repository *r, const struct backup_manifest *m,

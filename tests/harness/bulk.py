@@ -207,6 +207,25 @@ def bulk_images(
     return made
 
 
+def bulk_artifacts(site, n, size):
+    """n artifacts of so many bytes that differ, as layers are, which no content names."""
+    artifact = _Table(
+        site, "core_artifact", ("pulp_id", "file", "size", "sha224", "sha256", "sha384", "sha512")
+    )
+    root = os.fspath(site.media_root)
+    for first in range(256):
+        os.makedirs(f"{root}/artifact/{first:02x}", exist_ok=True)
+    for _ in range(n):
+        raw = os.urandom(size)
+        digests = [hashlib.new(f"sha{bits}", raw).hexdigest() for bits in (224, 256, 384, 512)]
+        name = f"artifact/{digests[1][:2]}/{digests[1][2:]}"
+        _write(f"{root}/{name}", raw)
+        artifact.row(site.new_key(), name, size, *digests)
+    with site.conn.cursor() as cur:
+        artifact.flush(cur)
+    site.conn.commit()
+
+
 def _content_ids(site, places):
     """From pulpcore 3.83 on a version also lists its content."""
     if "content_ids" in site.columns["core_repositoryversion"]:

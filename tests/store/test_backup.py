@@ -266,9 +266,10 @@ def test_a_killed_backup_is_gone_on_with(plmaint, made, store):
     running.wait_for("progress", phase=f"dump of {made.conn.info.dbname}", seconds=60)
     child = plmaint.directory / "child"
     wait_until(lambda: child.exists() and child.read_text(), 30, "the dump has begun")
+    pid = int(child.read_text())
+    assert os.getpriority(os.PRIO_PROCESS, pid) >= 5  # backup.nice
     running.signal(signal.SIGKILL)
     running.wait()
-    pid = int(child.read_text())
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 30, "the dump has ended with it")
     plmaint.configure({"database.programs": None})
     id_, result = online(plmaint, store)
@@ -393,6 +394,15 @@ def test_it_copies_as_fast_as_the_site_bears_and_says_why_not(plmaint, made, sto
     go.touch()
     result = running.wait()
     assert result.code == 0 and result.one("slowed", label="backup-content", reason=told["reason"])
+    # So does who reads it again.
+    plmaint.configure({"backup.duty": None})
+    go.unlink()
+    running = plmaint.start("backup", "verify", store)
+    told = running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="backup-verify")
+    assert told["reason"] == "throttle.command says stop" and told["done"] < told["total"]
+    go.touch()
+    result = running.wait()
+    assert result.code == 0 and result.one("slowed", label="backup-verify", reason=told["reason"])
 
 
 def test_nothing_is_finished_that_was_not_begun(plmaint, made, store):

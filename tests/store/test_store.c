@@ -146,15 +146,15 @@ TEST(an_object_has_its_name_only_when_it_is_whole)
 	CHECK_INT(put_object(w, "layer", wrong, digest), OBJECT_GOOD);
 	CHECK_STR(digest, wrong);
 	CHECK_INT(put_object(w, "liar", wrong, other), OBJECT_DIFFERS);
-	CHECK_INT(object_verify(r, digest, 5), OBJECT_MISSING);
+	CHECK_INT(object_verify(r, digest, 5, NULL), OBJECT_MISSING);
 	CHECK(object_shelf_has(s, digest, &has, &err) && !has);
 	CHECK(object_writer_flush(w, &err));
 	object_shelf_free(s);
 	s = object_shelf_new(r);
 	CHECK(object_shelf_has(s, digest, &has, &err) && has);
-	CHECK_INT(object_verify(r, digest, 5), OBJECT_GOOD);
-	CHECK_INT(object_verify(r, digest, 6), OBJECT_DIFFERS);
-	CHECK_INT(object_verify(r, other, -1), OBJECT_MISSING);
+	CHECK_INT(object_verify(r, digest, 5, NULL), OBJECT_GOOD);
+	CHECK_INT(object_verify(r, digest, 6, NULL), OBJECT_DIFFERS);
+	CHECK_INT(object_verify(r, other, -1, NULL), OBJECT_MISSING);
 	object_shelf_free(s);
 	object_writer_free(w);
 }
@@ -172,9 +172,9 @@ TEST(what_rots_is_seen)
 	AUTO_FREE char *path = xasprintf("%s/store/%.2s/%s", repository_dir(r), digest, digest + 2);
 	REQUIRE(chmod(path, 0600) == 0);
 	put_text(path, "bytez");
-	CHECK_INT(object_verify(r, digest, 5), OBJECT_DIFFERS);
+	CHECK_INT(object_verify(r, digest, 5, NULL), OBJECT_DIFFERS);
 	REQUIRE(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
-	CHECK_INT(object_verify(r, digest, -1), OBJECT_FOREIGN);
+	CHECK_INT(object_verify(r, digest, -1, NULL), OBJECT_FOREIGN);
 	struct object_shelf *s = object_shelf_new(r);
 	bool has = true;
 	CHECK(object_shelf_has(s, digest, &has, &err) && !has);
@@ -194,7 +194,7 @@ TEST(what_a_kill_left_is_swept)
 	CHECK(rmdir(tmp) != 0);
 	CHECK(object_sweep(r, &err));
 	CHECK(rmdir(tmp) == 0);
-	CHECK_INT(object_verify(r, digest, -1), OBJECT_MISSING);
+	CHECK_INT(object_verify(r, digest, -1, NULL), OBJECT_MISSING);
 }
 
 static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
