@@ -7,6 +7,7 @@
 #include "lib/drivers/http.h"
 
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -27,6 +28,22 @@ const struct listener listener_content = {
 	.path = "/pulp/content/",
 	.hint = "Look whether the web server and pulpcore-content run.",
 };
+const struct listener listener_registry = {
+	.key = "throttle.status_url",
+	.other_path = true,
+	.unix_socket = "/run/pulpcore-api.sock",
+	.port = 24817,
+	.path = "/v2/",
+	.hint = "Look whether the web server and pulpcore-api run.",
+};
+
+static char *configured_url(const struct listener *l, const char *set)
+{
+	const char *host = strstr(set, "://");
+	size_t server = host ? (size_t)(host + 3 - set) + strcspn(host + 3, "/") : strlen(set);
+
+	return l->other_path ? xasprintf("%.*s%s", (int)server, set, l->path) : xstrdup(set);
+}
 
 static bool listens(int port)
 {
@@ -50,7 +67,7 @@ bool listener_ask(const struct config *config, const struct listener *l, struct 
 
 	*ret = (struct answer){ 0 };
 	if (set && *set) {
-		url = xstrdup(set);
+		url = configured_url(l, set);
 	} else if (access(l->unix_socket, F_OK) == 0) {
 		o.unix_socket = l->unix_socket;
 		url = xasprintf("http://localhost%s", l->path);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The two services of Pulp that answer HTTP, asked where the configuration says or where they
- * listen on this host by default. */
+/* The services of Pulp that answer HTTP, asked where the configuration says or where they listen on
+ * this host by default. */
 #pragma once
 #include "lib/core/step.h"
 #include "lib/core/strbuf.h"
 
 struct listener {
 	const char *key;	 /* of the configuration: a URL of it */
+	bool other_path;	 /* only the URL's server counts: path is asked there, too */
 	const char *unix_socket; /* where Katello's installer puts it */
 	int port;		 /* of localhost: upstream's default */
 	const char *path;	 /* asked there: "/pulp/api/v3/status/" */
 	const char *hint;	 /* when it does not answer */
 };
-extern const struct listener listener_api, listener_content;
+extern const struct listener listener_api, listener_content, listener_registry;
 
 struct answer {
 	bool answered; /* else the outcome is set: skipped or a finding */

@@ -8,14 +8,27 @@ import contextlib
 import pytest
 
 from checks.broken import BROKEN, sound
+from harness import cli
 
-# Those that ask more than the database have their tests in test_host.py and test_pulp_manifests.py.
-ELSEWHERE = {"pulp-status", "pulp-content", "pulp-artifacts-files", "pulp-manifests-pending", "pulp-manifests-sample"}
-ELSEWHERE |= {"pulp-files-leaked", "pulp-apps-loose"}
-ELSEWHERE |= {"pulp-encryption-key"}  # test_encryption.py
-# Those of tests/upgrade.
-ELSEWHERE |= {"pulp-upgrade-path", "pulp-manifests-served", "pulp-manifests-lost"}
-ELSEWHERE |= {"pulp-quarantine-reviewed", "pulp-apps-settled", "pulp-apps-elsewhere", "pulp-upgrade-unfinished", "pulp-backup-recent"}
+# Those that ask more than the database are broken and mended in these files.
+ELSEWHERE = {
+    "checks/test_database.py": {"pulp-migrations-applied"},
+    "checks/test_encryption.py": {"pulp-encryption-key"},
+    "checks/test_pulp_manifests.py": {"pulp-manifests-pending", "pulp-manifests-sample"},
+    "checks/test_host.py": {
+        *("host-certificates", "host-chains", "host-clock", "host-disk", "host-proxy", "host-tmout", "host-umask"),
+        *("pulp-artifacts-files", "pulp-content", "pulp-files-leaked", "pulp-registry", "pulp-status"),
+        *("redis-memory", "redis-ping"),
+    },
+    "checks/test_host_files.py": {"host-disk-speed", "host-mounts", "host-tmp", "host-user"},
+    "checks/test_host_services.py": {"host-services"},
+    "host/test_services.py": {"pulp-apps-loose"},
+    "upgrade/test_check.py": {
+        *("pulp-apps-elsewhere", "pulp-backup-recent", "pulp-manifests-lost", "pulp-manifests-served"),
+        *("pulp-quarantine-reviewed", "pulp-upgrade-path"),
+    },
+    "upgrade/test_run.py": {"pulp-apps-settled", "pulp-upgrade-unfinished"},
+}
 # The services of a site of rows are no processes.
 NOWHERE = {"pulp-apps-elsewhere": "warning"}
 # What the level itself is about; all else is sound or not there.
@@ -24,6 +37,7 @@ OLD_LEVEL = {
     "pulp-manifests-pending": "finding",
     "pulp-manifests-served": "finding",
 }
+NOT_HERE = {"pulp-migrations-applied", "pulp-status", "pulp-registry", "pulp-content"}  # no Pulp is
 UNBRIDGED = ("0038", "0039", "0041", "0043", "0044")  # the newest pulpcore is not one hop away
 
 
@@ -58,7 +72,7 @@ def test_a_sound_site(plmaint, made, level, full):
     assert {k: result for k, (result, _) in odd.items()} == wanted, odd
     if level in ("0050", "3.117"):
         skipped = {k for k, e in ends.items() if e["result"] == "skipped"}
-        assert skipped == {"pulp-status", "pulp-content", "pulp-encryption-key", "pulp-backup-recent"}
+        assert skipped == {"pulp-encryption-key", "pulp-backup-recent"} | NOT_HERE
 
 
 CASES = [(level, label) for label, broken in BROKEN.items() for level in broken.levels]
@@ -82,9 +96,37 @@ def test_a_broken_site(plmaint, pg_db, site, made, label):
     assert broken.example in " ".join(found.get("examples", []))
 
 
-def test_every_check_of_the_database_has_its_broken_state(plmaint):
-    listed = [e["label"] for e in plmaint.run("health", "list", code=0).of("catalogue")]
-    assert {k for k in listed if k.startswith("pulp-")} - ELSEWHERE == set(BROKEN)
+def test_every_check_has_its_broken_state(plmaint):
+    listed = {e["label"] for e in plmaint.run("health", "list", code=0).of("catalogue")}
+    assert listed - set().union(*ELSEWHERE.values()) == set(BROKEN)
+    for name, labels in ELSEWHERE.items():
+        text = (cli.ROOT / "tests" / name).read_text()
+        assert all(f'"{label}"' in text for label in labels), name
+
+
+def test_programs_that_are_newer_than_the_database(plmaint, site, tmp_path):
+    """By their files: a link to pulpcore-manager leads to where they are."""
+    label, applied = "pulp-migrations-applied", site.sql("SELECT app, name FROM django_migrations")
+    venv = tmp_path / "venv"
+    folders = {}
+    for app, package in (("core", "pulpcore"), ("container", "pulp_container")):
+        folders[app] = venv / "lib/python3.11/site-packages" / package / "app/migrations"
+        folders[app].mkdir(parents=True)
+        (folders[app] / "__init__.py").touch()
+    for app, name in applied:
+        if app in folders:
+            (folders[app] / f"{name}.py").touch()
+    (venv / "bin").mkdir()
+    (venv / "bin/pulpcore-manager").touch(mode=0o755)
+    link = tmp_path / "pulpcore-manager"
+    link.symlink_to(venv / "bin/pulpcore-manager")
+    plmaint.configure({"pulp.manager": link})
+    assert "migrations of the installed Pulp were applied" in one(plmaint, label, 0)["message"]
+    (folders["core"] / "0999_squashed_1234_other.py").touch()
+    (folders["core"] / "0157_zebra.py").touch()
+    (folders["container"] / "0051_zebra.py").touch()
+    found = one(plmaint, label, 1)
+    assert found["found"] == 2 and found["examples"] == ["container 0051_zebra", "core 0157_zebra"]
 
 
 @pytest.mark.parametrize("level", ["0043", "0045+0138"], indirect=True)

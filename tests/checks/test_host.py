@@ -121,6 +121,7 @@ def status():
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             code, body = self.server.answer
+            self.server.asked.append(self.path)
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -130,6 +131,7 @@ def status():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked = []
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -185,9 +187,25 @@ def test_content(plmaint, status):
     assert one(plmaint, label, 1)["result"] == "finding"
 
 
+def test_registry(plmaint, status):
+    label = "pulp-registry"
+    assert one(plmaint, label, 0)["result"] == "skipped"
+    port = status.server_address[1]
+    plmaint.configure({"throttle.status_url": f"http://127.0.0.1:{port}/pulp/api/v3/status/"})
+    for code in (200, 401):
+        status.answer = code, b"{}"
+        assert one(plmaint, label, 0)["message"].endswith(f", HTTP {code}")
+    for code, hint in ((404, "has to lead /v2/"), (502, "journal")):
+        status.answer = code, b"Not Found"
+        found = one(plmaint, label, 1)
+        assert found["message"] == f"/v2/ is answered with HTTP {code}" and hint in found["hint"]
+    assert status.asked == ["/v2/"] * 4
+
+
 @pytest.mark.parametrize(
     "label, name, path",
     [
+        ("pulp-registry", "pulpcore-api.sock", "/v2/"),
         ("pulp-content", "pulpcore-content.sock", "/pulp/content/"),
         ("pulp-status", "pulpcore-api.sock", "/pulp/api/v3/status/"),
     ],
