@@ -7,6 +7,8 @@ import pytest
 import chain
 import pulpenv
 import registry
+import unit_site
+from harness import units
 from harness.process import wait_until
 
 # In the words of --to; the first hop is made by the genuine data's own second release.
@@ -104,3 +106,28 @@ def test_killed_in_a_real_migrate_it_goes_on(oracle, releases, stack, plmaint):
     wait_until(lambda: made.run("upgrade", "run", *AWAY).code in (0, 78), 300, "it goes on", poll=0.5)
     every_image(site, images)
     assert site.words.count("replace") == 2 and pending(site.pulp) == 0
+
+
+def test_units_of_a_real_pulp_are_stopped_replaced_and_started(oracle, releases, stack):
+    """One hop on a machine whose systemd runs them; which units they are is found from what runs."""
+    site = unit_site.UnitSite(oracle, oracle.clone(oracle.template("0043"), "units"), "0043")
+    stack.callback(site.close)
+    site.start()
+    settings = {
+        "pulp.media_root": site.pulp.media,
+        "redis.url": site.pulp.redis_url,
+        "throttle.status_url": f"http://127.0.0.1:{site.pulp.port}/pulp/api/v3/status/",
+        "upgrade.command": site.replacing(pulpenv.venv("2.24")),
+        "upgrade.maintenance_mode": "no",  # the network is that of the machine that tests
+    }
+    tool = units.Inside(site, "inside", settings)
+    stack.callback(tool.close)
+    found = {e["name"]: e["feature"] for e in tool.run("service", "list", code=0).of("service")}
+    assert {name for name, feature in found.items() if feature == "pulp"} == set(unit_site.PULP)
+    images = served(site.pulp)
+    done = tool.run("upgrade", "run", "--to", "2.24", *AWAY, code=(0, 78), seconds=600)
+    assert (site.base / "active").read_text() == "", "the command finds nothing at work"
+    assert done.one("step.end", label="pulp-status")["result"] == "ok"
+    assert site.active() == set(unit_site.PULP) and tool.remembered() == set()
+    assert (site.base / "venv").resolve() == pulpenv.venv("2.24").resolve()
+    assert pending(site.pulp) == 0 and registry.wrong_pulls(site.pulp, images) == []
