@@ -27,6 +27,15 @@ bool dumps_room(const struct backup_job *j, int64_t bytes, struct err *err) MUST
 /* A snapshot of each, one right after the other. */
 bool dump_sources_freeze(struct dump_sources *s, struct err *err) MUST_CHECK;
 void dump_sources_thaw(struct dump_sources *s);
+/*
+ * What CREATE DATABASE is told, of pg_database as d, five columns: ctype, and where it is not the
+ * default provider, locale, rules, tablespace.  Releases of PostgreSQL differ in their columns.
+ */
+#define DATABASE_MADE_WITH                                                        \
+	"datctype, to_jsonb(d) ->> 'datlocprovider',"                             \
+	" coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')," \
+	" to_jsonb(d) ->> 'daticurules', (SELECT spcname FROM pg_tablespace t"    \
+	" WHERE t.oid = d.dattablespace AND spcname <> 'pg_default')"
 /* What the manifest says of a frozen one. */
 bool dump_source_describe(const struct dump_source *s, struct manifest_database *ret,
 			  struct err *err) MUST_CHECK;

@@ -113,6 +113,11 @@ static bool migrations(const struct dump_source *s, struct manifest_pair **ret, 
 	return true;
 }
 
+static char *known(const struct pg_rows *r, int column)
+{
+	return pg_is_null(r, 0, column) ? NULL : xstrdup(pg_text(r, 0, column));
+}
+
 bool dump_source_describe(const struct dump_source *s, struct manifest_database *ret,
 			  struct err *err)
 {
@@ -121,8 +126,8 @@ bool dump_source_describe(const struct dump_source *s, struct manifest_database 
 
 	if (!pg_query(s->db,
 		      "SELECT datname, pg_encoding_to_char(encoding), datcollate,"
-		      " pg_get_userbyid(datdba), pg_database_size(oid)"
-		      " FROM pg_database WHERE datname = current_database()",
+		      " pg_get_userbyid(datdba), pg_database_size(oid), " DATABASE_MADE_WITH
+		      " FROM pg_database d WHERE datname = current_database()",
 		      NULL, 0, &r, err) ||
 	    !migrations(s, &applied, err))
 		return err_wrap(err, "the database of %s", s->feature);
@@ -134,6 +139,11 @@ bool dump_source_describe(const struct dump_source *s, struct manifest_database 
 					   .collation = xstrdup(pg_text(r, 0, 2)),
 					   .owner = xstrdup(pg_text(r, 0, 3)),
 					   .bytes = pg_int(r, 0, 4),
+					   .ctype = known(r, 5),
+					   .provider = known(r, 6),
+					   .locale = known(r, 7),
+					   .rules = known(r, 8),
+					   .tablespace = known(r, 9),
 					   .migrations = applied,
 					   .snapshot = xstrdup(s->snapshot) };
 	return true;

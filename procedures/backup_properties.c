@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What belongs to a database itself and is in no dump that is loaded into another name: settings,
- * those of roles in it, rights, the limit of connections.  Each statement is one line, in which
+ * those of roles in it, rights, the limit of connections, its comment.  Each statement is one line,
+ * in which
  * :"DBNAME" stands for the database, as psql has it: a person applies the file with
- * `psql --dbname=NAME --file=...`.  Lines "-- role NAME" say who has to be there.
+ * `psql --dbname=NAME --file=...`.  Lines "-- role NAME" and "-- tablespace NAME" say what has to
+ * be there.
  */
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
@@ -29,9 +31,14 @@ static const char query[] =
 	"		split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value"
 	"	FROM pg_db_role_setting s, unnest(s.setconfig) c"
 	"	WHERE s.setdatabase = (SELECT oid FROM d)),"
+	" comment AS (SELECT regexp_replace(shobj_description(oid, 'pg_database'),"
+	"		'^plmaint restored \\S+ of \\S+\\n?', '') AS value FROM d),"
 	" lines AS ("
 	"	SELECT 1 AS part, '-- role ' || role AS line FROM rights WHERE grantee <> 0"
 	"	UNION SELECT 1, '-- role ' || role FROM settings WHERE setrole <> 0"
+	"	UNION SELECT 1, '-- tablespace ' || spcname FROM pg_class c"
+	"		JOIN pg_tablespace t ON t.oid = c.reltablespace"
+	"		WHERE spcname NOT IN ('pg_default', 'pg_global')"
 	"	UNION SELECT 2, 'REVOKE ALL ON DATABASE :\"DBNAME\" FROM PUBLIC;' FROM d"
 	"		WHERE datacl IS NOT NULL"
 	"	UNION SELECT 3, format('GRANT %s ON DATABASE :\"DBNAME\" TO %s%s;', privilege_type,"
@@ -39,6 +46,8 @@ static const char query[] =
 	"		CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) FROM rights"
 	"	UNION SELECT 4, 'ALTER DATABASE :\"DBNAME\" CONNECTION LIMIT ' || datconnlimit || ';'"
 	"		FROM d WHERE datconnlimit <> -1"
+	"	UNION SELECT 4, 'COMMENT ON DATABASE :\"DBNAME\" IS ' || " LITERAL " || ';'"
+	"		FROM comment WHERE value <> ''"
 	"	UNION SELECT 5, CASE WHEN name IN " LISTS
 	" THEN format('SELECT set_config(%L, %s, false); ', name, " LITERAL ") ELSE '' END"
 	"		|| CASE setrole WHEN 0 THEN 'ALTER DATABASE :\"DBNAME\"'"

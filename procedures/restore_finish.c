@@ -119,15 +119,17 @@ static bool drop(struct pg *db, const char *name, struct err *err)
 	return pg_exec(db, sql.data, err);
 }
 
-/* Without its mark a restored database is one like any other. */
+/* Without its mark a restored database is one like any other; its own comment is below that. */
 static bool unmark(struct pg *db, const struct restore_left *l, struct err *err)
 {
-	AUTO_STRBUF struct strbuf sql = { 0 };
+	AUTO_ROWS struct pg_rows *r = NULL;
 
-	strbuf_adds(&sql, "COMMENT ON DATABASE ");
-	pg_quote_name(&sql, l->live);
-	strbuf_adds(&sql, " IS NULL");
-	return pg_exec(db, sql.data, err);
+	return pg_query(db,
+			"SELECT format('COMMENT ON DATABASE %I IS %L', datname, substring("
+			"shobj_description(oid, 'pg_database') FROM '^[^\\n]*\\n(.+)$'))"
+			" FROM pg_database WHERE datname = $1",
+			(struct pg_param[]){ PG_P_TEXT(l->live) }, 1, &r, err) &&
+	       (pg_rows_count(r) == 0 || pg_exec(db, pg_text(r, 0, 0), err));
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)

@@ -124,7 +124,14 @@ bool restore_job_open(const struct probe *p, const void *params, struct restore_
 
 static char *copy(const struct pg_rows *r, size_t row, int col)
 {
-	return xstrdup(pg_text(r, row, col));
+	return pg_is_null(r, row, col) ? NULL : xstrdup(pg_text(r, row, col));
+}
+
+static bool has_mark(const char *comment, const char *mark)
+{
+	size_t n = strlen(mark);
+
+	return strncmp(comment, mark, n) == 0 && (comment[n] == '\0' || comment[n] == '\n');
 }
 
 static void forget_live(struct restore_database *d)
@@ -133,7 +140,12 @@ static void forget_live(struct restore_database *d)
 	free(d->encoding);
 	free(d->collation);
 	free(d->ctype);
+	free(d->provider);
+	free(d->locale);
+	free(d->rules);
+	free(d->tablespace);
 	d->owner = d->encoding = d->collation = d->ctype = NULL;
+	d->provider = d->locale = d->rules = d->tablespace = NULL;
 }
 
 static bool ask_one(struct restore_job *j, struct restore_database *d, struct err *err)
@@ -145,14 +157,14 @@ static bool ask_one(struct restore_job *j, struct restore_database *d, struct er
 	if (!pg_query(j->db,
 		      "SELECT datname, coalesce(shobj_description(oid, 'pg_database'), ''),"
 		      " pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate,"
-		      " datctype FROM pg_database WHERE datname IN ($1, $2, $3)",
+		      " " DATABASE_MADE_WITH " FROM pg_database d WHERE datname IN ($1, $2, $3)",
 		      names, ARRAY_LEN(names), &r, err))
 		return false;
 	forget_live(d);
 	d->has_live = d->has_fresh = d->has_old = d->loaded = d->restored = false;
 	for (size_t i = 0; i < pg_rows_count(r); i++) {
 		const char *name = pg_text(r, i, 0);
-		bool marked = strcmp(pg_text(r, i, 1), j->mark) == 0;
+		bool marked = has_mark(pg_text(r, i, 1), j->mark);
 
 		if (strcmp(name, d->live) == 0) {
 			d->has_live = true;
@@ -161,6 +173,10 @@ static bool ask_one(struct restore_job *j, struct restore_database *d, struct er
 			d->encoding = copy(r, i, 3);
 			d->collation = copy(r, i, 4);
 			d->ctype = copy(r, i, 5);
+			d->provider = copy(r, i, 6);
+			d->locale = copy(r, i, 7);
+			d->rules = copy(r, i, 8);
+			d->tablespace = copy(r, i, 9);
 		} else if (strcmp(name, d->fresh) == 0) {
 			d->has_fresh = true;
 			d->loaded = marked;

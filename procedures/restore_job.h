@@ -26,12 +26,14 @@ struct restore_params {
 extern const struct opt restore_params_table[];
 
 struct restore_database {
-	const struct manifest_database *from;	    /* borrowed from the manifest */
-	char *live, *fresh, *old;		    /* names; owned */
-	bool has_live, has_fresh, has_old;	    /* on the server */
-	bool loaded;				    /* fresh is whole */
-	bool restored;				    /* live is what this backup holds */
-	char *owner, *encoding, *collation, *ctype; /* of live; NULL where there is none; owned */
+	const struct manifest_database *from; /* borrowed from the manifest */
+	char *live, *fresh, *old;	      /* names; owned */
+	bool has_live, has_fresh, has_old;    /* on the server */
+	bool loaded;			      /* fresh is whole */
+	bool restored;			      /* live is what this backup holds */
+	/* Of live, as the manifest has them of the backup's; NULL where there is none; owned. */
+	char *owner, *encoding, *collation;
+	char *ctype, *provider, *locale, *rules, *tablespace;
 };
 struct restore_job {
 	struct repository *repository;
@@ -40,7 +42,7 @@ struct restore_job {
 	size_t n;
 	char *server;  /* connection string of the session below; may hold a password */
 	struct pg *db; /* may make and rename databases; NULL before restore_job_ask */
-	char mark[96];
+	char mark[96]; /* the first line of the comment; below it is the database's own */
 	bool restored; /* all of its databases are */
 };
 /* Opens the backup and names the databases.  No server is asked. */

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORCE_FROM = 130000 };
+enum { FORCE_FROM = 130000, PROVIDERS_FROM = 150000, ATTEMPTS = 3 };
 
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
@@ -35,28 +35,81 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 static void add_option(struct strbuf *sql, const char *word, const char *value)
 {
 	strbuf_addf(sql, " %s ", word);
-	pg_quote_name(sql, value); /* these options take a name as well as a text */
+	pg_quote_text(sql, value);
 }
 
-/* Like the one in use, where there is one: Pulp's role may be called otherwise here. */
+/* The server's default may be another than the one of the database. */
+static void add_provider(struct strbuf *sql, int server, const char *provider, const char *locale,
+			 const char *rules)
+{
+	char kind = provider ? *provider : 'c';
+
+	if (server < PROVIDERS_FROM)
+		return;
+	strbuf_addf(sql, " LOCALE_PROVIDER %s",
+		    kind == 'i'	  ? "icu"
+		    : kind == 'b' ? "builtin"
+				  : "libc");
+	if (locale && kind != 'c')
+		add_option(sql, kind == 'i' ? "ICU_LOCALE" : "BUILTIN_LOCALE", locale);
+	if (rules && kind == 'i')
+		add_option(sql, "ICU_RULES", rules);
+}
+
+/* Like the one in use, where there is one: Pulp's role may be called otherwise here, and its
+ * locales. */
+static bool describe(const struct restore_job *j, const struct restore_database *d,
+		     struct strbuf *sql, struct err *err)
+{
+	const struct manifest_database *from = d->from;
+	const char *collation = d->has_live ? d->collation : from->collation;
+	const char *ctype = d->has_live ? d->ctype : from->ctype ? from->ctype : from->collation;
+	const char *tablespace = d->has_live ? d->tablespace : from->tablespace;
+	bool there = true;
+
+	strbuf_adds(sql, "CREATE DATABASE ");
+	pg_quote_name(sql, d->fresh);
+	strbuf_adds(sql, " TEMPLATE template0 OWNER ");
+	pg_quote_name(sql, d->has_live ? d->owner : from->owner);
+	add_option(sql, "ENCODING", from->encoding);
+	add_option(sql, "LC_COLLATE", collation);
+	add_option(sql, "LC_CTYPE", ctype);
+	add_provider(sql, pg_server_version(j->db), d->has_live ? d->provider : from->provider,
+		     d->has_live ? d->locale : from->locale, d->has_live ? d->rules : from->rules);
+	if (tablespace && !restore_tablespace_here(j, tablespace, &there, err))
+		return false;
+	if (tablespace && there) {
+		strbuf_adds(sql, " TABLESPACE ");
+		pg_quote_name(sql, tablespace);
+	}
+	return true;
+}
+
+/* What a run that was killed has sent last the server does all the same: the database may come
+ * while this one is at work. */
+static bool came_meanwhile(const struct err *err)
+{
+	return strcmp(err->native, "42P04") == 0 || strcmp(err->native, "23505") == 0;
+}
+
 static bool make(struct restore_job *j, const struct restore_database *d, struct err *err)
 {
 	AUTO_STRBUF struct strbuf drop = { 0 }, create = { 0 };
-	const char *collation = d->has_live ? d->collation : d->from->collation;
 
 	strbuf_adds(&drop, "DROP DATABASE IF EXISTS ");
 	pg_quote_name(&drop, d->fresh);
-	/* The pg_restore of a run that was killed may be at work on it still. */
+	/* The pg_restore of such a run may be at work on it still. */
 	strbuf_adds(&drop, pg_server_version(j->db) >= FORCE_FROM ? " WITH (FORCE)" : "");
-	strbuf_adds(&create, "CREATE DATABASE ");
-	pg_quote_name(&create, d->fresh);
-	strbuf_adds(&create, " TEMPLATE template0");
-	add_option(&create, "OWNER", d->has_live ? d->owner : d->from->owner);
-	add_option(&create, "ENCODING", d->from->encoding);
-	add_option(&create, "LC_COLLATE", collation);
-	add_option(&create, "LC_CTYPE", d->has_live ? d->ctype : collation);
-	if (pg_exec(j->db, drop.data, err) && pg_exec(j->db, create.data, err))
-		return true;
+	if (!describe(j, d, &create, err))
+		return false;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if (!pg_exec(j->db, drop.data, err))
+			return false;
+		if (pg_exec(j->db, create.data, err))
+			return true;
+		if (!came_meanwhile(err))
+			break;
+	}
 	if (err->code == ERR_DENIED)
 		(void)err_hint(err, "Let Pulp's role make databases (ALTER ROLE ... CREATEDB), or "
 				    "name another one in restore.conninfo.");
@@ -70,25 +123,41 @@ static bool load(const struct probe *p, struct restore_job *j, const struct rest
 		repository_backup_path(j->repository, j->manifest.id, d->from->directory);
 	AUTO_FREE char *into = NULL, *parallel = xasprintf("--jobs=%ld", jobs);
 	AUTO_FREE char *target = NULL;
+	AUTO_STRBUF struct strbuf absent = { 0 };
 
 	/* A bare name with "=" in it would be taken for a connection string. */
-	if (!pg_conninfo_with("", d->fresh, &into, err))
+	if (!pg_conninfo_with("", d->fresh, &into, err) ||
+	    !restore_tablespaces_absent(j, d, &absent, err))
 		return false;
 	target = xasprintf("--dbname=%s", into);
 
-	const char *const words[] = { "--exit-on-error", parallel, target, dir, NULL };
+	const char *const words[] = { "--exit-on-error",
+				      parallel,
+				      target,
+				      dir,
+				      absent.len ? "--no-tablespaces" : NULL,
+				      NULL };
 
 	return restore_tool(p, j->server, pg_server_version(j->db), words, NULL, err) ||
 	       err_wrap(err, "loading %s", d->from->name);
 }
 
+/* Above what its own comment says. */
 static bool mark(struct restore_job *j, const struct restore_database *d, struct err *err)
 {
+	AUTO_ROWS struct pg_rows *r = NULL;
 	AUTO_STRBUF struct strbuf sql = { 0 };
 
+	if (!pg_query(j->db,
+		      "SELECT coalesce(E'\n' || shobj_description(oid, 'pg_database'), '')"
+		      " FROM pg_database WHERE datname = $1",
+		      (struct pg_param[]){ PG_P_TEXT(d->fresh) }, 1, &r, err))
+		return false;
+	AUTO_FREE char *comment = xasprintf("%s%s", j->mark, pg_text(r, 0, 0));
 	strbuf_adds(&sql, "COMMENT ON DATABASE ");
 	pg_quote_name(&sql, d->fresh);
-	strbuf_addf(&sql, " IS '%s'", j->mark);
+	strbuf_adds(&sql, " IS ");
+	pg_quote_text(&sql, comment);
 	return pg_exec(j->db, sql.data, err);
 }
 
@@ -167,9 +236,9 @@ const struct procedure procedure_restore_load = {
 	.label = "restore-load",
 	.summary = "load the dumps into new databases beside those in use",
 	.explain = "pg_restore with several processes (restore.jobs) and no error passed over, "
-		   "then statistics, settings of the database itself (ALTER DATABASE ... SET) and "
-		   "rights in it, then a comment of the database that says it is whole. The "
-		   "databases in use are not touched.",
+		   "then statistics, settings of the database itself (ALTER DATABASE ... SET), "
+		   "rights in it and its comment, then a line above that which says it is whole. "
+		   "The databases in use are not touched.",
 	.changes = "makes databases NAME_restore_ID",
 	.tags = (const char *const[]){ "restore", NULL },
 	.needs = NEED_SETTINGS,

@@ -49,7 +49,7 @@ static struct restore_left *add(struct restore_lefts *l, const char *live, size_
 	return one;
 }
 
-/* "plmaint restored ID of UUID" */
+/* "plmaint restored ID of UUID", and on further lines what else the comment says */
 static bool id_of_mark(const char *mark, char id[BACKUP_ID_SIZE])
 {
 	static const char head[] = "plmaint restored ";

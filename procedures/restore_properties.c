@@ -12,7 +12,6 @@
 #include <string.h>
 
 enum { PROPERTIES_MAX = 4 << 20 };
-static const char role_head[] = "-- role ";
 static const char placeholder[] = ":\"DBNAME\"";
 
 /* *ret is NULL where the backup holds none.  Caller frees. */
@@ -39,10 +38,12 @@ static bool read_file(const struct restore_job *j, const struct restore_database
 	return err_errno(err, "cannot read %s/%s", dir, name);
 }
 
-bool restore_properties_roles(const struct restore_job *j, const struct restore_database *d,
-			      bool (*fn)(void *arg, const char *role, struct err *err), void *arg,
+bool restore_properties_named(const struct restore_job *j, const struct restore_database *d,
+			      const char *kind,
+			      bool (*fn)(void *arg, const char *name, struct err *err), void *arg,
 			      struct err *err)
 {
+	AUTO_FREE char *head = xasprintf("-- %s ", kind);
 	AUTO_FREE char *text = NULL;
 	char *rest = NULL;
 
@@ -50,10 +51,49 @@ bool restore_properties_roles(const struct restore_job *j, const struct restore_
 		return false;
 	for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line;
 	     line = strtok_r(NULL, "\n", &rest))
-		if (strncmp(line, role_head, sizeof(role_head) - 1) == 0 &&
-		    !fn(arg, line + sizeof(role_head) - 1, err))
+		if (strncmp(line, head, strlen(head)) == 0 && !fn(arg, line + strlen(head), err))
 			return false;
 	return true;
+}
+
+struct absence {
+	const struct restore_job *job;
+	struct strbuf *out;
+};
+
+bool restore_tablespace_here(const struct restore_job *j, const char *name, bool *ret,
+			     struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(j->db, "SELECT FROM pg_tablespace WHERE spcname = $1",
+		      (struct pg_param[]){ PG_P_TEXT(name) }, 1, &r, err))
+		return false;
+	*ret = pg_rows_count(r) > 0;
+	return true;
+}
+
+static bool add_if_absent(void *arg, const char *name, struct err *err)
+{
+	const struct absence *k = arg;
+	bool there;
+
+	if (!restore_tablespace_here(k->job, name, &there, err))
+		return false;
+	if (!there)
+		strbuf_addf(k->out, "%s%s", k->out->len ? ", " : "", name);
+	return true;
+}
+
+bool restore_tablespaces_absent(const struct restore_job *j, const struct restore_database *d,
+				struct strbuf *out, struct err *err)
+{
+	struct absence k = { j, out };
+
+	/* A database that is here stays in the tablespace that it has here. */
+	return (d->has_live || !d->from->tablespace ||
+		add_if_absent(&k, d->from->tablespace, err)) &&
+	       restore_properties_named(j, d, "tablespace", add_if_absent, &k, err);
 }
 
 /* The first is the one that is meant: before it stand only the name of a role, or a list of names

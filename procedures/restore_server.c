@@ -15,6 +15,7 @@ struct looking {
 	struct restore_job *job;
 	struct outcome *out;
 	size_t bad;
+	size_t told; /* what is otherwise here, and in nobody's way */
 };
 
 #define BAD(l, ...)                                     \
@@ -107,7 +108,24 @@ static bool look_at_roles(struct looking *l, const struct restore_database *d, s
 	struct role_look k = { l, d->from->name };
 
 	return look_at_owners(l, d, err) &&
-	       restore_properties_roles(l->job, d, look_at_role, &k, err);
+	       restore_properties_named(l->job, d, "role", look_at_role, &k, err);
+}
+
+static bool look_at_tablespaces(struct looking *l, const struct restore_database *d,
+				struct err *err)
+{
+	AUTO_STRBUF struct strbuf absent = { 0 };
+
+	if (!restore_tablespaces_absent(l->job, d, &absent, err))
+		return false;
+	if (!absent.len)
+		return true;
+	l->told++;
+	outcome_example(l->out,
+			"%s has parts in tablespaces that are not here: %s; all of it is loaded "
+			"into the default one",
+			d->from->name, absent.data);
+	return true;
 }
 
 /* "" where the server does not say. */
@@ -193,19 +211,21 @@ static bool look_at_others(struct looking *l, struct err *err)
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_RESTORE struct restore_job j = { .db = NULL };
-	struct looking l = { a->look, &j, out, 0 };
+	struct looking l = { .probe = a->look, .job = &j, .out = out };
 
 	if (!restore_job_open(a->look, params, &j, err) || !restore_job_ask(&j, err) ||
 	    !may_make(&l, err) || !look_at_others(&l, err))
 		return false;
 	for (size_t i = 0; i < j.n; i++)
-		if (!look_at_one(&l, &j.databases[i], err))
+		if (!look_at_one(&l, &j.databases[i], err) ||
+		    !look_at_tablespaces(&l, &j.databases[i], err))
 			return false;
 	if (l.bad)
 		outcome_set(out, RESULT_FINDING, "the server cannot take this backup");
 	else
-		outcome_set(out, RESULT_OK, "PostgreSQL %d takes %zu databases",
-			    pg_server_version(j.db) / 10000, j.n);
+		outcome_set(out, l.told ? RESULT_WARNING : RESULT_OK,
+			    "PostgreSQL %d takes %zu databases", pg_server_version(j.db) / 10000,
+			    j.n);
 	return true;
 }
 

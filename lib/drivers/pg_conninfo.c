@@ -75,3 +75,15 @@ void pg_quote_name(struct strbuf *out, const char *name)
 		strbuf_add(out, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
 	strbuf_adds(out, "\"");
 }
+
+void pg_quote_text(struct strbuf *out, const char *text)
+{
+	/* E: the same with standard_conforming_strings on and off. */
+	strbuf_adds(out, "E'");
+	for (; *text; text++) {
+		if (*text == '\'' || *text == '\\')
+			strbuf_add(out, text, 1);
+		strbuf_add(out, text, 1);
+	}
+	strbuf_adds(out, "'");
+}

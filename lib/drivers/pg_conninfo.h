@@ -10,5 +10,7 @@ bool pg_conninfo_database(const char *conninfo, char **ret, struct err *err) MUS
 bool pg_conninfo_with(const char *conninfo, const char *database, char **ret,
 		      struct err *err) MUST_CHECK;
 
-/* Adds the name of something in the quotes of SQL, for statements that take no parameters. */
+/* Adds the name of something, or a text, in the quotes of SQL: for statements that take no
+ * parameters. */
 void pg_quote_name(struct strbuf *out, const char *name);
+void pg_quote_text(struct strbuf *out, const char *text);

@@ -86,6 +86,11 @@ static void databases(struct strbuf *out, const struct backup_manifest *m)
 		text(out, "encoding", d->encoding);
 		text(out, "collation", d->collation);
 		text(out, "owner", d->owner);
+		text(out, "ctype", d->ctype);
+		text(out, "provider", d->provider);
+		text(out, "locale", d->locale);
+		text(out, "rules", d->rules);
+		text(out, "tablespace", d->tablespace);
 		number(out, "bytes", d->bytes);
 		pairs(out, "migrations", d->migrations);
 		text(out, "snapshot", d->snapshot);
@@ -152,6 +157,13 @@ static char *get_text(struct reading *in, const struct json *v, const char *name
 
 	if (!s && !in->wrong)
 		in->wrong = name;
+	return s ? xstrdup(s) : NULL;
+}
+
+static char *get_optional(const struct json *v, const char *name)
+{
+	const char *s = json_text(json_get(v, name));
+
 	return s ? xstrdup(s) : NULL;
 }
 
@@ -268,6 +280,11 @@ static void get_databases(struct reading *in, const struct json *v, struct backu
 			.encoding = get_text(in, one, "encoding"),
 			.collation = get_text(in, one, "collation"),
 			.owner = get_text(in, one, "owner"),
+			.ctype = get_optional(one, "ctype"),
+			.provider = get_optional(one, "provider"),
+			.locale = get_optional(one, "locale"),
+			.rules = get_optional(one, "rules"),
+			.tablespace = get_optional(one, "tablespace"),
 			.bytes = get_number(in, one, "bytes"),
 			.migrations = get_pairs(one, "migrations"),
 			.snapshot = get_text(in, one, "snapshot"),
@@ -279,7 +296,6 @@ static void get_databases(struct reading *in, const struct json *v, struct backu
 
 static void get_all(struct reading *in, const struct json *v, struct backup_manifest *m)
 {
-	const char *encryption = json_text(json_get(v, "encryption"));
 	const char *key_path = json_text(json_get(v, "encryption_key"));
 
 	m->id = get_text(in, v, "id");
@@ -298,7 +314,7 @@ static void get_all(struct reading *in, const struct json *v, struct backup_mani
 	m->media = get_tally(in, v, "media");
 	m->features = get_list(in, v, "features");
 	m->skipped = get_list(in, v, "skipped");
-	m->encryption = encryption ? xstrdup(encryption) : NULL;
+	m->encryption = get_optional(v, "encryption");
 	m->encryption_key = key_path && *key_path == '/' ? xstrdup(key_path) : NULL;
 	get_files(in, v, m);
 }
@@ -387,6 +403,11 @@ static void release_database(struct manifest_database *d)
 	free(d->encoding);
 	free(d->collation);
 	free(d->owner);
+	free(d->ctype);
+	free(d->provider);
+	free(d->locale);
+	free(d->rules);
+	free(d->tablespace);
 	release_pairs(d->migrations);
 	free(d->snapshot);
 }

@@ -12,6 +12,8 @@ struct manifest_database {
 	char *directory; /* "databases/pulp", below the backup's */
 	long server_version;
 	char *encoding, *collation, *owner;
+	/* As pg_database has them; NULL: the default, or not known. */
+	char *ctype, *provider, *locale, *rules, *tablespace;
 	int64_t bytes;
 	struct manifest_pair *migrations; /* of each Django application the last; NULL: none */
 	char *snapshot;

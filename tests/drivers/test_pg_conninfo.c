@@ -40,12 +40,15 @@ TEST(another_database)
 	becomes("", "x=y");
 }
 
-TEST(names_in_quotes)
+TEST(names_and_texts_in_quotes)
 {
 	AUTO_STRBUF struct strbuf quoted = { 0 };
 
 	pg_quote_name(&quoted, "a\"b");
 	CHECK_STR(quoted.data, "\"a\"\"b\"");
+	strbuf_clear(&quoted);
+	pg_quote_text(&quoted, "it's \\ \n");
+	CHECK_STR(quoted.data, "E'it''s \\\\ \n'");
 }
 
-TAP_MAIN(row(which_database), row(another_database), row(names_in_quotes))
+TAP_MAIN(row(which_database), row(another_database), row(names_and_texts_in_quotes))

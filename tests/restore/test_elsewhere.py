@@ -39,6 +39,12 @@ def test_a_run_that_goes_on_elsewhere(restored, other):
     restored.plmaint.run("pre-migrate", "pause", code=0)
     restored.back_up()
     restored.let_go()
+    # A session that makes databases somewhere else would bring them to where no Pulp looks.
+    there = other.db.cluster.conninfo("postgres", "postgres")
+    other.plmaint.configure({"restore.conninfo": restored.db.cluster.conninfo("postgres", "postgres")})
+    refused = other.run("run", restored.repository.dir, "--check-only", code=1).one("step.end", label="restore-server")
+    assert "the database of pulp is on another server than the one restored to" in refused["examples"]
+    other.plmaint.configure({"restore.conninfo": there})
     other.run("run", restored.repository.dir, code=(0, 78))
     ledger = "SELECT state FROM plmaint.run WHERE job = 'pulp-manifests-fill' ORDER BY id"
     assert other.ask(ledger) == [("open",)]

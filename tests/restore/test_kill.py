@@ -15,7 +15,7 @@ import time
 import pytest
 
 from crash import faults
-from harness import backups
+from harness import backups, process
 
 ALL = os.environ.get("PLMAINT_CRASH_ALL") == "1"
 SHARE = 1 if ALL else 19 if not os.environ.get("VARIANT") else 60
@@ -149,6 +149,31 @@ def test_killed_and_run_again(stage):
     steps = ["restore-load", "restore-media", "restore-begin", "pulp-upgrade-stop", "restore-swap",
              "restore-start", "restore-verify", "restore-end"]
     stage.sweep(("run", stage.restored.repository.dir), steps, reset, nothing_lost)
+
+
+def test_killed_while_the_server_makes_the_database(restored):
+    """It makes it all the same, when the next run has looked already."""
+    restored.site.bulk_images(1, repos=1)
+    restored.back_up()
+    restored.let_go()
+    making = (
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'postgres'"
+        f" AND query LIKE 'CREATE DATABASE \"{restored.fresh}\"%%'"
+    )
+
+    def wait_for(n):
+        process.wait_until(lambda: len(restored.ask(making)) == n, 30, f"{n} runs make it")
+
+    with contextlib.closing(restored.db.cluster.connect("postgres", "postgres", autocommit=False)) as holder:
+        holder.cursor().execute("COMMENT ON DATABASE template0 IS 'held'")
+        first = restored.plmaint.start("restore", "run", restored.repository.dir)
+        wait_for(1)
+        first.kill9()
+        second = restored.plmaint.start("restore", "run", restored.repository.dir)
+        wait_for(2)
+        holder.rollback()
+    assert second.wait().code == 0
+    assert restored.databases() == ["", BEFORE]
 
 
 def test_killed_on_its_way_back(stage):

@@ -108,6 +108,11 @@ PROPERTIES = (
     "REVOKE ALL ON DATABASE {db} FROM PUBLIC",
     """GRANT CONNECT ON DATABASE {db} TO "{reader}" WITH GRANT OPTION""",
     """ALTER ROLE "{reader}" IN DATABASE {db} SET statement_timeout TO '3s'""",
+    """COMMENT ON DATABASE {db} IS E'of the\nsite''s \\\\own'""",
+)
+MADE_WITH = (
+    "SELECT datlocprovider, datcollate, datctype, daticulocale, spcname FROM pg_database d"
+    " JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = '{}'"
 )
 
 
@@ -130,7 +135,25 @@ def properties(restored, name=None):
     )
 
 
-def test_what_backup_online_writes(restored, tmp_path, request):
+def comment(restored, name=None):
+    sql = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    return restored.db.cluster.admin(sql, (name or restored.db.name,))[0][0]
+
+
+@pytest.fixture
+def tablespaces(restored):
+    """Foreman's database is in one that stays, Candlepin's in one that another host has not."""
+    admin, names = restored.db.cluster.admin, [f"{restored.db.name}_{word}_space" for word in ("kept", "lost")]
+    for name in names:
+        admin("SET allow_in_place_tablespaces = on")
+        admin(f"CREATE TABLESPACE \"{name}\" OWNER pulp LOCATION ''")
+    yield names
+    restored.close()
+    for name in names:
+        admin(f'DROP TABLESPACE IF EXISTS "{name}"')
+
+
+def test_what_backup_online_writes(restored, tablespaces, tmp_path, request):
     """Both halves, with the names that only this host knows."""
     need(programs=("openssl",))
     restored.site.bulk_images(5, repos=1)
@@ -145,9 +168,15 @@ def test_what_backup_online_writes(restored, tmp_path, request):
     request.addfinalizer(lambda: forget_role(restored, reader))
     for sql in PROPERTIES:
         restored.db.cluster.admin(sql.format(db=restored.db.name, reader=reader))
-    for feature in FEATURES:
-        restored.db.cluster.create(f"{restored.db.name}_{feature}")
+    theirs = {feature: f"{restored.db.name}_{feature}" for feature in FEATURES}
+    for feature, space in zip(FEATURES, tablespaces):
+        restored.db.cluster.admin(
+            f'CREATE DATABASE "{theirs[feature]}" OWNER pulp TEMPLATE template0 TABLESPACE "{space}"'
+            " LOCALE_PROVIDER icu ICU_LOCALE 'de-AT' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+        )
         restored.ask_feature(feature, f"CREATE TABLE kept AS SELECT '{feature}' AS word; SELECT 1")
+    restored.ask_feature("foreman", f"CREATE TABLE elsewhere () TABLESPACE {tablespaces[1]}; SELECT 1")
+    made_with = restored.db.cluster.admin(MADE_WITH.format(theirs["foreman"]))
     restored.plmaint.configure(
         {f"database.{f}.conninfo": restored.db.cluster.conninfo(f"{restored.db.name}_{f}") for f in FEATURES}
     )
@@ -157,8 +186,9 @@ def test_what_backup_online_writes(restored, tmp_path, request):
     lost = artifacts(restored)[0][0]
     lost.unlink()
     restored.change("DELETE FROM container_manifest")
-    for feature in FEATURES:
-        restored.ask_feature(feature, "UPDATE kept SET word = 'changed'; SELECT 1")
+    restored.ask_feature("foreman", "UPDATE kept SET word = 'changed'; DROP TABLE elsewhere; SELECT 1")
+    restored.db.cluster.drop(theirs["candlepin"])
+    restored.db.cluster.admin(f'DROP TABLESPACE "{tablespaces[1]}"')
     (id_,) = (b["id"] for b in restored.plmaint.run("backup", "list", kept, code=0).of("backup"))
     unpacked = restored.plmaint.state_dir / f"config_{id_}"
     # What a kill has left half unpacked is begun anew.
@@ -173,13 +203,19 @@ def test_what_backup_online_writes(restored, tmp_path, request):
     step = restored.run("run", kept, "--check-only", code=1).one("step.end", label="restore-server")
     assert f"the role {reader}, which has rights or settings in" in str(step["examples"])
     restored.db.cluster.admin(f'ALTER ROLE "not {reader}" RENAME TO "{reader}"')
-    restored.run("run", kept, "--check-only", code=0)
+    restored.run("run", kept, "--check-only", code=78)
     assert not unpacked.exists()
-    done = restored.run("run", kept, code=0)
+    done = restored.run("run", kept, code=78)
     assert restored.ask(COUNT) == before and whole(restored) and lost.exists()
     for feature in FEATURES:
         assert restored.ask_feature(feature, "SELECT word FROM kept") == [(feature,)]
-        assert f"_{feature}_before_{id_}" in restored.databases()
+    assert f"_foreman_before_{id_}" in restored.databases()
+    assert restored.db.cluster.admin(MADE_WITH.format(theirs["foreman"])) == made_with
+    assert restored.db.cluster.admin(MADE_WITH.format(theirs["candlepin"])) == [made_with[0][:4] + ("pg_default",)]
+    told = [e for e in done.one("step.end", label="restore-server")["examples"] if tablespaces[1] in e]
+    assert [e.split()[0] for e in told] == list(theirs.values())
+    own = comment(restored, f"{restored.db.name}_before_{id_}")
+    assert own == "of the\nsite's \\own" and comment(restored).startswith("plmaint restored ")
     assert properties(restored) == known == properties(restored, f"{restored.db.name}_before_{id_}")
     assert results(done)["restore-key"] == results(done)["restore-config"] == "ok"
     # Beside what is installed, which stays.
@@ -187,7 +223,10 @@ def test_what_backup_online_writes(restored, tmp_path, request):
     assert (unpacked.stat().st_mode & 0o777) == 0o700
     assert str(key) in [d["path"] for d in done.of("difference", kind="content")]
     assert [p.name for p in unpacked.parent.glob("config_*")] == [unpacked.name]
-    assert results(restored.run("run", kept, code=0))["restore-config"] == "not-needed"
+    assert results(restored.run("run", kept, code=78))["restore-config"] == "not-needed"
+    left = [restored.db.name + tail for tail in restored.databases() if "_before_" in tail]
+    restored.run("finish", *(word for name in left for word in ("--yes-destroy", name)), code=0)
+    assert comment(restored) == own and comment(restored, theirs["foreman"]) is None
 
 
 def test_a_backup_without_content(restored):
