@@ -12,17 +12,18 @@ static const double slow = 15e6, fast = 150e6, services_fast = 5, services_slow 
 /* Of all databases; one that cannot be asked is told by the step that dumps it. */
 static int64_t bytes_of_all(const struct probe *p)
 {
-	struct dump_sources s;
+	AUTO_SOURCES struct dump_sources s = { .n = 0 };
 	int64_t sum = 0;
+	struct err ignored;
 
-	dump_sources_find(p, &s);
+	if (!dump_sources_find(p, &s, &ignored))
+		return 0;
 	for (size_t i = 0; i < s.n; i++) {
 		AUTO_ROWS struct pg_rows *r = NULL;
 		const struct pg_options o = { .conninfo = s.all[i].conninfo,
 					      .application_name = "plmaint:backup:size",
 					      .read_only = true };
 		struct pg *db = NULL;
-		struct err ignored;
 
 		if (pg_connect(&o, &db, &ignored) &&
 		    pg_query(db, "SELECT pg_database_size(current_database())", NULL, 0, &r,

@@ -22,10 +22,11 @@ static const double between_snapshots = 1; /* seconds */
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
 {
-	struct dump_sources s;
+	AUTO_SOURCES struct dump_sources s = { .n = 0 };
 
-	(void)params, (void)err;
-	dump_sources_find(p, &s);
+	(void)params;
+	if (!dump_sources_find(p, &s, err))
+		return false;
 	*ret = true;
 	outcome_set(why, RESULT_OK, "%zu database%s", s.n, s.n == 1 ? "" : "s");
 	for (size_t i = 0; i < s.n; i++)
@@ -145,17 +146,15 @@ static bool dump_all(struct actor *a, struct backup_job *j, const struct backup_
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct backup_params *p = params;
-	struct dump_sources s;
+	AUTO_SOURCES struct dump_sources s = { .n = 0 };
 	struct backup_job *j;
 
-	dump_sources_find(a->look, &s);
-	bool ok = backup_job_get(a, p, &j, err) && settle(a, j, p, &s, out, err) &&
-		  dump_all(a, j, p, &s, err);
-	dump_sources_thaw(&s);
-	if (ok)
-		outcome_set(out, RESULT_OK, "%zu databases dumped, %lld artifacts named", s.n,
-			    (long long)j->manifest.artifacts.count);
-	return ok;
+	if (!dump_sources_find(a->look, &s, err) || !backup_job_get(a, p, &j, err) ||
+	    !settle(a, j, p, &s, out, err) || !dump_all(a, j, p, &s, err))
+		return false;
+	outcome_set(out, RESULT_OK, "%zu databases dumped, %lld artifacts named", s.n,
+		    (long long)j->manifest.artifacts.count);
+	return true;
 }
 
 const struct procedure procedure_backup_databases = {

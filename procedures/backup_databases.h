@@ -5,19 +5,24 @@
 
 enum { MOST_DATABASES = 3 };
 struct dump_source {
-	const char *feature, *conninfo; /* borrowed */
-	struct pg *db;			/* in a transaction of one snapshot, while it is held */
-	char *snapshot;			/* its name */
+	const char *feature; /* static */
+	char *conninfo;
+	struct pg *db;	/* in a transaction of one snapshot, while it is held */
+	char *snapshot; /* its name */
 };
 struct dump_sources {
 	struct dump_source all[MOST_DATABASES];
 	size_t n;
 	double span; /* seconds between the first snapshot and the last */
 };
-/* Where the database of a feature is on this host; NULL: nobody has said.  Borrowed. */
-const char *database_conninfo(const struct probe *p, const char *feature);
-/* Pulp's, and those of Foreman and Candlepin where they are configured. */
-void dump_sources_find(const struct probe *p, struct dump_sources *ret);
+/* Where the database of a feature is on this host; NULL: it is not here.  Caller frees. */
+bool database_conninfo(const struct probe *p, const char *feature, char **ret,
+		       struct err *err) MUST_CHECK;
+/* Pulp's, and those of Foreman and Candlepin where they are; on failure those before the one that
+ * it is about.  To be released in either case. */
+bool dump_sources_find(const struct probe *p, struct dump_sources *ret, struct err *err) MUST_CHECK;
+void dump_sources_release(struct dump_sources *s);
+#define AUTO_SOURCES __attribute__((cleanup(dump_sources_release)))
 /* Whether it can be dumped: it answers, there are programs for its version, and this role may read
  * all of it.  Its size is added to *bytes. */
 bool dump_source_ready(const struct probe *p, struct dump_source *s, int64_t *bytes,

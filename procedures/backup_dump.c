@@ -5,6 +5,7 @@
 #include "lib/drivers/fs.h"
 #include "lib/drivers/pg_tools.h"
 #include "lib/drivers/process.h"
+#include "lib/host/database_settings.h"
 #include "procedures/backup_databases.h"
 #include "procedures/procedures.h"
 
@@ -17,29 +18,38 @@
 
 static const double told_every = 1; /* seconds */
 
-static const char *const others[] = { "foreman", "candlepin" };
+static const char *const features[] = { "pulp", "foreman", "candlepin" };
 
-const char *database_conninfo(const struct probe *p, const char *feature)
+bool database_conninfo(const struct probe *p, const char *feature, char **ret, struct err *err)
 {
-	if (strcmp(feature, "pulp") == 0)
-		return p->place.conninfo;
-	return strcmp(feature, "foreman") == 0 ? config_get(p->config, "database.foreman.conninfo")
-	       : strcmp(feature, "candlepin") == 0
-		       ? config_get(p->config, "database.candlepin.conninfo")
-		       : NULL;
+	if (strcmp(feature, "foreman") == 0 || strcmp(feature, "candlepin") == 0)
+		return database_settings_find(p->config, feature, ret, err);
+	bool known = strcmp(feature, "pulp") == 0 && p->place.conninfo;
+	*ret = known ? xstrdup(p->place.conninfo) : NULL;
+	return true;
 }
 
-void dump_sources_find(const struct probe *p, struct dump_sources *ret)
+bool dump_sources_find(const struct probe *p, struct dump_sources *ret, struct err *err)
 {
-	*ret = (struct dump_sources){ .n = 1 };
-	ret->all[0] = (struct dump_source){ .feature = "pulp", .conninfo = p->place.conninfo };
-	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		const char *conninfo = database_conninfo(p, others[i]);
+	*ret = (struct dump_sources){ .n = 0 };
+	for (size_t i = 0; i < ARRAY_LEN(features); i++) {
+		char *conninfo;
 
+		if (!database_conninfo(p, features[i], &conninfo, err))
+			return false;
 		if (conninfo)
-			ret->all[ret->n++] =
-				(struct dump_source){ .feature = others[i], .conninfo = conninfo };
+			ret->all[ret->n++] = (struct dump_source){ .feature = features[i],
+								   .conninfo = conninfo };
 	}
+	return true;
+}
+
+void dump_sources_release(struct dump_sources *s)
+{
+	dump_sources_thaw(s);
+	for (size_t i = 0; i < s->n; i++)
+		free(s->all[i].conninfo);
+	s->n = 0;
 }
 
 static bool connect_source(struct dump_source *s, struct err *err)

@@ -81,14 +81,15 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	const struct backup_ready_params *o = params;
 	const struct probe *p = a->look;
 	struct looking l = { .out = out };
-	struct dump_sources s;
+	AUTO_SOURCES struct dump_sources s = { .n = 0 };
 	int64_t bytes = 0;
 
 	if (!numbers(p->config, err))
 		found(&l, err);
 	if (!backup_config_ready(p, &o->config, err))
 		found(&l, err);
-	dump_sources_find(p, &s);
+	if (!dump_sources_find(p, &s, err))
+		found(&l, err);
 	for (size_t i = 0; i < s.n; i++)
 		if (!dump_source_ready(p, &s.all[i], &bytes, err))
 			found(&l, err);

@@ -73,10 +73,11 @@ static bool name_all(struct restore_job *j, const struct probe *p, struct err *e
 		struct restore_database *d = &j->databases[i];
 
 		d->from = &j->manifest.databases[i];
-		const char *conninfo = database_conninfo(p, d->from->feature);
-		AUTO_FREE char *name = conninfo ? NULL : xstrdup(d->from->name);
-		if ((conninfo && !pg_conninfo_database(conninfo, &name, err)) ||
-		    !name_it(d, name, j->manifest.id, err))
+		AUTO_FREE char *conninfo = NULL;
+		AUTO_FREE char *name = NULL;
+		if (!database_conninfo(p, d->from->feature, &conninfo, err) ||
+		    (conninfo && !pg_conninfo_database(conninfo, &name, err)) ||
+		    !name_it(d, name ? name : d->from->name, j->manifest.id, err))
 			return false;
 	}
 	return j->n > 0 || err_set(err, ERR_DATA, "backup %s holds no database", j->manifest.id);

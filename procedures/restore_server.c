@@ -144,12 +144,13 @@ static char *identity(struct pg *db)
  * never be used.  A server that does not answer cannot be compared. */
 static void look_at_place(struct looking *l, const struct restore_database *d)
 {
-	const char *conninfo = database_conninfo(l->probe, d->from->feature);
+	AUTO_FREE char *conninfo = NULL;
 	AUTO_FREE char *there = NULL;
 	struct pg *db = NULL;
 	struct err ignored;
 
-	if (!conninfo || !pg_conninfo_with(conninfo, "postgres", &there, &ignored) ||
+	if (!database_conninfo(l->probe, d->from->feature, &conninfo, &ignored) || !conninfo ||
+	    !pg_conninfo_with(conninfo, "postgres", &there, &ignored) ||
 	    !pg_connect(&(struct pg_options){ .conninfo = there,
 					      .application_name = "plmaint:restore",
 					      .read_only = true },

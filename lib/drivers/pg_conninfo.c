@@ -41,7 +41,7 @@ bool pg_conninfo_database(const char *conninfo, char **ret, struct err *err)
 	return named;
 }
 
-static void add(struct strbuf *out, const char *key, const char *value)
+void pg_conninfo_add(struct strbuf *out, const char *key, const char *value)
 {
 	strbuf_addf(out, "%s%s='", out->len ? " " : "", key);
 	for (; *value; value++) {
@@ -61,8 +61,8 @@ bool pg_conninfo_with(const char *conninfo, const char *database, char **ret, st
 		return false;
 	for (const PQconninfoOption *i = all; i->keyword; i++)
 		if (i->val && *i->val && strcmp(i->keyword, "dbname") != 0)
-			add(&out, i->keyword, i->val);
-	add(&out, "dbname", database);
+			pg_conninfo_add(&out, i->keyword, i->val);
+	pg_conninfo_add(&out, "dbname", database);
 	PQconninfoFree(all);
 	*ret = strbuf_take(&out);
 	return true;

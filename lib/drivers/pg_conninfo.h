@@ -10,6 +10,9 @@ bool pg_conninfo_database(const char *conninfo, char **ret, struct err *err) MUS
 bool pg_conninfo_with(const char *conninfo, const char *database, char **ret,
 		      struct err *err) MUST_CHECK;
 
+/* Adds one more value to a connection string. */
+void pg_conninfo_add(struct strbuf *out, const char *key, const char *value);
+
 /* Adds the name of something, or a text, in the quotes of SQL: for statements that take no
  * parameters. */
 void pg_quote_name(struct strbuf *out, const char *name);

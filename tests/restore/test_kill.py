@@ -10,6 +10,7 @@ fail have theirs; else a share.
 import contextlib
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -157,12 +158,13 @@ def test_killed_while_the_server_makes_the_database(restored):
     restored.back_up()
     restored.let_go()
     making = (
-        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'postgres'"
-        f" AND query LIKE 'CREATE DATABASE \"{restored.fresh}\"%%'"
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'postgres'"
+        f" AND query LIKE 'CREATE DATABASE \"{restored.fresh}\"%' ORDER BY query_start"
     )
 
     def wait_for(n):
         process.wait_until(lambda: len(restored.ask(making)) == n, 30, f"{n} runs make it")
+        return restored.ask(making)[-1][0]
 
     with contextlib.closing(restored.db.cluster.connect("postgres", "postgres", autocommit=False)) as holder:
         holder.cursor().execute("COMMENT ON DATABASE template0 IS 'held'")
@@ -170,8 +172,11 @@ def test_killed_while_the_server_makes_the_database(restored):
         wait_for(1)
         first.kill9()
         second = restored.plmaint.start("restore", "run", restored.repository.dir)
-        wait_for(2)
+        later = wait_for(2)
+        os.kill(later, signal.SIGSTOP)
         holder.rollback()
+        process.wait_until(lambda: FRESH in restored.databases(), 30, "the first one is made")
+        os.kill(later, signal.SIGCONT)
     assert second.wait().code == 0
     assert restored.databases() == ["", BEFORE]
 

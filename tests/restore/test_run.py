@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from harness import fernet
+from harness import fernet, pg
 from harness.need import need
 
 COUNT = "SELECT count(*) FROM container_manifest"
@@ -177,8 +177,16 @@ def test_what_backup_online_writes(restored, tablespaces, tmp_path, request):
         restored.ask_feature(feature, f"CREATE TABLE kept AS SELECT '{feature}' AS word; SELECT 1")
     restored.ask_feature("foreman", f"CREATE TABLE elsewhere () TABLESPACE {tablespaces[1]}; SELECT 1")
     made_with = restored.db.cluster.admin(MADE_WITH.format(theirs["foreman"]))
+    yml = tmp_path / "database.yml"
+    yml.write_text(
+        f"production:\n  adapter: postgresql\n  host: {restored.db.cluster.sockets}\n"
+        f"  port: {pg.PORT}\n  username: pulp\n  database: {theirs['foreman']}\n"
+    )
     restored.plmaint.configure(
-        {f"database.{f}.conninfo": restored.db.cluster.conninfo(f"{restored.db.name}_{f}") for f in FEATURES}
+        {
+            "database.foreman.settings": yml,
+            "database.candlepin.conninfo": restored.db.cluster.conninfo(theirs["candlepin"]),
+        }
     )
     known = properties(restored)
     assert len(known[0]) == 2 and known[2] == 77

@@ -441,7 +441,14 @@ def test_what_would_end_it_is_told_before_anything_is_written(plmaint, made, sto
     """All of it at once: the key, a recipient that is none, a table that may not be read, a dead server."""
     key.unlink()
     pg_db.query("CREATE TABLE public.others AS SELECT 1", user="postgres")
+    yml = tmp_path / "database.yml"
+    yml.write_text("production:\n  database: <%= secret %>\n")
     settings = {"database.foreman.conninfo": "host=/nonexistent", "backup.jobs": 99}
+    plmaint.configure({"database.foreman.settings": yml})
+    step = online(plmaint, store, code=(1, 2))[1].one("step.end", label="backup-ready")
+    for word in (f"{yml} cannot be understood", str(key), "may not read others"):
+        assert any(word in e for e in step["examples"]), (word, step)
+    plmaint.configure({"database.foreman.settings": None})
     plmaint.configure(settings)
     id_, result = online(plmaint, store, code=(1, 2))
     step = result.one("step.end", label="backup-ready")
