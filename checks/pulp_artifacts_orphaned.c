@@ -12,7 +12,7 @@ static const struct look look = {
 	       " FROM (SELECT pulp_id, file, size FROM core_artifact{sample} WHERE timestamp_of_interest < now() - interval '1 day') a"
 	       " WHERE NOT EXISTS (SELECT FROM core_contentartifact c WHERE c.artifact_id = a.pulp_id) ORDER BY a.size DESC LIMIT 10",
 	.sample_of = "core_artifact",
-	.sample_rows = 50000,
+	.sample_rows = 20000,
 	.bad = RESULT_WARNING,
 	.sound = "every artifact older than a day is in use",
 	.found = "artifacts are in use by no content",

@@ -9,7 +9,7 @@ static const struct look look = {
 	       " FROM (SELECT pulp_id, pulp_type FROM core_content{sample} WHERE timestamp_of_interest < now() - interval '1 day') c"
 	       " WHERE NOT EXISTS (SELECT FROM core_repositorycontent r WHERE r.content_id = c.pulp_id) ORDER BY 1 LIMIT 10",
 	.sample_of = "core_content",
-	.sample_rows = 50000,
+	.sample_rows = 20000,
 	.bad = RESULT_WARNING,
 	.sound = "all content older than a day is in a repository",
 	.found = "contents are in no repository",

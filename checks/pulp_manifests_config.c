@@ -10,10 +10,13 @@
 static const struct look look = {
 	.needs = "container_manifest.config_blob_id core_remoteartifact.content_artifact_id",
 	.sql = "SELECT m.digest || ' in ' || coalesce((SELECT min(r.name) FROM core_repositorycontent i JOIN core_repository r ON r.pulp_id = i.repository_id"
-	       " WHERE i.content_id = m.content_ptr_id AND i.version_removed_id IS NULL), 'no repository'), count(*) OVER () FROM container_manifest m"
+	       " WHERE i.content_id = m.content_ptr_id AND i.version_removed_id IS NULL), 'no repository'), count(*) OVER ()"
+	       " FROM (SELECT content_ptr_id, digest, config_blob_id FROM container_manifest{sample}) m"
 	       " LEFT JOIN core_contentartifact c ON c.content_id = m.config_blob_id"
 	       " WHERE m.config_blob_id IS NOT NULL AND c.artifact_id IS NULL"
 	       " AND NOT EXISTS (SELECT FROM core_remoteartifact r WHERE r.content_artifact_id = c.pulp_id) ORDER BY m.digest LIMIT 10",
+	.sample_of = "container_manifest",
+	.sample_rows = 20000,
 	.bad = RESULT_FINDING,
 	.sound = "every configuration has its file or a remote to fetch it from",
 	.found = "manifests have a configuration that is gone and cannot be fetched",
@@ -22,8 +25,7 @@ static const struct look look = {
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	(void)params;
-	return look_for(p, &look, out, err);
+	return look_in_sample(p, &look, params, out, err);
 }
 
 const struct check check_pulp_manifests_config = {
@@ -33,5 +35,7 @@ const struct check check_pulp_manifests_config = {
 		"The configuration blob has to be linked to an artifact, or to a remote that has it.",
 	.tags = (const char *const[]){ "content", NULL },
 	.needs = NEED_DB,
+	.params = look_params_table,
+	.params_size = sizeof(struct look_params),
 	.run = run,
 };

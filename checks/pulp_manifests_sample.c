@@ -9,10 +9,12 @@
 #include "checks/checks.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/probe.h"
+#include "lib/pulp/look.h"
 #include "lib/pulp/manifest_rows.h"
 #include <string.h>
 
-enum { SAMPLE = 200 };
+/* Those that are compared, and those that they are drawn from. */
+enum { SAMPLE = 200, DRAWN_FROM = 5000 };
 static const unsigned char first_key[16] = { 0 };
 static const unsigned char last_key[16] = { 255, 255, 255, 255, 255, 255, 255, 255,
 					    255, 255, 255, 255, 255, 255, 255, 255 };
@@ -129,10 +131,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	struct pulp_schema s;
 	struct storage *storage = NULL;
 	struct manifest_window w = { 0 };
-	AUTO_FREE char *where = xasprintf(
-		"m.content_ptr_id IN (SELECT content_ptr_id FROM container_manifest WHERE data <> ''"
-		" ORDER BY random() LIMIT %d)",
-		SAMPLE);
+	struct look_sample some;
 
 	(void)params;
 	if (!pulp_schema_probe(p->db, false, true, &s, err))
@@ -142,6 +141,12 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			    s.level);
 		return true;
 	}
+	if (!look_sample(p, "container_manifest", DRAWN_FROM, false, &some, err))
+		return false;
+	AUTO_FREE char *where = xasprintf(
+		"m.content_ptr_id IN (SELECT content_ptr_id FROM container_manifest%s WHERE data <> ''"
+		" ORDER BY random() LIMIT %d)",
+		some.clause, SAMPLE);
 	struct manifest_rows m = { .schema = &s, .pending = where };
 	if (!storage_open(p->config, &p->place, &storage, err))
 		return false;

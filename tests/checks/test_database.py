@@ -174,5 +174,5 @@ def test_a_large_table_is_sampled_unless_full(plmaint, pg_db, site, made):
     site.blob(b"zebra")
     words = ("health", "check", "--label", label)
     sampled = plmaint.run(*words).one("step.end")
-    assert "in a sample of about 5 % of core_content" in sampled["message"]
+    assert "in a sample of about 2 % of core_content" in sampled["message"]
     assert plmaint.run(*words, "--full", code=78).one("step.end")["found"] == 1
