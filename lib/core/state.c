@@ -53,6 +53,22 @@ bool state_open(const char *dir, const char *name, int flags, int *ret_fd, struc
 	return true;
 }
 
+bool state_read(const char *dir, const char *name, char *ret, size_t size, bool *found,
+		struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	*found = fd >= 0;
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return true;
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+	if (n < 0)
+		return err_errno(err, "cannot read '%s'", path);
+	ret[n] = '\0';
+	return true;
+}
+
 bool state_rename(const char *dir, const char *from, const char *to, struct err *err)
 {
 	AUTO_FREE char *old = xasprintf("%s/%s", dir, from), *new = xasprintf("%s/%s", dir, to);

@@ -9,6 +9,10 @@ bool state_dir_make(const char *path, struct err *err) MUST_CHECK;
 /* Opens name inside it, O_CLOEXEC and never through a symlink. */
 bool state_open(const char *dir, const char *name, int flags, int *ret_fd,
 		struct err *err) MUST_CHECK;
+/* A short text whole, with an end behind it; what is longer than its room is cut.  *found is false
+ * where there is none. */
+bool state_read(const char *dir, const char *name, char *ret, size_t size, bool *found,
+		struct err *err) MUST_CHECK;
 /* Both durable.  What is not there is not to be removed. */
 bool state_rename(const char *dir, const char *from, const char *to, struct err *err) MUST_CHECK;
 bool state_remove(const char *dir, const char *name, struct err *err) MUST_CHECK;

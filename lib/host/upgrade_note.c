@@ -8,11 +8,8 @@
 #include "lib/host/closure.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char name[] = "upgrade";
 static const char *const words[] = {
@@ -40,21 +37,18 @@ static bool parse(const char *text, struct upgrade_note *ret)
 
 bool upgrade_note_read(const char *state_dir, struct upgrade_note *ret, struct err *err)
 {
-	AUTO_FREE char *path = xasprintf("%s/%s", state_dir, name);
 	char text[256];
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool found;
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+	if (!state_read(state_dir, name, text, sizeof(text), &found, err))
+		return false;
+	if (!found) {
 		*ret = (struct upgrade_note){ .phase = UPGRADE_NONE };
 		return true;
 	}
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return err_errno(err, "cannot read '%s'", path);
-	text[n] = '\0';
 	if (parse(text, ret))
 		return true;
-	(void)err_set(err, ERR_DATA, "'%s' is no note of an upgrade", path);
+	(void)err_set(err, ERR_DATA, "'%s/%s' is no note of an upgrade", state_dir, name);
 	return err_hint(err, "Remove it when no upgrade of this host is under way.");
 }
 

@@ -6,10 +6,7 @@
 #include "lib/core/state.h"
 #include "lib/drivers/fs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char name[] = "restore";
 static const char *const words[] = { [RESTORE_CLOSED] = "closed", [RESTORE_SWAPPED] = "swapped" };
@@ -30,21 +27,18 @@ static bool parse(const char *text, struct restore_note *ret)
 
 bool restore_note_read(const char *state_dir, struct restore_note *ret, struct err *err)
 {
-	AUTO_FREE char *path = xasprintf("%s/%s", state_dir, name);
 	char text[128];
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool found;
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+	if (!state_read(state_dir, name, text, sizeof(text), &found, err))
+		return false;
+	if (!found) {
 		*ret = (struct restore_note){ .phase = RESTORE_NONE };
 		return true;
 	}
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return err_errno(err, "cannot read '%s'", path);
-	text[n] = '\0';
 	if (parse(text, ret))
 		return true;
-	(void)err_set(err, ERR_DATA, "'%s' is no note of a restore", path);
+	(void)err_set(err, ERR_DATA, "'%s/%s' is no note of a restore", state_dir, name);
 	return err_hint(err, "Remove it when no restore of this host is under way.");
 }
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What cannot be restored is refused before anything is touched, with one sentence that says why."""
 
+import contextlib
+import http.server
 import json
+import threading
 
 import pytest
 
@@ -167,3 +170,45 @@ def test_site_that_does_not_stop_stays_as_it_was(backed_up):
     assert backed_up.log == ["stop", "start"]
     assert backed_up.databases() == ["", "_restore_20261121T213133Z"]
     assert not (backed_up.plmaint.state_dir / "restore").exists()
+
+
+@contextlib.contextmanager
+def registry(answer):
+    """A registry in which answer(digest) is the status and the bytes of every manifest."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = answer(self.path.rsplit("/", 1)[1])
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v2/"
+        server.shutdown()
+
+
+def test_manifests_that_cannot_be_pulled(backed_up):
+    """The restored site is in use by then: what is wrong is told, and how to go back."""
+    media = backed_up.site.media_root / "artifact"
+    answers = [(200, "other bytes"), (404, "HTTP 404"), (401, ""), (200, "")]
+
+    def answer(digest):
+        status, words = answers[0]
+        name = digest.removeprefix("sha256:")
+        return status, b"x" if words else (media / name[:2] / name[2:]).read_bytes()
+
+    with registry(answer) as url:
+        backed_up.plmaint.configure({"restore.pull_url": url})
+        for code, words in ((1, "with other bytes"), (1, "HTTP 404"), (78, "4 want a login"), (0, "4 manifests were pulled")):
+            told = backed_up.restore(code=code).one("step.end", label="restore-verify")
+            assert words in str(told) and (code != 1 or "restore revert" in told["hint"])
+            answers.pop(0)
+    # Each run starts what may be closed still; none stops it again.
+    assert backed_up.log[0] == "stop" and set(backed_up.log[1:]) == {"start"}
+    assert backed_up.databases() == ["", "_before_20261121T213133Z"]
