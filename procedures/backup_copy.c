@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The main thread hands out names and tells the progress; each worker opens, copies and hashes,
- * with batches of its own.  The queue is short: names are all it holds.
+ * with batches of its own.  The queue is short: names are all it holds.  Small files are copied in
+ * less time than it takes to wake a thread, so several names go from hand to hand at once.
  */
 #include "procedures/backup_copy.h"
 #include "procedures/site_throttle.h"
@@ -20,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { QUEUE = 256, MOST_THREADS = 32 };
+enum { QUEUE = 1024, HANDFUL = 16, MOST_THREADS = 32 };
 static const double told_every = 0.5;	  /* seconds */
 static const double unit_bytes = 1 << 20; /* what costs as much as opening a file, about */
 
@@ -33,13 +34,14 @@ struct item {
 struct copy_crew {
 	struct copy_request rq;
 	pthread_mutex_t mutex;
-	pthread_cond_t changed;
+	pthread_cond_t changed;	 /* for the main thread: there is room, or one has ended */
+	pthread_cond_t supplied; /* for the workers: there are names, or no more will come */
 	pthread_t threads[MOST_THREADS];
 	long n_threads, wanted, at_work, nice;
 	struct file_throttle throttle;
 	struct stints *stints;
 	struct item queue[QUEUE];
-	size_t first, n;
+	size_t first, n, added;
 	bool closed, failed; /* failed: err says why, nothing more is begun */
 	struct err err;
 	struct copy_tally tally;
@@ -69,6 +71,7 @@ static void fail(struct copy_crew *c, const struct err *err)
 	c->failed = true;
 	stints_release(c->stints);
 	pthread_cond_broadcast(&c->changed);
+	pthread_cond_broadcast(&c->supplied);
 }
 
 static const char *words_of(enum fs_verdict v)
@@ -94,18 +97,23 @@ static void count_bad(struct copy_crew *c, const struct item *i, const char *why
 		c->tally.examples[c->tally.n_examples++] = xasprintf("%s %s", i->path, why);
 }
 
-static bool take(struct copy_crew *c, struct item *ret)
+/* How many it got: no more than leaves some for the other threads, 0 at the end. */
+static size_t take(struct copy_crew *c, struct item ret[HANDFUL])
 {
+	size_t got = 0;
+
 	pthread_mutex_lock(&c->mutex);
 	while (!c->failed && c->n == 0 && !c->closed)
-		pthread_cond_wait(&c->changed, &c->mutex);
-	bool got = !c->failed && c->n > 0;
-	if (got) {
-		*ret = c->queue[c->first];
+		pthread_cond_wait(&c->supplied, &c->mutex);
+	bool full = c->n == QUEUE;
+	size_t share = c->n / (size_t)c->wanted + 1;
+	while (!c->failed && c->n > 0 && got < HANDFUL && got < share) {
+		ret[got++] = c->queue[c->first];
 		c->first = (c->first + 1) % QUEUE;
 		c->n--;
-		pthread_cond_broadcast(&c->changed);
 	}
+	if (full)
+		pthread_cond_signal(&c->changed);
 	pthread_mutex_unlock(&c->mutex);
 	return got;
 }
@@ -160,19 +168,23 @@ static void *work(void *arg)
 	struct copy_crew *c = arg;
 	struct object_writer *w = object_writer_new(c->rq.repository);
 	struct stint stint = { .of = c->stints };
-	struct item item;
+	struct item items[HANDFUL];
 	struct err err;
 	bool ok = true;
+	size_t n;
 
 	if (c->rq.reflink)
 		object_writer_reflink(w);
 	object_writer_pace(w, &stint);
 	if (c->nice)
 		priority_lower((int)c->nice);
-	while (ok && take(c, &item)) {
+	while (ok && (n = take(c, items)) > 0) {
 		stint_begin(&stint);
-		ok = copy_one(c, w, &item, &err);
-		release_item(&item);
+		for (size_t i = 0; i < n; i++) {
+			ok = ok && copy_one(c, w, &items[i], &err);
+			release_item(&items[i]);
+			stint_pass(&stint);
+		}
 		stint_end(&stint);
 	}
 	/* Also after a stop or on a full disk: what was copied is kept, where that can be. */
@@ -317,6 +329,7 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
 	}
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_cond_init(&c->changed, NULL);
+	pthread_cond_init(&c->supplied, NULL);
 	c->told = c->began = clock_monotonic();
 	eta_start(&c->eta, (double)c->wanted);
 	(void)eta_add(&c->eta, units(rq->files, rq->bytes),
@@ -339,14 +352,17 @@ bool copy_add(struct copy_crew *c, const char *domain, const char *path, const c
 	if (sha256)
 		snprintf(item.sha256, sizeof(item.sha256), "%s", sha256);
 	pthread_mutex_lock(&c->mutex);
-	steer(c);
-	tell(c);
+	if (c->added++ % HANDFUL == 0) {
+		steer(c);
+		tell(c);
+	}
 	while (!c->failed && (c->n == QUEUE || stop_requested()))
 		pass_time(c);
 	bool ok = !c->failed;
 	if (ok) {
 		c->queue[(c->first + c->n++) % QUEUE] = item;
-		pthread_cond_broadcast(&c->changed);
+		if (c->n % HANDFUL == 1) /* also the only one */
+			pthread_cond_signal(&c->supplied);
 	} else {
 		*err = c->err;
 		release_item(&item);
@@ -366,6 +382,7 @@ static void destroy(struct copy_crew *c)
 		c->first = (c->first + 1) % QUEUE;
 	}
 	pthread_cond_destroy(&c->changed);
+	pthread_cond_destroy(&c->supplied);
 	pthread_mutex_destroy(&c->mutex);
 }
 
@@ -384,7 +401,7 @@ bool copy_end(struct copy_crew *c, struct copy_tally *ret, struct err *err)
 {
 	pthread_mutex_lock(&c->mutex);
 	c->closed = true;
-	pthread_cond_broadcast(&c->changed);
+	pthread_cond_broadcast(&c->supplied);
 	while (c->at_work > 0)
 		pass_time(c);
 	pthread_mutex_unlock(&c->mutex);
