@@ -8,6 +8,20 @@
 #include "lib/pulp/api.h"
 #include "procedures/procedures.h"
 
+struct params {
+	double timeout;
+};
+
+static const struct opt params_table[] = {
+	{ .name = "timeout",
+	  .kind = OPT_SECONDS,
+	  .offset = offsetof(struct params, timeout),
+	  .arg = "TIME",
+	  .help = "how long Pulp's task is waited for",
+	  .fallback = "2h" },
+	OPTS_END,
+};
+
 static void tell(void *arg, const char *message, long done, long total)
 {
 	const struct actor *a = arg;
@@ -18,12 +32,13 @@ static void tell(void *arg, const char *message, long done, long total)
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
+	const struct params *o = params;
 	AUTO_STRBUF struct strbuf said = { 0 };
 
-	(void)params;
 	if (!pulp_api_work(a->look->config,
 			   &(struct api_work){ .path = "repair/",
 					       .body = "{\"verify_checksums\": false}",
+					       .timeout = o->timeout,
 					       .progress = tell,
 					       .arg = a },
 			   &said, err))
@@ -41,5 +56,7 @@ const struct procedure procedure_pulp_artifacts_repair = {
 	.changes = "files of artifacts that are missing, by Pulp",
 	.tags = (const char *const[]){ "fix", "storage", "online", NULL },
 	.needs = NEED_SETTINGS,
+	.params = params_table,
+	.params_size = sizeof(struct params),
 	.run = run,
 };

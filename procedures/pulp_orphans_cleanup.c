@@ -11,6 +11,7 @@
 #include "procedures/procedures.h"
 
 struct params {
+	double timeout;
 	long protection;
 };
 
@@ -23,6 +24,12 @@ static const struct opt params_table[] = {
 	  .arg = "MINUTES",
 	  .help = "how long ago it must have become an orphan",
 	  .fallback = "1440" },
+	{ .name = "timeout",
+	  .kind = OPT_SECONDS,
+	  .offset = offsetof(struct params, timeout),
+	  .arg = "TIME",
+	  .help = "how long Pulp's task is waited for",
+	  .fallback = "2h" },
 	OPTS_END,
 };
 
@@ -96,11 +103,13 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		outcome_hint(out, "Run `plmaint pre-migrate run` first: it saves them.");
 		return true;
 	}
-	if (!pulp_api_work(
-		    a->look->config,
-		    &(struct api_work){
-			    .path = "orphans/cleanup/", .body = body, .progress = tell, .arg = a },
-		    &said, err))
+	if (!pulp_api_work(a->look->config,
+			   &(struct api_work){ .path = "orphans/cleanup/",
+					       .body = body,
+					       .timeout = o->timeout,
+					       .progress = tell,
+					       .arg = a },
+			   &said, err))
 		return false;
 	outcome_set(out, RESULT_OK, "%s", said.len ? said.data : "Pulp's cleanup has ended");
 	return true;

@@ -2,6 +2,7 @@
 /* One POST, then GETs of the task that it has made. */
 #include "lib/pulp/api.h"
 
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/http.h"
@@ -145,9 +146,14 @@ bool pulp_api_work(const struct config *config, const struct api_work *w, struct
 	size_t origin = host ? (size_t)(host + 3 - base) + strcspn(host + 3, "/") : 0;
 	AUTO_FREE char *url = xasprintf("%.*s%s", (int)origin, base, task);
 
+	double until = clock_monotonic() + w->timeout;
+
 	while (look(config, url, w, summary, &ended, err)) {
 		if (ended)
 			return true;
+		if (clock_monotonic() >= until)
+			return err_set(err, ERR_TIMEOUT,
+				       "time is over; the task goes on in Pulp: %s", task);
 		if (!stop_wait(poll_seconds))
 			return err_set(err, ERR_STOPPED, "stopped; the task goes on in Pulp: %s",
 				       task);

@@ -136,9 +136,11 @@ def test_killed_while_pulp_works_it_is_asked_again(plmaint, site, made, api):
     stopped.wait_for("progress")
     stopped.terminate()
     assert "the task goes on in Pulp" in stopped.wait().one("step.end")["message"]
+    late = plmaint.run(*words, "--param", "timeout=1ms", code=1).one("step.end")
+    assert "time is over; the task goes on in Pulp" in late["message"]
     api.ends = "completed"
     plmaint.run(*words, code=0)
-    assert len(api.asked) == 3
+    assert len(api.asked) == 4
 
 
 def test_repair_reads_no_checksums(plmaint, site, made, api):
