@@ -19,7 +19,8 @@ static const double between_host = 1;	       /* at this host */
 static const double query_again = 1;	       /* between attempts at a query that failed */
 static const double wal_span = 1, wal_gap = 3; /* seconds over which a rate is told, and not */
 static const double checkpoints_in = 60;       /* seconds in which forced checkpoints count */
-enum { EVERY_COMMIT = 5, VERY_BUSY = 2 };
+/* Pulp answers a request of ours over so many sessions. */
+enum { EVERY_COMMIT = 5, VERY_BUSY = 2, SESSIONS_EACH = 2 };
 
 struct sense {
 	struct sense_options o;
@@ -177,6 +178,20 @@ static void tell_wal(struct sense *s, double bytes, double now, struct signals *
 	s->wal_at = now;
 }
 
+/* Pulp's own work for our own requests is nobody's.  Whose it is cannot be told: while no more is
+ * to be seen than they may cause, it is as it was before them. */
+static void look_at_others(const struct sense *s, int64_t active, int64_t at_work, double now,
+			   struct signals *out)
+{
+	bool asking;
+	int asked = sense_slow_requests(s->slow, now - between, &asking);
+	bool before = asked > 0 && (out->busy == BUSY_YES || out->busy == BUSY_VERY);
+
+	active -= asking ? SESSIONS_EACH : 0;
+	at_work -= (int64_t)asked * SESSIONS_EACH;
+	out->busy = active >= VERY_BUSY ? BUSY_VERY : at_work > 0 || before ? BUSY_YES : BUSY_NO;
+}
+
 static const enum signal by_server[] = {
 	SIGNAL_LOCK_WAIT,  SIGNAL_LOCK_WAITERS, SIGNAL_LAG_TIME, SIGNAL_LAG_BYTES,
 	SIGNAL_SLOT,	   SIGNAL_ARCHIVE,	SIGNAL_ARCHIVER, SIGNAL_CHECKPOINT,
@@ -193,11 +208,7 @@ static bool look_at_server(struct sense *s, struct pg *db, double now, struct si
 	    !pg_execute(db, "sense", (struct pg_param[]){ PG_P_TEXT(s->o.tables) }, 1, false, &r,
 			&err))
 		return false;
-	/* Pulp's own work for our own requests is nobody's. */
-	bool asking;
-	int asked = sense_slow_requests(s->slow, now - between, &asking);
-	int64_t active = pg_int(r, 0, ACTIVE) - asking, at_work = pg_int(r, 0, AT_WORK) - asked;
-	out->busy = active >= VERY_BUSY ? BUSY_VERY : at_work > 0 ? BUSY_YES : BUSY_NO;
+	look_at_others(s, pg_int(r, 0, ACTIVE), pg_int(r, 0, AT_WORK), now, out);
 	for (int i = 0; i < (int)ARRAY_LEN(by_server); i++) {
 		if (by_server[i] != SIGNAL_CHECKPOINT)
 			tell_column(out, by_server[i], r, FIRST + i, now);

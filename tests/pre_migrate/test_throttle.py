@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The throttle on a real server: when it is on, what it sees, what it says, and that it lets go."""
 
+import contextlib
 import datetime
+import http.server
+import re
 import threading
 
+import psycopg2
 import pytest
 
 from harness import after
@@ -46,9 +50,31 @@ def test_full_speed_where_nobody_is_online_or_the_duty_is_set(site, plmaint):
     assert set(duties(ran)) == {1.0} and not ran.of("slowed")
 
 
-def test_online_and_idle_it_is_at_full_speed(online, plmaint):
+@contextlib.contextmanager
+def vacuum_at_work(pg_db):
+    """One that rests for 0.4 s after each page."""
+    conn = pg_db.connect()
+    conn.cursor().execute("SET vacuum_cost_delay TO 100; SET vacuum_cost_limit TO 1; SET vacuum_cost_page_hit TO 100")
+
+    def work():
+        with contextlib.suppress(psycopg2.Error):
+            conn.cursor().execute("VACUUM container_manifest")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        conn.cancel()
+        thread.join()
+        conn.close()
+
+
+def test_online_and_idle_it_is_at_full_speed_but_beside_a_vacuum(online, pg_db, plmaint):
     running = plmaint.start(*KEEP)
     running.wait_for("progress", lambda e: e["duty"] == 1.0 and e["reason"] is None, label=FILL)
+    with vacuum_at_work(pg_db):
+        assert slowed(running, "autovacuum works on the same table")["duty"] <= 0.5
     running.terminate()
     assert running.wait().code == 143
     online.brake.let_go()
@@ -186,6 +212,46 @@ def test_access_log_tells_how_users_fare(online, tmp_path, plmaint):
     assert running.wait().code == 143
 
 
+@contextlib.contextmanager
+def status_of_pulp(pg_db):
+    """Answers as Pulp does, with work in two new sessions; how often it was asked."""
+    asked = []
+
+    class Status(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            with contextlib.closing(pg_db.connect()) as one, contextlib.closing(pg_db.connect()) as two:
+                for conn in (one, two):
+                    conn.cursor().execute("BEGIN; SELECT 1")
+                two.cursor().execute("SELECT pg_sleep(0.6)")
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Status) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_what_pulp_does_for_our_own_requests_is_nobodys(online, pg_db, plmaint):
+    with status_of_pulp(pg_db) as (url, asked):
+        running = plmaint.start(*KEEP, "--set", f"throttle.status_url={url}")
+        running.wait_for("progress", lambda e: e["duty"] == 1.0, seconds=20, label=FILL)
+        seen, before = len(running.events), len(asked)
+        wait_until(lambda: len(asked) >= before + 3, 30, "it is asked again and again")
+        later = [e for e in running.events[seen:] if e["event"] == "progress"]
+        assert later and all(e["duty"] == 1.0 for e in later)
+        running.terminate()
+        running.wait()
+
+
 @pytest.mark.threads
 def test_redis_that_does_not_answer_is_no_good_news(online, redis_server, plmaint):
     plmaint.configure({"redis.url": redis_server.url()})
@@ -236,7 +302,7 @@ def test_wal_has_a_budget_until_it_is_tuned_away(site, pg_db, plmaint):
 
 
 @pytest.mark.slow
-def test_limits_that_stop_it_again_and_again_end_it_where_that_is_wanted(online, tmp_path, plmaint):
+def test_limits_that_stop_it_again_and_again_end_it_where_that_is_wanted(online, pg_db, tmp_path, plmaint):
     """As configured it asks once a minute, stands still after the first stop, and ends after four."""
     turns, trace = "SELECT extract(epoch FROM clock_timestamp())::int % 2", tmp_path / "trace"
     plmaint.configure(
@@ -254,6 +320,8 @@ def test_limits_that_stop_it_again_and_again_end_it_where_that_is_wanted(online,
     told = running.wait_for("notice", lambda e: "again and again" in e["message"], seconds=90)
     assert "throttle.query says stop" in told["message"] and "critical=abort" in told["hint"]
     assert running.proc.poll() is None and " calm=0 max_lag=5 " in trace.read_text().splitlines()[-1]
+    pg_db.query("CHECKPOINT", user="postgres")
+    wait_until(lambda: re.search(" checkpoint=[1-9]", trace.read_text()), 30, "it is seen")
     plmaint.run("pre-migrate", "tune", "critical=", code=0)
     ran = running.wait()
     assert ran.code == 75
