@@ -14,6 +14,12 @@ REALPULP = pathlib.Path(__file__).resolve().parents[1] / "realpulp"
 LIVES = {**SERVER, "autovacuum": "on", "synchronous_commit": "on"}
 
 
+REST = (
+    "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+    " AND (state <> 'idle' OR state_change > clock_timestamp() - interval '2 s'))"
+)
+
+
 class Unavailable(Exception):
     """A real Pulp cannot be had here."""
 
@@ -84,11 +90,12 @@ class Place:
             self.forget(name)
 
     def fill(self, directory, cluster, db, media, settings):
-        """Of all rows, by a program of its own; its seconds."""
+        """Of all rows, by a program of its own: its seconds, and seconds by what slowed it."""
         self.quiet()
         with contextlib.closing(cli.Plmaint(directory, cluster.conninfo(db), media, settings=settings)) as tool:
             ran = tool.run("pre-migrate", "run", "--keep-links", seconds=600, code=0)
-        return ran.one("step.end", label="pulp-manifests-fill")["seconds"]
+        slowed = {e["reason"]: e["seconds"] for e in ran.of("slowed")}
+        return ran.one("step.end", label="pulp-manifests-fill")["seconds"], slowed
 
 
 class Alone(Place):
@@ -138,7 +145,7 @@ class Alone(Place):
         self.cluster.admin("CHECKPOINT")
 
     def whole(self, settings):
-        """Seconds of a fill of all rows."""
+        """A fill of all rows: see fill()."""
         db = self.clone()
         self.count += 1
         took = self.fill(self.directory / f"tool{self.count}", self.cluster, db, self.media, settings)
@@ -185,8 +192,10 @@ class Registry(Place):
         return Work(*self._tool(settings))
 
     def whole(self, settings):
-        """Seconds of a fill of all rows."""
+        """A fill of all rows: see fill()."""
         self.forget(None)
+        # Its processes go on with their beginning for a while.
+        process.wait_until(lambda: self.lab.pg.admin(REST, (self.lab.site.db,))[0][0], 120, "Pulp is at rest")
         return self.fill(*self._tool(settings))
 
     def forget(self, _name):

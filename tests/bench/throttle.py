@@ -176,17 +176,19 @@ def report(arms, rate, all_rows, out):
 
 def idle(place, where, until, out):
     """Nobody else at work: whole fills with the throttle and without, in turns."""
-    speed = {"throttle": [], "duty 1": [], "duty 1 again": []}
+    speed, why = {"throttle": [], "duty 1": [], "duty 1 again": []}, []
     for order in orders(speed, until):
         for name in order:
-            speed[name].append(place.rows / place.whole(OURS[name.removesuffix(" again")]))
+            seconds, slowed = place.whole(OURS[name.removesuffix(" again")])
+            speed[name].append(place.rows / seconds)
+            why += [f"{reason} ({lost:.1f} s)" for reason, lost in slowed.items()]
     middle = {name: statistics.median(rows) for name, rows in speed.items()}
     noise, least, _, aa = verdict.share(speed["duty 1 again"], speed["duty 1"], OF_FULL, middle=statistics.median)
     share, low, high, word = verdict.share(speed["throttle"], speed["duty 1"], OF_FULL, aa == "PASS", statistics.median)
     out(f"\nNobody else at work, {place.rows} rows, medians of {len(speed['throttle'])}: with the throttle"
         f" {middle['throttle']:.0f} rows/s, at duty 1 {middle['duty 1']:.0f}, again {middle['duty 1 again']:.0f}. Share of"
         f" full speed: **{share:.2f}**, {low:.2f} to {high:.2f} (goal {OF_FULL:.2f}; the A/A pair gives {noise:.2f}, {least:.2f}"
-        f" at least): {word}.")
+        f" at least): {word}. What slowed it: {', '.join(why) or 'nothing'}.")
     return (f"{where}, nobody else at work: the throttle keeps {share:.2f} ({low:.2f} to {high:.2f}) of full speed: {word}"
             f" (two arms at full speed: {noise:.2f}).")
 
