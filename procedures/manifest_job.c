@@ -66,18 +66,27 @@ static void replace_control(void *arg, struct pg *db)
 	j->control = j->setup.control = db;
 }
 
-/* A pause may be long: what was changed until now must not stay cached meanwhile, and the server's
- * connections are others' too. */
-static void leave_all(void *arg, bool durable)
+/* The server's connections are others' too. */
+static void leave_all(void *arg)
+{
+	const struct manifest_job *j = arg;
+
+	actor_keep_none(j->actor);
+}
+
+/*
+ * A pause may be long: what was changed until now must not stay cached meanwhile.  It is no matter
+ * of seconds, since files are there still: the search takes long where repositories are large, and
+ * whoever pauses wants no transaction of ours.
+ */
+static void pay_meanwhile(void *arg)
 {
 	struct manifest_job *j = arg;
 	const struct place *place = &j->actor->look->place;
 	struct err ignored; /* the debt is kept */
 	size_t flushed;
 
-	actor_keep_none(j->actor);
-	/* Without a cache nobody waits for it, and whoever paused would see the search for it. */
-	if (!durable || j->setup.dry_run || !place->cache_enabled || !place->redis_url)
+	if (j->setup.dry_run || !place->cache_enabled || !place->redis_url)
 		return;
 	if (!cache_debt_resolve(j, false, &ignored) || !cache_debt_pay(j, true, &flushed, &ignored))
 		log_warning("the content cache is owed until later: %s", ignored.text);
@@ -280,6 +289,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	j->steer.brake_file = config_get(a->look->config, "pre-migrate.brake_file");
 	s->steer = &j->steer;
 	s->on_hold = leave_all;
+	s->on_long_hold = pay_meanwhile;
 	s->settling = p->dry_run ? NULL : intend_verdicts;
 	s->settled = p->dry_run ? NULL : save_verdicts;
 	s->reporter = a->reporter;

@@ -170,8 +170,10 @@ struct batch_setup {
 	const struct throttle_options *throttle; /* NULL: the duty is fixed */
 	struct schedule schedule;
 	struct control *steer; /* what operators want, joined by the owner */
-	/* A hold begins: nobody works.  durable: what was done is.  May be NULL. */
-	void (*on_hold)(void *arg, bool durable);
+	/* A hold begins: nobody works.  May be NULL. */
+	void (*on_hold)(void *arg);
+	/* It lasts, and what was done until it began is durable.  May be NULL. */
+	void (*on_long_hold)(void *arg);
 	int64_t max_rows; /* 0 = all */
 	bool dry_run;	  /* everything is done and rolled back; needs a single-worker ledger */
 	bool fail_on_bad_row;

@@ -13,6 +13,8 @@
 
 static const double rest_again = 0.02; /* seconds between looks at the duty in a rest */
 static const double look_again = 0.5;  /* seconds: the clock may be set while we wait */
+/* Seconds after which a hold lasts: what is to be done in it would be felt at its beginning. */
+static const double lasts = 10;
 
 void run_quit(struct run *r)
 {
@@ -67,7 +69,8 @@ bool run_reconnect(struct batch_setup *setup, struct err *err)
 	return true;
 }
 
-static void begin_hold(struct batch_setup *setup, const char *label, const char *why, double wall,
+/* False: what was done may not be durable. */
+static bool begin_hold(struct batch_setup *setup, const char *label, const char *why, double wall,
 		       double change)
 {
 	struct err ignored;
@@ -76,11 +79,12 @@ static void begin_hold(struct batch_setup *setup, const char *label, const char 
 	bool durable = durable_barrier(setup->control, &ignored);
 
 	if (setup->on_hold)
-		setup->on_hold(setup->connect_arg, durable);
+		setup->on_hold(setup->connect_arg);
 	EMIT(setup->reporter, "wait", F_TEXT("label", label), F_TEXT("reason", why),
 	     F_REAL("seconds", change > wall ? change - wall : NAN));
 	control_note(setup->steer, setup->control);
 	control_tell(setup->steer, setup->control, "held", why);
+	return durable;
 }
 
 static void end_hold(struct batch_setup *setup, double since)
@@ -97,6 +101,7 @@ enum schedule_state batch_hold(struct batch_setup *setup, const char *label, cha
 {
 	char told[256] = "";
 	double since = 0, change;
+	bool to_do = false;
 	struct err ignored;
 
 	for (;; control_wait(setup->steer, setup->control, -1, look_again)) {
@@ -118,8 +123,12 @@ enum schedule_state batch_hold(struct batch_setup *setup, const char *label, cha
 			stop_timer_hold();
 		}
 		if (strcmp(told, why) != 0)
-			begin_hold(setup, label, why, wall, paused ? 0 : change);
+			to_do = begin_hold(setup, label, why, wall, paused ? 0 : change);
 		snprintf(told, sizeof(told), "%s", why);
+		if (to_do && setup->on_long_hold && clock_monotonic() - since >= lasts) {
+			setup->on_long_hold(setup->connect_arg);
+			to_do = false;
+		}
 	}
 }
 

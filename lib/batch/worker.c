@@ -372,7 +372,8 @@ static void close_session(struct worker *w, bool in_order)
 	pthread_mutex_unlock(&w->run->lock);
 	if (w->borrowed)
 		return;
-	if (db && in_order)
+	/* In a pause nobody needs it again, and to ask whether it may be kept would be felt. */
+	if (db && in_order && !atomic_load(&w->run->quit))
 		w->run->setup->disconnect(w->run->setup->connect_arg, db);
 	else
 		pg_close(db);

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 
-from harness import cli, pg, process
+from harness import cli, pg, process, redisd
 from harness.pulpdata import Site
 
 from .migrate import LEVEL, SERVER
@@ -92,7 +92,8 @@ def one_size(rows, rounds, batch, row):
         site.sql("ANALYZE")
         conn.commit()
         tool = cli.Plmaint(pathlib.Path(directory) / "tool", db.conninfo(), media)
-        tool.configure({"pre-migrate.batch_rows": batch})
+        cache = stack.enter_context(redisd.Redis())  # what it is owed is not looked for while one waits
+        tool.configure({"pre-migrate.batch_rows": batch, "redis.url": cache.url("unix")})
         stack.callback(tool.close)
         running = tool.start("pre-migrate", "run", "--keep-links")
         running.wait_for("progress", when=lambda e: e["done"] > 0)
