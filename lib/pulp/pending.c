@@ -171,32 +171,60 @@ static bool ask_links(struct pg *db, const struct pulp_schema *s, const struct p
 	return ok;
 }
 
-bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
-		   struct pending_counts *ret, struct err *err)
+/* What is a candidate by its own row alone: a scan that PostgreSQL may share among processes. */
+static bool count_candidates(struct pg *db, const struct pulp_schema *s,
+			     const struct pending_options *o, struct pending_counts *ret,
+			     struct err *err)
 {
-	AUTO_FREE char *w_images = pending_where(s, PENDING_IMAGES, o);
-	AUTO_FREE char *w_lists = pending_where(s, PENDING_LISTS, o);
-	AUTO_FREE char *unlabelled = unlabelled_where(s, o);
-	AUTO_FREE char *lost = pending_select(s, PENDING_LOST, o);
-	AUTO_FREE char *lost_sql = xasprintf("SELECT count(*) FROM (%s) p", lost);
+	const struct pending_options own = { .refill = o->refill };
+	AUTO_FREE char *images = pending_where(s, PENDING_IMAGES, &own);
+	AUTO_FREE char *lists = pending_where(s, PENDING_LISTS, &own);
+	AUTO_FREE char *unlabelled = unlabelled_where(s, &own);
 	AUTO_FREE char *sql = xasprintf(
 		"SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s),"
 		" count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s), count(*) FROM container_manifest m",
-		w_images, w_lists, s->has_data ? NO_DATA : "true",
-		s->has_type ? LISTS " AND NOT " NO_DATA " AND " NO_TYPE : "false", unlabelled);
+		images, lists, s->has_data ? NO_DATA : "true",
+		s->has_type ? NO_TYPE " AND NOT " NO_DATA " AND " LISTS : "false", unlabelled);
 	AUTO_ROWS struct pg_rows *r = NULL;
 
 	if (!pg_query(db, sql, NULL, 0, &r, err))
-		return err_wrap(err, "while counting what is pending");
-	struct pending_counts c = { .images = pg_int(r, 0, 0),
-				    .lists = pg_int(r, 0, 1),
-				    .without_data = pg_int(r, 0, 2),
-				    .list_type = pg_int(r, 0, 3),
-				    .labels = pg_int(r, 0, 4),
-				    .manifests = pg_int(r, 0, 5) };
+		return false;
+	*ret = (struct pending_counts){ .images = pg_int(r, 0, 0),
+					.lists = pg_int(r, 0, 1),
+					.without_data = pg_int(r, 0, 2),
+					.list_type = pg_int(r, 0, 3),
+					.labels = pg_int(r, 0, 4),
+					.manifests = pg_int(r, 0, 5) };
+	return true;
+}
+
+/* Of candidates, those that neither a verdict nor a choice of the operator leaves out. */
+static bool count_of(struct pg *db, const char *where, const struct pending_options *o, int64_t *n,
+		     struct err *err)
+{
+	AUTO_FREE char *sql =
+		xasprintf("SELECT count(*) FROM container_manifest m WHERE %s", where);
+
+	return *n == 0 || (!o->except && !o->repository_id && !o->without_lost) ||
+	       ask(db, sql, n, err);
+}
+
+bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
+		   struct pending_counts *ret, struct err *err)
+{
+	AUTO_FREE char *images = pending_where(s, PENDING_IMAGES, o);
+	AUTO_FREE char *lists = pending_where(s, PENDING_LISTS, o);
+	AUTO_FREE char *unlabelled = unlabelled_where(s, o);
+	AUTO_FREE char *lost = pending_select(s, PENDING_LOST, o);
+	AUTO_FREE char *lost_sql = xasprintf("SELECT count(*) FROM (%s) p", lost);
+	struct pending_counts c;
+
 	/* A row without data may be lost, one with data may have its link: most often only one of
 	 * the two scans is needed. */
-	if ((c.without_data > 0 && !ask(db, lost_sql, &c.lost, err)) ||
+	if (!count_candidates(db, s, o, &c, err) || !count_of(db, images, o, &c.images, err) ||
+	    !count_of(db, lists, o, &c.lists, err) ||
+	    !count_of(db, unlabelled, o, &c.labels, err) ||
+	    (c.without_data > 0 && !ask(db, lost_sql, &c.lost, err)) ||
 	    (c.without_data < c.manifests && !ask_links(db, s, o, "", &c.detach, err)))
 		return err_wrap(err, "while counting what is pending");
 	*ret = c;
