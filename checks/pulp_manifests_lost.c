@@ -53,5 +53,6 @@ const struct check check_pulp_manifests_lost = {
 	.tags = (const char *const[]){ "pre-upgrade", "upgrade", "content", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-recover", NULL },
 	.needs = NEED_DB,
+	.shares = "pending",
 	.run = run,
 };

@@ -94,5 +94,6 @@ const struct check check_pulp_manifests_pending = {
 	.tags = (const char *const[]){ "post-migrate", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", "pulp-manifests-recover", NULL },
 	.needs = NEED_DB,
+	.shares = "pending",
 	.run = run,
 };

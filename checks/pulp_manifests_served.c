@@ -115,6 +115,7 @@ const struct check check_pulp_manifests_served = {
 	.tags = (const char *const[]){ "pre-upgrade", "upgrade", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,
+	.shares = "pending",
 	.params = target_params_table,
 	.params_size = sizeof(struct target_params),
 	.run = run,

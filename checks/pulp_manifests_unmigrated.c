@@ -42,9 +42,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	struct pending_options o = { 0 };
 
 	(void)params;
-	if (!pulp_schema_probe(p->db, false, true, &s, err) ||
-	    !verdicts_source(p->db, config_get(p->config, "general.state_dir"), &o.except, err) ||
-	    !pending_count(p->db, &s, &o, &c, err))
+	if (!verdicts_source(p->db, config_get(p->config, "general.state_dir"), &o.except, err) ||
+	    !pending_known(p, true, &o, &s, &c, err))
 		return false;
 	if (!s.has_data) {
 		outcome_set(out, RESULT_FINDING,
@@ -80,5 +79,6 @@ const struct check check_pulp_manifests_unmigrated = {
 	.tags = (const char *const[]){ "default", "pre-upgrade", "post-migrate", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,
+	.shares = "pending",
 	.run = run,
 };

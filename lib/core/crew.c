@@ -31,6 +31,7 @@ struct answer {
 enum job_state { JOB_WAITS, JOB_BEGUN, JOB_ANSWERED, JOB_FAILED, JOB_TAKEN };
 struct job {
 	enum job_state state;
+	pid_t by; /* the child that has begun it */
 	struct outcome outcome;
 	double seconds;
 	struct err err; /* of one that has failed */
@@ -129,29 +130,65 @@ static void dismiss(struct child *child)
 	(void)waitpid(child->pid, NULL, WNOHANG);
 }
 
-/* Gives a child the next job; without one it waits for its end. */
+static bool is_kin(const struct crew *c, size_t i, size_t j)
+{
+	const char *a = c->o.kin ? c->o.kin(c->o.arg, i) : NULL;
+	const char *b = a ? c->o.kin(c->o.arg, j) : NULL;
+
+	return b && strcmp(a, b) == 0;
+}
+
+static bool is_ours(const struct crew *c, pid_t pid)
+{
+	for (size_t k = 0; k < c->o.size; k++)
+		if (c->children[k].fd >= 0 && c->children[k].pid == pid)
+			return true;
+	return false;
+}
+
+/* Not what is kin to a job of another child, unless that one has died. */
+static bool may_take(const struct crew *c, const struct child *child, size_t i)
+{
+	for (size_t j = 0; j < c->o.jobs; j++)
+		if (c->jobs[j].by > 0 && is_kin(c, i, j) && is_ours(c, c->jobs[j].by))
+			return child->fd >= 0 && child->pid == c->jobs[j].by;
+	return true;
+}
+
+static bool next_for(struct crew *c, const struct child *child, size_t *ret)
+{
+	while (c->next < c->o.jobs && c->jobs[c->next].state != JOB_WAITS)
+		c->next++;
+	for (*ret = c->next; *ret < c->o.jobs; ++*ret)
+		if (c->jobs[*ret].state == JOB_WAITS && may_take(c, child, *ret))
+			return true;
+	return false;
+}
+
+/* Gives a child its next job; without one it waits for its end. */
 static void give(struct crew *c, struct child *child)
 {
 	struct err err;
+	size_t i;
 
-	for (; c->next < c->o.jobs; c->next++) {
-		if (!c->o.wanted(c->o.arg, c->next))
-			continue;
-		if (child->fd >= 0 || hire(c, child, &err))
-			break;
+	while (next_for(c, child, &i)) {
+		struct job *job = &c->jobs[i];
+
+		if (child->fd >= 0 || hire(c, child, &err)) {
+			child->job = i;
+			child->begun = clock_monotonic();
+			job->state = JOB_BEGUN;
+			job->by = child->pid;
+			/* To a child that has just died: its end is read instead of an answer. */
+			(void)send(child->fd, &i, sizeof(i), MSG_NOSIGNAL);
+			return;
+		}
 		/* Others that are at work take it; without any there is nobody. */
 		if (any_at_work(c))
 			return;
-		c->jobs[c->next].state = JOB_FAILED;
-		c->jobs[c->next].err = err;
+		job->state = JOB_FAILED;
+		job->err = err;
 	}
-	if (c->next == c->o.jobs)
-		return;
-	child->job = c->next++;
-	child->begun = clock_monotonic();
-	c->jobs[child->job].state = JOB_BEGUN;
-	/* To a child that has just died: its end is read instead of an answer. */
-	(void)send(child->fd, &child->job, sizeof(child->job), MSG_NOSIGNAL);
 }
 
 static void lose(struct crew *c, struct child *child, const struct err *err)
@@ -243,6 +280,8 @@ struct crew *crew_start(const struct crew_options *o)
 	c->o = *o;
 	c->o.size = o->size < 1 ? 1 : o->size > MOST_CHILDREN ? MOST_CHILDREN : o->size;
 	c->jobs = xcalloc(o->jobs, sizeof(*c->jobs));
+	for (size_t i = 0; i < o->jobs; i++)
+		c->jobs[i].state = o->wanted(o->arg, i) ? JOB_WAITS : JOB_TAKEN;
 	for (size_t k = 0; k < c->o.size; k++)
 		c->children[k] = (struct child){ .fd = -1, .job = o->jobs };
 	for (size_t k = 0; k < c->o.size; k++)

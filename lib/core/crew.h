@@ -13,6 +13,9 @@ struct crew_options {
 	double limit; /* seconds that a job may take; 0: any time */
 	/* False: job i is never begun, and must not be asked for. */
 	bool (*wanted)(void *arg, size_t i);
+	/* A word: jobs of the same word are done by one child, one after the other, so that what
+	 * the first has found out is known to the next; NULL: by any.  Itself NULL: all by any. */
+	const char *(*kin)(void *arg, size_t i);
 	/* In a child.  What it needs it opens there: a session is not shared by two processes. */
 	void (*work)(void *arg, size_t i, struct outcome *out);
 	void *arg;

@@ -294,6 +294,13 @@ static bool wanted(void *arg, size_t i)
 	return belongs(r, &r->rq->steps[i], &why);
 }
 
+static const char *kin(void *arg, size_t i)
+{
+	const struct run *r = arg;
+
+	return r->rq->steps[i].check->shares;
+}
+
 /* Where Pulp is is found out once, by asking no server; the rest is each child's own. */
 static void hire_crew(struct run *r)
 {
@@ -310,6 +317,7 @@ static void hire_crew(struct run *r)
 						     .size = r->rq->crew,
 						     .limit = r->rq->crew_limit,
 						     .wanted = wanted,
+						     .kin = kin,
 						     .work = perform_in_child,
 						     .arg = r });
 }

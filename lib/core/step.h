@@ -70,6 +70,9 @@ struct check {
 	const char *const *tags;
 	const char *const *remedies; /* labels of procedures */
 	unsigned needs;
+	/* A word for what it finds out once for all checks of that word (struct memo): where checks
+	 * run in several processes, these run in one.  NULL: nothing. */
+	const char *shares;
 	const struct opt *params;
 	size_t params_size;
 	bool (*run)(const struct probe *p, const void *params, struct outcome *out,

@@ -105,6 +105,71 @@ TEST(one_that_hangs_and_one_that_dies_are_told_and_the_others_go_on)
 	}
 }
 
+static const char *even(void *arg, size_t i)
+{
+	(void)arg;
+	return i % 2 == 0 ? "even" : NULL;
+}
+
+/* Each tells who did it; the first of the kin dies where there is to be trouble. */
+static void told_by(size_t i, struct outcome *out)
+{
+	outcome_set(out, RESULT_OK, "job %zu", i);
+	outcome_count(out, "pid", getpid());
+}
+
+static void work_of_kin(void *arg, size_t i, struct outcome *out)
+{
+	const bool *trouble = arg;
+
+	if (*trouble && i == 0)
+		_exit(1);
+	usleep(2000); /* long enough for the others to be tempted */
+	told_by(i, out);
+}
+
+static long long done_by(struct crew *c, size_t i)
+{
+	struct outcome o = { 0 };
+	double seconds;
+	struct err err;
+
+	bool answered = crew_take(c, i, &o, &seconds, &err);
+	CHECK(answered);
+	long long pid = answered ? o.counts[0].n : -1;
+	outcome_release(&o);
+	return pid;
+}
+
+TEST(kin_are_done_by_one_child_and_by_another_when_it_has_died)
+{
+	for (int k = 0; k < 2; k++) {
+		bool trouble = k == 1, others = false;
+		struct crew *c = crew_start(&(struct crew_options){ .jobs = JOBS,
+								    .size = 3,
+								    .wanted = wanted,
+								    .kin = even,
+								    .work = work_of_kin,
+								    .arg = &trouble });
+		struct outcome o = { 0 };
+		double seconds;
+		struct err err;
+
+		if (trouble)
+			CHECK(!crew_take(c, 0, &o, &seconds, &err));
+		long long first = done_by(c, 2);
+		for (size_t i = 1; i < JOBS; i++) {
+			if (i == UNWANTED || i == 2)
+				continue;
+			long long by = done_by(c, i);
+			CHECK(i % 2 != 0 || by == first);
+			others |= by != first;
+		}
+		CHECK(others);
+		crew_end(c);
+	}
+}
+
 TEST(a_wish_to_stop_ends_what_hangs)
 {
 	struct outcome o = { 0 };
@@ -123,4 +188,5 @@ TEST(a_wish_to_stop_ends_what_hangs)
 
 TAP_MAIN(row(each_job_is_answered_in_whatever_order_it_is_asked_for),
 	 row(one_that_hangs_and_one_that_dies_are_told_and_the_others_go_on),
+	 row(kin_are_done_by_one_child_and_by_another_when_it_has_died),
 	 row(a_wish_to_stop_ends_what_hangs))
