@@ -157,6 +157,19 @@ def invalid_index(site, made, db):
     return "zebra on core_signingservice"
 
 
+def same_key_twice(site, made, db):
+    """As an index does that sorts by other rules: it does not find the one and lets the other in."""
+    site.insert("core_signingservice", name="twice")
+    site.conn.commit()
+    of = "indrelid = 'core_signingservice'::regclass AND indisunique AND NOT indisprimary"
+    with contextlib.closing(db.connect("postgres")) as conn, conn.cursor() as cur:
+        cur.execute(f"UPDATE pg_index SET indisready = false, indisvalid = false WHERE {of}")
+        site.insert("core_signingservice", name="twice")
+        site.conn.commit()
+        cur.execute(f"UPDATE pg_index SET indisready = true, indisvalid = true WHERE {of}")
+    return "twice in core_signingservice"
+
+
 def other_collation(site, made, db):
     with contextlib.closing(db.connect("postgres")) as conn, conn.cursor() as cur:
         cur.execute(
@@ -307,6 +320,7 @@ BROKEN = {
     ),
     "pulp-collation": Broken(FINDING, 1, "sorts text by other rules", "", other_collation),
     "pulp-indexes-invalid": Broken(FINDING, 1, "indexes of Pulp are invalid", "", invalid_index),
+    "pulp-rows-unique": Broken(FINDING, 1, "unique keys are there more than once", "", same_key_twice, ALL),
     "pulp-ids-exhausted": Broken(FINDING, 1, "run out of numbers", "", near_the_limit, ("0038",)),
     "pulp-transactions-long": Broken(WARNING, 1, "have been open", "", open_for_hours),
     "pulp-tables-bloat": Broken(WARNING, 1, "more dead rows", "", dead_rows),
