@@ -24,7 +24,7 @@ static const char keys_sql[] =
 static const char largest[] = "4194304", any[] = "9223372036854775807"; /* bytes */
 enum { MOST_EXAMPLES = 3 };						/* of a key */
 
-/* Counts what is there more than once; false: err says why. */
+/* Counts what is there more than once. */
 static bool look_at_key(const struct probe *p, const char *table, const char *columns,
 			const char *filled, int64_t *found, struct outcome *out, struct err *err)
 {
@@ -50,7 +50,8 @@ static bool look_at_keys(const struct probe *p, const struct pg_rows *keys, int6
 		const char *table = pg_text(keys, i, 0);
 
 		if (pg_is_null(keys, i, 1)) {
-			if (!large->len || !strstr(large->data, table))
+			/* In order of tables: a second key of one comes next to the first. */
+			if (i == 0 || strcmp(pg_text(keys, i - 1, 0), table) != 0)
 				strbuf_addf(large, "%s%s", large->len ? ", " : "", table);
 		} else if (!look_at_key(p, table, pg_text(keys, i, 1), pg_text(keys, i, 2), found,
 					out, err)) {
