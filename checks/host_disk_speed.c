@@ -100,6 +100,7 @@ const struct check check_host_disk_speed = {
 	.explain =
 		"Reads the largest artifacts of a sample, of a megabyte and more, past the page cache, for 0.1 s at most "
 		"(--full: 10 s). Less than 60 MB/s is a warning.",
+	.cost = "reads up to 64 MB for 0.1 s, with --full up to 1 GB for 10 s",
 	.tags = (const char *const[]){ "storage", "pre-upgrade", "host", NULL },
 	.needs = NEED_DB | NEED_MEDIA,
 	.params = look_params_table,

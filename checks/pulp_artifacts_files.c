@@ -96,6 +96,7 @@ const struct check check_pulp_artifacts_files = {
 	.summary = "the files of artifacts are there and have their size",
 	.explain = "Looks at names and sizes, opens nothing. `pulp repository version repair` also "
 		   "reads them.",
+	.cost = "asks for 500 files, with --full for every one",
 	.tags = (const char *const[]){ "storage", NULL },
 	.remedies = (const char *const[]){ "pulp-artifacts-repair", NULL },
 	.needs = NEED_DB | NEED_MEDIA,

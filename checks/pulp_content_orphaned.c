@@ -26,6 +26,7 @@ const struct check check_pulp_content_orphaned = {
 	.summary = "no content is left over",
 	.explain =
 		"Those younger than a day are protected by Pulp's default (ORPHAN_PROTECTION_TIME, 1440 minutes).",
+	.cost = "a sample of 20,000 contents, with --full all",
 	.tags = (const char *const[]){ "storage", NULL },
 	.remedies = (const char *const[]){ "pulp-orphans-cleanup", NULL },
 	.needs = NEED_DB,

@@ -30,6 +30,7 @@ const struct check check_pulp_content_unfetchable = {
 	.summary = "all container content has its file or can be fetched",
 	.explain =
 		"A content artifact without artifact is normal for what is downloaded on demand, and then has a remote artifact.",
+	.cost = "a sample of 50,000 links to files, with --full all",
 	.tags = (const char *const[]){ "content", NULL },
 	.needs = NEED_DB,
 	.params = look_params_table,

@@ -148,6 +148,7 @@ const struct check check_pulp_files_leaked = {
 	.explain = "Reads the names of whole directories below artifact/ and asks the database for "
 		   "each; files of the last day may still get their row, and other domains keep "
 		   "theirs elsewhere.",
+	.cost = "the names of about 500 files, with --full all",
 	.tags = (const char *const[]){ "storage", NULL },
 	.needs = NEED_DB | NEED_MEDIA,
 	.params = look_params_table,

@@ -34,6 +34,7 @@ const struct check check_pulp_lists_children = {
 	.label = "pulp-lists-children",
 	.summary = "the images of every manifest list are in its repository",
 	.explain = "Looks at the latest version of each repository.",
+	.cost = "every image of every list",
 	.tags = (const char *const[]){ "content", NULL },
 	.needs = NEED_DB,
 	.run = run,

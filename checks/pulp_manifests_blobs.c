@@ -34,6 +34,7 @@ const struct check check_pulp_manifests_blobs = {
 	.label = "pulp-manifests-blobs",
 	.summary = "the blobs of every manifest are in its repository",
 	.explain = "Looks at the latest version of each repository.",
+	.cost = "a sample of 20,000 rows of repositories, with --full all",
 	.tags = (const char *const[]){ "content", NULL },
 	.needs = NEED_DB,
 	.params = look_params_table,

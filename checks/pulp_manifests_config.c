@@ -33,6 +33,7 @@ const struct check check_pulp_manifests_config = {
 	.summary = "every image's configuration is there or can be fetched",
 	.explain =
 		"The configuration blob has to be linked to an artifact, or to a remote that has it.",
+	.cost = "a sample of 20,000 manifests, with --full all",
 	.tags = (const char *const[]){ "content", NULL },
 	.needs = NEED_DB,
 	.params = look_params_table,

@@ -50,6 +50,7 @@ const struct check check_pulp_manifests_lost = {
 	.explain =
 		"Pulp's own migration drops the artifact link up to a thousand rows before it stores the data; what lies between when "
 		"it is killed has neither. The artifact is found by the manifest's digest, until an orphan cleanup takes it.",
+	.cost = "one scan of all manifests, which checks of this kind share",
 	.tags = (const char *const[]){ "pre-upgrade", "upgrade", "content", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-recover", NULL },
 	.needs = NEED_DB,

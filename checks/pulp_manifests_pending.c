@@ -91,6 +91,7 @@ const struct check check_pulp_manifests_pending = {
 	.explain =
 		"Asked of Pulp's own tables. Rows whose data cannot be had, or whose fields are partly missing, are known with "
 		"their reason; an accepted one is not counted.",
+	.cost = "one scan of all manifests, which checks of this kind share, and a look for their links",
 	.tags = (const char *const[]){ "post-migrate", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", "pulp-manifests-recover", NULL },
 	.needs = NEED_DB,

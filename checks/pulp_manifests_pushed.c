@@ -30,6 +30,7 @@ const struct check check_pulp_manifests_pushed = {
 	.label = "pulp-manifests-pushed",
 	.summary = "every manifest that was pushed has its data",
 	.explain = "Counts each repository that has the manifest in its latest version.",
+	.cost = "one scan of all manifests, where no other check has made it",
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,

@@ -35,6 +35,7 @@ const struct check check_pulp_manifests_recoverable = {
 	.summary = "no manifest is without data, and what can be saved of them",
 	.explain =
 		"Manifests without data by what is left of them: the linked artifact, an artifact of the same sha256, a remote, or nothing.",
+	.cost = "one scan of all manifests, where no other check has made it",
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-recover", "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,

@@ -165,6 +165,7 @@ const struct check check_pulp_manifests_sample = {
 	.explain =
 		"Type, labels, annotations, platform and size are derived from the manifest and its configuration; a sample of 200 "
 		"is derived again from the stored data and compared, a list's flags with its children.",
+	.cost = "200 manifests and the files of their configurations",
 	.tags = (const char *const[]){ "post-migrate", NULL },
 	.needs = NEED_DB | NEED_MEDIA,
 	.run = run,

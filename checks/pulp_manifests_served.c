@@ -112,6 +112,7 @@ const struct check check_pulp_manifests_served = {
 		"pulp_container up to 2.24, and 2.26.15 and later 2.26, read the artifact of a manifest without data; 2.25, 2.26.0 to "
 		"2.26.14, 2.27 and later answer its pull with an error or with 200 and the four letters `None`. No migration of Pulp "
 		"refuses. Without a target the worst is assumed.",
+	.cost = "one scan of all manifests, which checks of this kind share",
 	.tags = (const char *const[]){ "pre-upgrade", "upgrade", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,

@@ -31,6 +31,7 @@ const struct check check_pulp_manifests_typed = {
 	.summary = "manifests that have data have their type and platform too",
 	.explain =
 		"Lists show what they hold by these columns, and Katello and the flatpak index choose by them.",
+	.cost = "one scan of all manifests",
 	.tags = (const char *const[]){ "content", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,

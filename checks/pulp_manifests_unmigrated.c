@@ -76,6 +76,7 @@ const struct check check_pulp_manifests_unmigrated = {
 	.explain =
 		"pulp_container 2.20 moved manifests from artifact files into the column data; rows from before must be migrated "
 		"once, nothing forces it, and from 2.25 on what was not migrated cannot be pulled any more.",
+	.cost = "one scan of all manifests, which checks of this kind share",
 	.tags = (const char *const[]){ "default", "pre-upgrade", "post-migrate", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,

@@ -29,6 +29,7 @@ const struct check check_pulp_paths = {
 	.summary = "every path is one that pulpcore 3.117 accepts",
 	.explain =
 		"The same expression as in its migration 0155, asked before the upgrade and not by it.",
+	.cost = "one scan of all links to files",
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
 	.needs = NEED_DB,
 	.run = run,

@@ -102,6 +102,7 @@ const struct check check_pulp_rows_unique = {
 		"After an upgrade of the operating system text may sort by other rules than an index was made with (pulp-collation), "
 		"and the index lets duplicates in. Unique keys with text are looked at without it, in tables of up to 4 MB; with "
 		"--full in all.",
+	.cost = "tables of up to 4 MB, with --full all",
 	.tags = (const char *const[]){ "database", NULL },
 	.needs = NEED_DB,
 	.params = look_params_table,

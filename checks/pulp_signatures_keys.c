@@ -94,6 +94,7 @@ const struct check check_pulp_signatures_keys = {
 	.explain =
 		"Migration 0049 of pulp_container 2.28 takes each signature apart and ends with an AssertionError where its first "
 		"fingerprint does not end with key_id. Here the same is read from column data, of every row; nothing is verified.",
+	.cost = "every signature, below level 0049",
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
 	.needs = NEED_DB,
 	.run = run,

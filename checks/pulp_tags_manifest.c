@@ -29,6 +29,7 @@ const struct check check_pulp_tags_manifest = {
 	.label = "pulp-tags-manifest",
 	.summary = "the manifest of every tag is in the tag's repository",
 	.explain = "Looks at the latest version of each repository.",
+	.cost = "every tag",
 	.tags = (const char *const[]){ "content", NULL },
 	.needs = NEED_DB,
 	.run = run,

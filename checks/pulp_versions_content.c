@@ -37,6 +37,7 @@ const struct check check_pulp_versions_content = {
 	.summary = "what repository versions list is what they have",
 	.explain = "Every version is asked for a list, the latest of each repository for the right "
 		   "number in it.",
+	.cost = "every repository version, and the rows of the latest",
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
 	.remedies = (const char *const[]){ "pulp-versions-repair", NULL },
 	.needs = NEED_DB,

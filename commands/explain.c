@@ -10,6 +10,8 @@
 
 struct entry {
 	const char *name, *kind, *summary, *explain, *hint;
+	const struct check *check;	   /* NULL unless it is one */
+	const struct procedure *procedure; /* the same */
 };
 
 static bool look_up(const struct catalogue *c, const char *name, struct entry *e)
@@ -19,12 +21,22 @@ static bool look_up(const struct catalogue *c, const char *name, struct entry *e
 	enum reason r = reason_by_code(name);
 
 	if (check)
-		*e = (struct entry){ name, "check", check->summary, check->explain, NULL };
+		*e = (struct entry){ .name = name,
+				     .kind = "check",
+				     .summary = check->summary,
+				     .explain = check->explain,
+				     .check = check };
 	else if (proc)
-		*e = (struct entry){ name, "procedure", proc->summary, proc->explain, NULL };
+		*e = (struct entry){ .name = name,
+				     .kind = "procedure",
+				     .summary = proc->summary,
+				     .explain = proc->explain,
+				     .procedure = proc };
 	else if (r != REASON_NONE)
-		*e = (struct entry){ name, "reason", reason_text(r)->sentence, NULL,
-				     reason_text(r)->hint };
+		*e = (struct entry){ .name = name,
+				     .kind = "reason",
+				     .summary = reason_text(r)->sentence,
+				     .hint = reason_text(r)->hint };
 	return check || proc || r != REASON_NONE;
 }
 
@@ -57,18 +69,93 @@ static bool unknown(const struct catalogue *c, const char *name, struct err *err
 	return err_hint(err, "`plmaint explain` without a word lists all.");
 }
 
+/* The terms of a label, as the event has them. */
+struct terms {
+	const char *const *tags, *const *remedies;
+	const char *needs[NEED_COUNT + 1];
+	const char *cost, *changes, *deletes;
+};
+
+static struct terms terms_of(const struct entry *e)
+{
+	const struct check *c = e->check;
+	const struct procedure *p = e->procedure;
+	unsigned needs = c ? c->needs : p ? p->needs : 0;
+	struct terms t = { .tags = c ? c->tags : p ? p->tags : NULL };
+	size_t n = 0;
+
+	for (unsigned bit = 0; bit < NEED_COUNT; bit++)
+		if (needs & 1U << bit)
+			t.needs[n++] = need_word(1U << bit);
+	if (c) {
+		t.remedies = c->remedies;
+		t.cost = c->cost ? c->cost : "moments, however large the site is";
+	} else if (p) {
+		t.changes = p->changes ? p->changes : "nothing";
+		t.deletes = p->deletes;
+	}
+	return t;
+}
+
+static void add_words(struct strbuf *out, const char *head, const char *const *words)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+
+	for (size_t i = 0; words && words[i]; i++)
+		strbuf_addf(&line, "%s%s", i ? ", " : "", words[i]);
+	if (!line.len)
+		return;
+	strbuf_addf(out, "\n  %s: ", head);
+	text_wrap(out, line.data, 68, "    ");
+}
+
+static void add_text(struct strbuf *out, const char *head, const char *text)
+{
+	add_words(out, head, (const char *const[]){ text, NULL });
+}
+
+static void add_terms(struct strbuf *out, const struct terms *t)
+{
+	if (t->tags)
+		strbuf_adds(out, "\n");
+	add_words(out, "tags", t->tags);
+	add_words(out, "needs", t->needs);
+	add_text(out, "costs", t->cost);
+	add_words(out, "mended by", t->remedies);
+	add_text(out, "changes", t->changes);
+	add_text(out, "deletes", t->deletes);
+}
+
+static void emit_entry(const struct session *s, const struct entry *e, const struct terms *t)
+{
+	struct field fields[12] = { F_TEXT("name", e->name),	   F_TEXT("kind", e->kind),
+				    F_TEXT("summary", e->summary), F_TEXT("explain", e->explain),
+				    F_TEXT("hint", e->hint),	   F_TEXT("cost", t->cost),
+				    F_TEXT("changes", t->changes), F_TEXT("deletes", t->deletes) };
+	size_t n = 8;
+
+	if (t->tags)
+		fields[n++] = (struct field)F_LIST("tags", t->tags);
+	if (t->needs[0])
+		fields[n++] = (struct field)F_LIST("needs", t->needs);
+	if (t->remedies)
+		fields[n++] = (struct field)F_LIST("remedies", t->remedies);
+	emit(s->reporter, "explain", fields);
+}
+
 static void show(struct session *s, const struct entry *e)
 {
 	AUTO_STRBUF struct strbuf out = { 0 };
+	const struct terms terms = terms_of(e);
 
-	EMIT(s->reporter, "explain", F_TEXT("name", e->name), F_TEXT("kind", e->kind),
-	     F_TEXT("summary", e->summary), F_TEXT("explain", e->explain), F_TEXT("hint", e->hint));
+	emit_entry(s, e, &terms);
 	strbuf_addf(&out, "%s (%s)\n  ", e->name, e->kind);
 	text_wrap(&out, e->summary, 76, "  ");
 	if (e->explain) {
 		strbuf_adds(&out, "\n\n  ");
 		text_wrap(&out, e->explain, 76, "  ");
 	}
+	add_terms(&out, &terms);
 	if (e->hint) {
 		strbuf_adds(&out, "\n  hint: ");
 		text_wrap(&out, e->hint, 70, "  ");

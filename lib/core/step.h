@@ -67,6 +67,7 @@ struct check {
 	const char *label;   /* "pulp-manifests-unmigrated" */
 	const char *summary; /* one line */
 	const char *explain; /* why the world needs it, with its source */
+	const char *cost;    /* what it reads where that grows with the site; NULL: moments */
 	const char *const *tags;
 	const char *const *remedies; /* labels of procedures */
 	unsigned needs;

@@ -2,6 +2,7 @@
 """health: which checks run, in which order, and how they answer people, programs and monitoring."""
 
 import contextlib
+import json
 import re
 import socket
 
@@ -29,6 +30,19 @@ def test_list_and_its_tags(plmaint):
         assert event["checks"] == len(labels(some)) > 0
         assert all(event["name"] in e["tags"] for e in some.of("catalogue"))
         assert sorted(labels(some) + labels(others)) == sorted(labels(everything))
+
+
+def test_each_names_its_terms(plmaint):
+    told = plmaint.run("explain", "pulp-artifacts-files", "pulp-apps-remove", "host-tmout", code=0).of("explain")
+    check, procedure, moments = told
+    assert (check["tags"], check["needs"]) == (["storage"], ["database", "media"])
+    assert check["remedies"] == ["pulp-artifacts-repair"] and "--full" in check["cost"]
+    assert "vanished" in procedure["deletes"] and procedure["changes"] and moments["cost"].startswith("moments")
+    said = plmaint.run("explain", "pulp-artifacts-files", json=False, code=0).out
+    assert "\n  needs: database, media\n  costs: " in said and "\n  mended by: pulp-artifacts-repair\n" in said
+    every = json.loads(plmaint.run("--dump=json", json=False, config=False, code=0).out)["checks"]
+    sampled = [c for c in every if any(p["name"] == "full" for p in c["params"])]
+    assert len(sampled) > 10 and all("--full" in c["cost"] for c in sampled)
 
 
 def test_choice_is_in_the_order_of_the_list(plmaint, site):
