@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,12 +20,26 @@ static double seconds_of(const ASN1_TIME *t)
 	return ASN1_TIME_to_tm(t, &tm) == 1 ? (double)timegm(&tm) : 0;
 }
 
+/* Others can make a second document for a signature with one of these. */
+static const char *weak_digest(X509 *x)
+{
+	int digest = NID_undef;
+
+	if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1)
+		return "";
+	return digest == NID_sha1 || digest == NID_md5 || digest == NID_md5_sha1
+		       ? OBJ_nid2sn(digest)
+		       : "";
+}
+
 static void describe(X509 *x, struct certificate *ret)
 {
 	const X509_NAME *name = X509_get_subject_name(x);
 
 	*ret = (struct certificate){ .begins = seconds_of(X509_get0_notBefore(x)),
-				     .expires = seconds_of(X509_get0_notAfter(x)) };
+				     .expires = seconds_of(X509_get0_notAfter(x)),
+				     .weak = weak_digest(x),
+				     .of_itself = X509_get_extension_flags(x) & EXFLAG_SS };
 	if (X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_commonName, ret->subject,
 				      sizeof(ret->subject)) < 0)
 		(void)X509_NAME_oneline(name, ret->subject, sizeof(ret->subject));

@@ -6,6 +6,8 @@
 struct certificate {
 	char subject[128];	/* its common name, or all of its subject */
 	double begins, expires; /* seconds since 1970 */
+	const char *weak; /* the digest of its signature where that is broken ("SHA1"), or "" */
+	bool of_itself;	  /* signed by itself */
 };
 enum trust {
 	TRUST_GIVEN,	 /* its chain leads to an authority */

@@ -300,6 +300,8 @@ def blank_in_path(site, made, db):
 
 
 def near_the_limit(site, made, db):
+    site.pending(site.image("oci"), made.repo)
+    site.sql("UPDATE container_containerpushrepository_pending_manifests SET id = 1900000000")
     site.sql("UPDATE container_blobmanifest SET id = 2000000000 WHERE manifest_id = %s", (made.image.pk,))
     return "container_blobmanifest: 2000000000"
 
@@ -321,7 +323,9 @@ BROKEN = {
     "pulp-collation": Broken(FINDING, 1, "sorts text by other rules", "", other_collation),
     "pulp-indexes-invalid": Broken(FINDING, 1, "indexes of Pulp are invalid", "", invalid_index),
     "pulp-rows-unique": Broken(FINDING, 1, "unique keys are there more than once", "", same_key_twice, ALL),
-    "pulp-ids-exhausted": Broken(FINDING, 1, "run out of numbers", "", near_the_limit, ("0038",)),
+    "pulp-ids-exhausted": Broken(
+        FINDING, 2, "run out of numbers", "pushrepository_pending_manifests: 1900000000", near_the_limit, ("0038",)
+    ),
     "pulp-transactions-long": Broken(WARNING, 1, "have been open", "", open_for_hours),
     "pulp-tables-bloat": Broken(WARNING, 1, "more dead rows", "", dead_rows),
     "pulp-workers-online": Broken(FINDING, None, "no worker", "", no_heartbeat("worker"), ALL),

@@ -4,19 +4,21 @@ for, with its number and an example.
 """
 
 import contextlib
+import re
 
 import pytest
 
-from checks.broken import BROKEN, sound
+from checks.broken import BROKEN, same_key_twice, sound
 from harness import cli
 
 # Those that ask more than the database are broken and mended in these files.
 ELSEWHERE = {
-    "checks/test_database.py": {"pulp-migrations-applied"},
+    "checks/test_database.py": {"pulp-indexes-corrupt", "pulp-migrations-applied"},
     "checks/test_encryption.py": {"pulp-encryption-key"},
     "checks/test_pulp_manifests.py": {"pulp-manifests-pending", "pulp-manifests-sample"},
     "checks/test_host.py": {
-        *("host-certificates", "host-chains", "host-clock", "host-disk", "host-proxy", "host-tmout", "host-umask"),
+        *("host-certificates", "host-chains", "host-clock", "host-disk", "host-proxy", "host-sha1", "host-tmout"),
+        *("host-umask", "pulp-artifacts-digest"),
         *("pulp-artifacts-files", "pulp-content", "pulp-files-leaked", "pulp-registry", "pulp-status"),
         *("redis-memory", "redis-ping"),
     },
@@ -37,7 +39,8 @@ OLD_LEVEL = {
     "pulp-manifests-pending": "finding",
     "pulp-manifests-served": "finding",
 }
-NOT_HERE = {"pulp-migrations-applied", "pulp-status", "pulp-registry", "pulp-content"}  # no Pulp is
+# No Pulp is, nor the extension that reads indexes.
+NOT_HERE = {"pulp-indexes-corrupt", "pulp-migrations-applied", "pulp-status", "pulp-registry", "pulp-content"}
 UNBRIDGED = ("0038", "0039", "0041", "0043", "0044")  # the newest pulpcore is not one hop away
 
 
@@ -46,8 +49,8 @@ def made(site):
     return sound(site)
 
 
-def one(plmaint, label, code):
-    done = plmaint.run("health", "check", "--label", label, code=code)
+def one(plmaint, label, code, *words):
+    done = plmaint.run("health", "check", "--label", label, *words, code=code)
     return done.one("step.end", label=label)
 
 
@@ -94,6 +97,22 @@ def test_a_broken_site(plmaint, pg_db, site, made, label):
         assert found["message"].startswith(str(broken.found))
     assert any(example in e for e in found.get("examples", [""])), found
     assert broken.example in " ".join(found.get("examples", []))
+
+
+def test_indexes_that_amcheck_may_read(plmaint, pg_db, site, made):
+    label = "pulp-indexes-corrupt"
+    absent = one(plmaint, label, 0)
+    assert absent["result"] == "skipped" and "amcheck is not in this database" in absent["message"]
+    with contextlib.closing(pg_db.connect("postgres")) as conn, conn.cursor() as cur:
+        cur.execute("CREATE SCHEMA tools; GRANT USAGE ON SCHEMA tools TO pulp; CREATE EXTENSION amcheck SCHEMA tools")
+        denied = one(plmaint, label, 3)
+        assert denied["message"] == "role pulp may not call bt_index_check: EXECUTE is missing"
+        cur.execute(re.search("GRANT .* TO pulp", denied["hint"])[0])
+    assert "more are read with --full" in one(plmaint, label, 0)["message"]
+    assert one(plmaint, label, 0, "--full")["message"].endswith(" MB/s")
+    same_key_twice(site, made, pg_db)
+    found = one(plmaint, label, 1)
+    assert found["found"] == 1 and "on core_signingservice: heap tuple" in found["examples"][0]
 
 
 def test_every_check_has_its_broken_state(plmaint):
@@ -176,3 +195,18 @@ def test_a_large_table_is_sampled_unless_full(plmaint, pg_db, site, made):
     sampled = plmaint.run(*words).one("step.end")
     assert "in a sample of about 2 % of core_content" in sampled["message"]
     assert plmaint.run(*words, "--full", code=78).one("step.end")["found"] == 1
+
+
+def test_unique_keys_of_a_large_table_are_read_with_full(plmaint, pg_db, site, made):
+    """A page of the table has few rows, so that it is large with few."""
+    label, table = "pulp-rows-unique", "core_signingservice"
+    with contextlib.closing(pg_db.connect("postgres")) as conn, conn.cursor() as cur:
+        cur.execute(f"ALTER TABLE {table} SET (fillfactor = 10)")
+    same_key_twice(site, made, pg_db)
+    site.sql(
+        f"INSERT INTO {table} (pulp_id, pulp_created, name, script, public_key, pubkey_fingerprint)"
+        " SELECT gen_random_uuid(), now(), i::text, '', '', '' FROM generate_series(1, 8000) i"
+    )
+    sampled = one(plmaint, label, 0)
+    assert sampled["message"] == f"no unique key of Pulp is there twice; of the large tables only --full reads {table}"
+    assert one(plmaint, label, 1, "--full")["examples"] == [f"twice in {table}"]

@@ -6,6 +6,7 @@ import datetime
 import http.server
 import json
 import os
+import re
 import socketserver
 import subprocess
 import tempfile
@@ -301,14 +302,14 @@ def test_certificates_of_the_web_server(plmaint, tmp_path):
     assert found["examples"][0].startswith(f"soon.example of {soon} expires on 20")
 
 
-def issue(path, name, signer=None, authority=False):
+def issue(path, name, signer=None, authority=False, digest="sha256"):
     """A certificate, with its key beside it, signed by another one or by itself."""
     need(programs=("openssl",))
     key, extensions = path.with_suffix(".key"), path.with_suffix(".ext")
     extensions.write_text(f"basicConstraints=critical,CA:{'TRUE' if authority else 'FALSE'}\n")
     request = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     request += ["-keyout", key, "-out", path.with_suffix(".csr"), "-subj", f"/CN={name}"]
-    sign = ["x509", "-req", "-in", path.with_suffix(".csr"), "-days", "90", "-extfile", extensions]
+    sign = ["x509", "-req", "-in", path.with_suffix(".csr"), "-days", "90", "-extfile", extensions, f"-{digest}"]
     sign += ["-CA", signer, "-CAkey", signer.with_suffix(".key")] if signer else ["-signkey", key]
     for argv in (request, [*sign, "-out", path]):
         subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True)
@@ -342,6 +343,22 @@ def test_chains(plmaint, tmp_path):
     assert "holds no authority" in found(3, leaf)["message"]
 
 
+def test_signatures(plmaint, tmp_path):
+    label = "host-sha1"
+    root = issue(tmp_path / "root.pem", "root", authority=True)
+    old = issue(tmp_path / "old.pem", "old", authority=True, digest="sha1")
+    good, bad = (issue(tmp_path / f"{d}.pem", d, root, digest=d) for d in ("sha512", "sha1"))
+    plmaint.configure({"health.certificates": good, "health.authorities": f"{root},{good}"})
+    assert one(plmaint, label, 0)["message"] == "none of 2 certificates is signed with SHA-1 or MD5"
+    plmaint.configure({"health.authorities": f"{old},{old}"})
+    assert one(plmaint, label, 78)["examples"] == [f"old of {old}: SHA1, by itself"]
+    plmaint.configure({"health.certificates": f"{good},{bad}"})
+    found = one(plmaint, label, 1)
+    assert found["found"] == 2 and found["examples"][0] == f"sha1 of {bad}: SHA1"
+    plmaint.configure({"health.certificates": tmp_path / "nosuch.pem", "health.authorities": root})
+    assert one(plmaint, label, 3)["result"] == "unknown"
+
+
 # -- the shell
 
 
@@ -364,9 +381,10 @@ def test_shell(plmaint, label, wrap, text):
 
 
 def test_files_of_artifacts(plmaint, site, media_root):
-    label = "pulp-artifacts-files"
+    label, digest = "pulp-artifacts-files", "pulp-artifacts-digest"
     images = [site.image("oci") for _ in range(3)]
     assert one(plmaint, label, 0)["message"] == "6 artifacts have their files"
+    assert one(plmaint, digest, 0)["message"].startswith("6 files of 0.0 MB hash to their digests, in a sample")
     images[0].artifact.path.unlink()
     images[1].artifact.path.write_bytes(b"short")
     found = one(plmaint, label, 1, "--full")
@@ -374,6 +392,14 @@ def test_files_of_artifacts(plmaint, site, media_root):
     assert sorted(found["examples"]) == sorted(
         [f"{images[0].artifact.name}: no file", f"{images[1].artifact.name}: another size"]
     )
+    # What remains is whole; then the disk swaps two bytes.
+    assert re.fullmatch("4 files of 0.0 MB hash .*, [0-9]+ MB/s", one(plmaint, digest, 0, "--full")["message"])
+    path = images[2].artifact.path
+    path.write_bytes(path.read_bytes()[::-1])
+    for words in ((), ("--full",)):
+        found = one(plmaint, digest, 1, *words)
+        assert found["found"] == 1 and found["message"].startswith("1 of 4 files do not hash")
+        assert found["examples"] == [f"{images[2].artifact.name}: other bytes than its digest says"]
 
 
 def test_files_that_no_artifact_names(plmaint, site, media_root):
