@@ -2,6 +2,7 @@
 /* Rows outlive their files where a restore, a copy or an unmounted disk has left a gap; clients
  * then get an error for a layer that Pulp believes to have. */
 #include "checks/checks.h"
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/space.h"
 #include "lib/pulp/look.h"
@@ -13,6 +14,7 @@ enum { SAMPLE_ROWS = 500, PAGE_ROWS = 5000 };
 static const double answer_within = 3.0; /* seconds, of the file system */
 
 struct seen {
+	double began;
 	int64_t looked, bad;
 	char last[40]; /* uuid: where the next page begins */
 };
@@ -57,16 +59,20 @@ static bool look_at_all(const struct probe *p, const struct storage *storage, co
 	return true;
 }
 
-static void judge(const struct seen *s, const char *among, struct outcome *out)
+static void judge(const struct seen *s, const struct look_params *o, const char *among,
+		  struct outcome *out)
 {
+	char rate[48];
+
+	look_rate(o, s->looked, s->began, rate);
 	outcome_count(out, "found", s->bad);
 	if (s->bad == 0) {
-		outcome_set(out, RESULT_OK, "%lld artifacts have their files%s%s",
-			    (long long)s->looked, *among ? ", " : "", among);
+		outcome_set(out, RESULT_OK, "%lld artifacts have their files%s%s%s",
+			    (long long)s->looked, *among ? ", " : "", among, rate);
 		return;
 	}
-	outcome_set(out, RESULT_FINDING, "%lld of %lld artifacts have no file of their size",
-		    (long long)s->bad, (long long)s->looked);
+	outcome_set(out, RESULT_FINDING, "%lld of %lld artifacts have no file of their size%s",
+		    (long long)s->bad, (long long)s->looked, rate);
 	outcome_hint(out, "Put them back from a backup, or let `pulp repository version repair` "
 			  "download what has a remote.");
 }
@@ -74,7 +80,8 @@ static void judge(const struct seen *s, const char *among, struct outcome *out)
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	const struct look_params *o = params;
-	struct seen seen = { .last = "00000000-0000-0000-0000-000000000000" };
+	struct seen seen = { .began = clock_monotonic(),
+			     .last = "00000000-0000-0000-0000-000000000000" };
 	struct storage *storage = NULL;
 	struct look_sample sample;
 	struct space space;
@@ -87,7 +94,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	bool ok = look_at_all(p, storage, sample.clause, &seen, out, err);
 	storage_close(storage);
 	if (ok)
-		judge(&seen, sample.among, out);
+		judge(&seen, o, sample.among, out);
 	return ok;
 }
 

@@ -32,6 +32,7 @@ static const char sql[] =
 
 struct search {
 	const struct probe *p;
+	double began;
 	struct pg_array names; /* "artifact/ab/cdef..." that have not been asked for yet */
 	int64_t looked, bad, bytes;
 	int directories; /* that have been read */
@@ -100,10 +101,12 @@ static bool look(struct search *s, int prefix, struct outcome *out, struct err *
 	return ok;
 }
 
-static void judge(const struct search *s, bool all, struct outcome *out)
+static void judge(const struct search *s, const struct look_params *o, bool all,
+		  struct outcome *out)
 {
-	char among[64] = "";
+	char among[64];
 
+	look_rate(o, s->looked, s->began, among);
 	if (!all)
 		snprintf(among, sizeof(among), ", in a sample of %d directories", s->directories);
 	outcome_count(out, "found", s->bad);
@@ -122,7 +125,7 @@ static void judge(const struct search *s, bool all, struct outcome *out)
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	const struct look_params *o = params;
-	struct search s = { .p = p };
+	struct search s = { .p = p, .began = clock_monotonic() };
 	struct space space;
 	bool ok = true;
 	int i;
@@ -138,7 +141,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	ok = ok && ask(&s, out, err);
 	pg_array_release(&s.names);
 	if (ok)
-		judge(&s, i == DIRECTORIES, out);
+		judge(&s, o, i == DIRECTORIES, out);
 	return ok;
 }
 

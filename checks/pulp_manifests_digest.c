@@ -4,6 +4,7 @@
  * rows of schema 1: a signed one is named by its payload without the signatures.
  */
 #include "checks/checks.h"
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/pulp/look.h"
 #include "lib/pulp/schema.h"
@@ -20,14 +21,56 @@ static const struct opt table[] = {
 	OPTS_END,
 };
 
-#define WRONG                                                                                                                       \
-	"FROM container_manifest%s WHERE data <> '' AND media_type NOT IN ('application/vnd.docker.distribution.manifest.v1+json'," \
-	" 'application/vnd.docker.distribution.manifest.v1+prettyjws')"                                                             \
-	" AND encode(sha256(convert_to(data, 'UTF8')), 'hex') <> substr(digest, 8)"
+#define WRONG "encode(sha256(convert_to(data, 'UTF8')), 'hex') <> substr(digest, 8)"
+#define ROWS                                                               \
+	"FROM container_manifest%s WHERE data <> '' AND media_type NOT IN" \
+	" ('application/vnd.docker.distribution.manifest.v1+json',"        \
+	" 'application/vnd.docker.distribution.manifest.v1+prettyjws')"
+
+static bool add_examples(const struct probe *p, const char *clause, struct outcome *out,
+			 struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	AUTO_FREE char *sql = xasprintf("SELECT digest " ROWS " AND " WRONG " LIMIT 10", clause);
+
+	if (!look_query(p, sql, &r, err))
+		return false;
+	for (size_t i = 0; i < pg_rows_count(r); i++)
+		outcome_example(out, "%s", pg_text(r, i, 0));
+	return true;
+}
+
+static bool judge(const struct probe *p, const struct look_params *o,
+		  const struct look_sample *sample, struct outcome *out, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	AUTO_FREE char *sql = xasprintf("SELECT count(*), count(*) FILTER (WHERE " WRONG ") " ROWS,
+					sample->clause);
+	double began = clock_monotonic();
+	char rate[48];
+
+	if (!look_query(p, sql, &r, err))
+		return false;
+	int64_t n = pg_int(r, 0, 0), wrong = pg_int(r, 0, 1);
+	const char *comma = *sample->among ? ", " : "";
+
+	look_rate(o, n, began, rate);
+	outcome_count(out, "found", wrong);
+	if (wrong == 0) {
+		outcome_set(out, RESULT_OK,
+			    "the data of %lld manifests hashes to their digests%s%s%s",
+			    (long long)n, comma, sample->among, rate);
+		return true;
+	}
+	outcome_set(out, RESULT_FINDING,
+		    "%lld of %lld manifests have data that does not hash to their digest%s%s%s",
+		    (long long)wrong, (long long)n, comma, sample->among, rate);
+	outcome_hint(out, "Push or sync these images again; clients refuse them as they are.");
+	return add_examples(p, sample->clause, out, err);
+}
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
-	AUTO_ROWS struct pg_rows *r = NULL, *n = NULL;
 	const struct look_params *o = params;
 	struct look_sample sample;
 	struct pulp_schema s;
@@ -39,25 +82,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			    s.level);
 		return true;
 	}
-	if (!look_sample(p, "container_manifest", SAMPLE_ROWS, o->full, &sample, err))
-		return false;
-	AUTO_FREE char *wrong = xasprintf("SELECT digest " WRONG " LIMIT 10", sample.clause);
-	if (!look_query(p, wrong, &r, err) ||
-	    !look_query(p, "SELECT count(*) FROM container_manifest WHERE data <> ''", &n, err))
-		return false;
-	if (pg_rows_count(r) == 0) {
-		outcome_set(
-			out, RESULT_OK, "the data of %lld manifests hashes to their digests%s%s",
-			(long long)pg_int(n, 0, 0), *sample.among ? ": seen " : "", sample.among);
-		return true;
-	}
-	outcome_set(out, RESULT_FINDING,
-		    "stored data does not hash to the digest of at least %zu manifests",
-		    pg_rows_count(r));
-	outcome_hint(out, "Push or sync these images again; clients refuse them as they are.");
-	for (size_t i = 0; i < pg_rows_count(r); i++)
-		outcome_example(out, "%s", pg_text(r, i, 0));
-	return true;
+	return look_sample(p, "container_manifest", SAMPLE_ROWS, o->full, &sample, err) &&
+	       judge(p, o, &sample, out, err);
 }
 
 const struct check check_pulp_manifests_digest = {

@@ -14,7 +14,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 {
 	struct pulp_schema s;
 	struct pending_counts c;
-	struct pending_options o = { 0 };
+	struct pending_options o = { .without_links = true };
 	AUTO_ROWS struct pg_rows *r = NULL;
 
 	(void)params;

@@ -5,6 +5,7 @@
  */
 #include "checks/checks.h"
 #include "lib/pulp/look.h"
+#include "lib/pulp/pending.h"
 
 static const struct look look = {
 	.needs = "container_manifest.data container_containerpushrepository.repository_ptr_id",
@@ -23,7 +24,11 @@ static const struct look look = {
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	(void)params;
-	return look_for(p, &look, out, err);
+	if (!pending_all_have_data(p))
+		return look_for(p, &look, out, err);
+	outcome_count(out, "found", 0);
+	outcome_set(out, RESULT_OK, "%s", look.sound);
+	return true;
 }
 
 const struct check check_pulp_manifests_pushed = {
@@ -34,5 +39,6 @@ const struct check check_pulp_manifests_pushed = {
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,
+	.shares = "pending",
 	.run = run,
 };

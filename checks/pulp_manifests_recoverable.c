@@ -6,6 +6,7 @@
  */
 #include "checks/checks.h"
 #include "lib/pulp/look.h"
+#include "lib/pulp/pending.h"
 
 static const struct look look = {
 	.needs = "container_manifest.data core_remoteartifact.content_artifact_id",
@@ -27,7 +28,11 @@ static const struct look look = {
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	(void)params;
-	return look_for(p, &look, out, err);
+	if (!pending_all_have_data(p))
+		return look_for(p, &look, out, err);
+	outcome_count(out, "found", 0);
+	outcome_set(out, RESULT_OK, "%s", look.sound);
+	return true;
 }
 
 const struct check check_pulp_manifests_recoverable = {
@@ -39,5 +44,6 @@ const struct check check_pulp_manifests_recoverable = {
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },
 	.remedies = (const char *const[]){ "pulp-manifests-recover", "pulp-manifests-fill", NULL },
 	.needs = NEED_DB,
+	.shares = "pending",
 	.run = run,
 };

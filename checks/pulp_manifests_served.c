@@ -78,7 +78,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	struct release_target t;
 	struct pulp_schema s;
 	struct pending_counts c;
-	struct pending_options o = { 0 };
+	struct pending_options o = { .without_links = true };
 	int64_t accepted = 0;
 
 	if (!release_target_find(target->to, &t, err) ||

@@ -39,7 +39,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 {
 	struct pulp_schema s;
 	struct pending_counts c;
-	struct pending_options o = { 0 };
+	struct pending_options o = { .without_links = true };
 
 	(void)params;
 	if (!verdicts_source(p->db, config_get(p->config, "general.state_dir"), &o.except, err) ||

@@ -2,8 +2,10 @@
 /* One statement, its rows in words, its errors in the operator's terms. */
 #include "lib/pulp/look.h"
 
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -164,8 +166,18 @@ bool look_sample(const struct probe *p, const char *table, long rows, bool full,
 	if (all <= rows)
 		return true;
 	double percent = 100.0 * (double)rows / (double)all;
-	snprintf(ret->clause, sizeof ret->clause, " TABLESAMPLE SYSTEM (%.6f)", percent);
+	snprintf(ret->clause, sizeof ret->clause, " TABLESAMPLE SYSTEM (%.6f) REPEATABLE (%.0f)",
+		 percent, fmod(clock_monotonic() * 1e6, 1e6));
 	snprintf(ret->among, sizeof ret->among, "in a sample of about %.2g %% of %s", percent,
 		 table);
 	return true;
+}
+
+void look_rate(const struct look_params *o, int64_t n, double began, char ret[48])
+{
+	double seconds = clock_monotonic() - began;
+
+	*ret = '\0';
+	if (o->full && seconds > 0)
+		snprintf(ret, 48, ", %.0f a second", (double)n / seconds);
 }

@@ -44,9 +44,13 @@ bool look_in_sample(const struct probe *p, const struct look *l, const struct lo
 		    struct outcome *out, struct err *err) MUST_CHECK;
 
 struct look_sample {
-	char clause[64]; /* behind the table's name: " TABLESAMPLE SYSTEM (2.5)", or "" for all */
-	char among[96];	 /* "in a sample of about 2.5 % of container_manifest", or "" */
+	/* Behind the table's name: " TABLESAMPLE SYSTEM (2.5) REPEATABLE (7)", the same rows for
+	 * each statement; or "" for all. */
+	char clause[80];
+	char among[96]; /* "in a sample of about 2.5 % of container_manifest", or "" */
 };
 /* About `rows` rows of the table, by the server's own guess of its size. */
 bool look_sample(const struct probe *p, const char *table, long rows, bool full,
 		 struct look_sample *ret, struct err *err) MUST_CHECK;
+/* ", 11474 a second": of n that were looked at since `began` (clock_monotonic); "" of a sample. */
+void look_rate(const struct look_params *o, int64_t n, double began, char ret[48]);

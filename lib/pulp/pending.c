@@ -225,17 +225,29 @@ bool pending_count(struct pg *db, const struct pulp_schema *s, const struct pend
 	    !count_of(db, lists, o, &c.lists, err) ||
 	    !count_of(db, unlabelled, o, &c.labels, err) ||
 	    (c.without_data > 0 && !ask(db, lost_sql, &c.lost, err)) ||
-	    (c.without_data < c.manifests && !ask_links(db, s, o, "", &c.detach, err)))
+	    (c.without_data < c.manifests && !o->without_links &&
+	     !ask_links(db, s, o, "", &c.detach, err)))
 		return err_wrap(err, "while counting what is pending");
 	*ret = c;
 	return true;
 }
 
 struct known {
-	bool refill, except;
+	bool refill, except, links;
 	struct pulp_schema schema;
 	struct pending_counts counts;
 };
+
+/* Whoever only asks for data goes before whoever asks for links, too. */
+static bool know_links(struct known *k, const struct probe *p, const struct pending_options *o,
+		       struct err *err)
+{
+	if (k->links || o->without_links)
+		return true;
+	k->links = k->counts.without_data == k->counts.manifests ||
+		   ask_links(p->db, &k->schema, o, "", &k->counts.detach, err);
+	return k->links || err_wrap(err, "while counting what is pending");
+}
 
 bool pending_known(const struct probe *p, bool assume_schema, const struct pending_options *o,
 		   struct pulp_schema *schema, struct pending_counts *ret, struct err *err)
@@ -246,6 +258,7 @@ bool pending_known(const struct probe *p, bool assume_schema, const struct pendi
 		k = xcalloc(1, sizeof(*k));
 		k->refill = o->refill;
 		k->except = o->except != NULL;
+		k->links = !o->without_links;
 		if (!pulp_schema_probe(p->db, false, assume_schema, &k->schema, err) ||
 		    !pending_count(p->db, &k->schema, o, &k->counts, err)) {
 			free(k);
@@ -254,6 +267,8 @@ bool pending_known(const struct probe *p, bool assume_schema, const struct pendi
 		memo_forget(p->memo);
 		*p->memo = (struct memo){ k, free };
 	}
+	if (!know_links(k, p, o, err))
+		return false;
 	*schema = k->schema;
 	*ret = k->counts;
 	return true;
@@ -263,16 +278,24 @@ void pending_recall(const struct probe *p, struct pending_counts *ret)
 {
 	const struct known *k = p->memo->value;
 
-	if (k)
+	if (k && k->links)
 		*ret = k->counts;
+}
+
+bool pending_all_have_data(const struct probe *p)
+{
+	const struct known *k = p->memo->value;
+
+	return k && k->counts.without_data == 0;
 }
 
 bool pending_links_known(const struct probe *p, bool assume_schema, const struct pending_options *o,
 			 struct pulp_schema *schema, bool *any, int64_t *ret, struct err *err)
 {
+	const struct known *k = p->memo->value;
 	int64_t one;
 
-	if (p->memo->value) {
+	if (k && k->links) {
 		struct pending_counts c;
 		if (!pending_known(p, assume_schema, o, schema, &c, err))
 			return false;

@@ -19,9 +19,10 @@ enum pending_kind {
 	PENDING_DETACH	/* data stored, link still there */
 };
 struct pending_options {
-	bool refill;	   /* also rows that Pulp's own command never selects (see README) */
-	bool without_lost; /* not what recovery would bring back: a dry run of the fill comes after
-			      one */
+	bool refill;	    /* also rows that Pulp's own command never selects (see README) */
+	bool without_lost;  /* not what recovery would bring back: a dry run of the fill comes after
+			       one */
+	bool without_links; /* detach is not asked for and stays 0: that joins two whole tables */
 	const char *repository_id; /* uuid text checked by uuid_parse, or NULL */
 	const char *except;	   /* table of verdicts to leave out ("plmaint.verdict"), or NULL */
 };
@@ -53,6 +54,8 @@ bool pending_known(const struct probe *p, bool assume_schema, const struct pendi
 		   struct err *err) MUST_CHECK;
 /* What was counted last, when nobody wrote since; else *ret stays. */
 void pending_recall(const struct probe *p, struct pending_counts *ret);
+/* Whether it is known already that every manifest has its data. */
+bool pending_all_have_data(const struct probe *p);
 /* Of these, whether links are to be dropped; *ret: how many, or -1 when the counts are not known
  * and counting would only delay who drops them. */
 bool pending_links_known(const struct probe *p, bool assume_schema, const struct pending_options *o,

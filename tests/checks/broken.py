@@ -359,7 +359,7 @@ BROKEN = {
     "pulp-manifests-unmigrated": Broken(FINDING, 1, "1 of 4 manifests have no data", "", pushed),
     "pulp-manifests-pushed": Broken(FINDING, 1, "cannot be synced again", "", pushed),
     "pulp-manifests-recoverable": Broken(FINDING, 1, "have no data", "", lost_link),
-    "pulp-manifests-digest": Broken(FINDING, None, "does not hash", "", one_byte),
+    "pulp-manifests-digest": Broken(FINDING, 1, "does not hash", "", one_byte),
     "pulp-manifests-typed": Broken(
         WARNING, 3, "lack type or platform", ": no type", "UPDATE container_manifest SET type = NULL"
     ),
