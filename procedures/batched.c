@@ -23,7 +23,7 @@ static bool one_batch(struct pg *db, const struct batched *b, long *rows, struct
 	}
 }
 
-bool batched_run(struct actor *a, struct pg *db, const struct batched *b, int64_t *done,
+bool batched_run(struct pg *db, const struct batched *b, const struct headway *h, int64_t *done,
 		 struct err *err)
 {
 	long rows = 0;
@@ -34,10 +34,8 @@ bool batched_run(struct actor *a, struct pg *db, const struct batched *b, int64_
 		if (!one_batch(db, b, &rows, err))
 			return err_wrap(err, "after %lld rows", (long long)*done);
 		*done += rows;
-		if (b->total > 0)
-			EMIT(a->reporter, "progress", F_TEXT("label", b->label),
-			     F_INT("done", *done < b->total ? *done : b->total),
-			     F_INT("total", b->total));
+		if (rows > 0)
+			headway_tell(h, *done);
 		if (rows > 0 && !stop_wait(clock_monotonic() - begin))
 			return err_set(err, ERR_STOPPED, "stopped after %lld rows",
 				       (long long)*done);

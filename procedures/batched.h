@@ -5,19 +5,17 @@
  * rows does not notice; what a kill leaves is found again by the same statement.
  */
 #pragma once
-#include "lib/drivers/probe.h"
+#include "procedures/headway.h"
 
 #define BATCHED_ROWS "500" /* for LIMIT in the statement */
 
 struct batched {
-	const char *label; /* of the procedure: in progress and in the session's name */
 	/* Changes a bounded number of rows and finds others when it is run again.  It must skip
 	 * rows that are locked: nobody is to wait for housekeeping. */
 	const char *sql;
 	const struct pg_param *params;
 	size_t n_params;
-	int64_t total; /* rows that are expected, for progress; 0: not known */
 };
 /* *done is added to, also when it fails.  ERR_STOPPED when a stop was asked. */
-bool batched_run(struct actor *a, struct pg *db, const struct batched *b, int64_t *done,
+bool batched_run(struct pg *db, const struct batched *b, const struct headway *h, int64_t *done,
 		 struct err *err) MUST_CHECK;

@@ -21,8 +21,8 @@ const struct opt left_params_table[] = {
 	OPTS_END,
 };
 
-bool left_needed(const struct probe *p, const struct left_params *o, const char *sql,
-		 const char *what, bool *ret, struct outcome *why, struct err *err)
+bool left_count(const struct probe *p, const struct left_params *o, const char *sql, int64_t *ret,
+		struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 	char seconds[32];
@@ -30,10 +30,21 @@ bool left_needed(const struct probe *p, const struct left_params *o, const char 
 	snprintf(seconds, sizeof(seconds), "%.3f", o->older);
 	if (!pg_query(p->db, sql, (struct pg_param[]){ PG_P_TEXT(seconds) }, 1, &r, err))
 		return false;
-	*ret = pg_int(r, 0, 0) > 0;
+	*ret = pg_int(r, 0, 0);
+	return true;
+}
+
+bool left_needed(const struct probe *p, const struct left_params *o, const char *sql,
+		 const char *what, bool *ret, struct outcome *why, struct err *err)
+{
+	int64_t n;
+
+	if (!left_count(p, o, sql, &n, err))
+		return false;
+	*ret = n > 0;
 	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
 		    "%lld %s are that old and older than every task that has not ended",
-		    (long long)pg_int(r, 0, 0), what);
+		    (long long)n, what);
 	return true;
 }
 
@@ -97,7 +108,8 @@ static bool one_batch(struct pg *db, const struct storage *s, const struct left_
 }
 
 bool left_files_remove(struct actor *a, struct pg *db, const struct left_files *l,
-		       struct left_tally *t, struct outcome *out, struct err *err)
+		       const struct headway *h, struct left_tally *t, struct outcome *out,
+		       struct err *err)
 {
 	char last[37] = "00000000-0000-0000-0000-000000000000";
 	struct storage *s = NULL;
@@ -110,6 +122,8 @@ bool left_files_remove(struct actor *a, struct pg *db, const struct left_files *
 		double begin = clock_monotonic();
 
 		ok = one_batch(db, s, l, last, &more, t, out, err);
+		if (ok && more)
+			headway_tell(h, t->rows + t->kept);
 		if (ok && more && !stop_wait(clock_monotonic() - begin))
 			ok = err_set(err, ERR_STOPPED, "stopped after %lld rows",
 				     (long long)t->rows);

@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "lib/core/step.h"
-#include "lib/drivers/probe.h"
+#include "procedures/headway.h"
 
 /* Nothing that is younger than the oldest task which has not ended: it may be for that task, or for
  * one that waits behind it.  $1: age in seconds; created: a column. */
@@ -17,7 +17,6 @@
 #define LEFT_ROWS "100"
 
 struct left_files {
-	const char *label;
 	/* $1: age in seconds, $2: the last id.  Yields id, file, name of the domain, in the order
 	 * of ids; LEFT_ROWS at most, locked. */
 	const char *list_sql;
@@ -28,13 +27,17 @@ struct left_tally {
 	int64_t files, rows, kept; /* kept: their files could not be removed */
 };
 bool left_files_remove(struct actor *a, struct pg *db, const struct left_files *l,
-		       struct left_tally *t, struct outcome *out, struct err *err) MUST_CHECK;
+		       const struct headway *h, struct left_tally *t, struct outcome *out,
+		       struct err *err) MUST_CHECK;
 
 /* The params of both procedures. */
 struct left_params {
 	double older;
 };
 extern const struct opt left_params_table[];
-/* A count, as needed() wants it; sql takes the age as $1. */
+/* sql counts and takes the age as $1. */
+bool left_count(const struct probe *p, const struct left_params *o, const char *sql, int64_t *ret,
+		struct err *err) MUST_CHECK;
+/* The same, as needed() wants it. */
 bool left_needed(const struct probe *p, const struct left_params *o, const char *sql,
 		 const char *what, bool *ret, struct outcome *why, struct err *err) MUST_CHECK;

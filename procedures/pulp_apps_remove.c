@@ -115,9 +115,11 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	const struct params *o = params;
 	const struct pulp_columns *c;
 	struct pg *db = NULL;
-	int64_t n = 0;
+	int64_t n = 0, total = 0;
 	char silent[32];
-	bool ok = pulp_columns_known(a->look, &c, err) && actor_connect(a, "apps", &db, err);
+	bool ok = pulp_columns_known(a->look, &c, err) && count(a->look, c, o, &total, err) &&
+		  actor_connect(a, "apps", &db, err);
+	struct headway h = headway_begin(a, "pulp-apps-remove", total);
 
 	snprintf(silent, sizeof(silent), "%.3f", o->silent);
 	for (size_t i = 0; ok && i < ARRAY_LEN(generations); i++) {
@@ -126,12 +128,11 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		AUTO_FREE char *sql = removal(a->look, c, &generations[i]);
 
 		ok = batched_run(
-			a, db,
-			&(struct batched){ .label = "pulp-apps-remove",
-					   .sql = sql,
+			db,
+			&(struct batched){ .sql = sql,
 					   .params = (struct pg_param[]){ PG_P_TEXT(silent) },
 					   .n_params = 1 },
-			&n, err);
+			&h, &n, err);
 	}
 	pg_close(db);
 	outcome_count(out, "rows", n);

@@ -9,31 +9,39 @@ static const char list_sql[] =
 		"f.pulp_created") " AND f.pulp_id > $2::uuid ORDER BY f.pulp_id LIMIT " LEFT_ROWS
 				  " FOR UPDATE OF f SKIP LOCKED";
 
+static const char count_sql[] =
+	"SELECT count(*) FROM core_pulptemporaryfile f WHERE " LEFT_OLD("f.pulp_created");
+
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
 {
-	return left_needed(
-		p, params,
-		"SELECT count(*) FROM core_pulptemporaryfile f WHERE " LEFT_OLD("f.pulp_created"),
-		"temporary files", ret, why, err);
+	return left_needed(p, params, count_sql, "temporary files", ret, why, err);
+}
+
+static bool remove_them(struct actor *a, const struct left_params *o, int64_t total,
+			struct left_tally *t, struct outcome *out, struct err *err)
+{
+	const struct left_files files = { .list_sql = list_sql,
+					  .delete_sql = "DELETE FROM core_pulptemporaryfile"
+							" WHERE pulp_id = ANY ($1::uuid[])",
+					  .older = o->older };
+	struct headway h = headway_begin(a, "pulp-files-remove", total);
+	struct pg *db = NULL;
+
+	bool ok = actor_connect(a, "files", &db, err) &&
+		  left_files_remove(a, db, &files, &h, t, out, err);
+	pg_close(db);
+	return ok;
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct left_params *o = params;
 	struct left_tally t = { 0 };
-	struct pg *db = NULL;
+	int64_t total;
 
-	bool ok = actor_connect(a, "files", &db, err) &&
-		  left_files_remove(
-			  a, db,
-			  &(struct left_files){ .label = "pulp-files-remove",
-						.list_sql = list_sql,
-						.delete_sql = "DELETE FROM core_pulptemporaryfile"
-							      " WHERE pulp_id = ANY ($1::uuid[])",
-						.older = o->older },
-			  &t, out, err);
-	pg_close(db);
+	bool ok = left_count(a->look, o, count_sql, &total, err) &&
+		  remove_them(a, o, total, &t, out, err);
 	outcome_count(out, "rows", t.rows);
 	if (ok)
 		outcome_set(

@@ -35,24 +35,25 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	return true;
 }
 
+static const struct batched clean = {
+	.sql = "WITH stuck AS MATERIALIZED (SELECT p.pulp_id, t.state" STUCK " LIMIT " BATCHED_ROWS
+	       " FOR UPDATE OF p SKIP LOCKED)"
+	       " UPDATE core_progressreport p SET state = s.state"
+	       " FROM stuck s WHERE p.pulp_id = s.pulp_id",
+};
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	struct pg *db = NULL;
 	int64_t n = 0, total;
 
 	(void)params;
-	bool ok =
-		count_stuck(a->look, &total, err) && actor_connect(a, "progress", &db, err) &&
-		batched_run(
-			a, db,
-			&(struct batched){
-				.label = "pulp-progress-clean",
-				.sql = "WITH stuck AS MATERIALIZED (SELECT p.pulp_id, t.state" STUCK
-				       " LIMIT " BATCHED_ROWS " FOR UPDATE OF p SKIP LOCKED)"
-				       " UPDATE core_progressreport p SET state = s.state"
-				       " FROM stuck s WHERE p.pulp_id = s.pulp_id",
-				.total = total },
-			&n, err);
+	bool ok = count_stuck(a->look, &total, err) && actor_connect(a, "progress", &db, err);
+	if (ok) {
+		struct headway h = headway_begin(a, "pulp-progress-clean", total);
+
+		ok = batched_run(db, &clean, &h, &n, err);
+	}
 	pg_close(db);
 	outcome_count(out, "rows", n);
 	if (ok)

@@ -163,13 +163,27 @@ static bool ask_workers(struct pg *db, const struct words *w, struct err *err)
 	       pg_exec(db, "SELECT pg_notify('pulp_worker_wakeup', 'handle')", err);
 }
 
+/* Those that this step can end. */
+static int64_t hanging(const struct state *s)
+{
+	return s->abandoned + s->incomplete + (s->workers ? s->blocked : 0);
+}
+
+/* Some of them are ended by workers, some here. */
+static void tell(struct headway *h, const struct state *s)
+{
+	h->before = h->total > hanging(s) ? h->total - hanging(s) : 0;
+	headway_tell(h, 0);
+}
+
 /* Until the workers that are online have done their part, or the time is over. */
 static bool wait_for_workers(struct pg *db, const struct words *w, double seconds, bool blocked,
-			     struct state *s, struct err *err)
+			     struct headway *h, struct state *s, struct err *err)
 {
 	double until = clock_monotonic() + seconds;
 
 	while (look(db, w, s, err)) {
+		tell(h, s);
 		if (!s->workers || (blocked ? s->blocked : s->abandoned + s->incomplete) == 0 ||
 		    clock_monotonic() >= until)
 			return true;
@@ -180,9 +194,10 @@ static bool wait_for_workers(struct pg *db, const struct words *w, double second
 }
 
 /* As a worker ends it that finds it abandoned. */
-static bool end_tasks(struct actor *a, struct pg *db, const struct words *w, bool blocked,
-		      int64_t *n, struct err *err)
+static bool end_tasks(struct pg *db, const struct words *w, bool blocked, const struct headway *h,
+		      struct err *err)
 {
+	int64_t n = 0;
 	AUTO_FREE char *which =
 		blocked ? xstrdup(w->blocked)
 			: xasprintf("t.state IN ('running', 'canceling') AND %s AND NOT %s",
@@ -197,8 +212,7 @@ static bool end_tasks(struct actor *a, struct pg *db, const struct words *w, boo
 		" error = '{\"reason\": \"Canceled: %s.\"}'%s WHERE pulp_id IN (SELECT pulp_id FROM taken)",
 		which, w->lock, blocked ? "no worker unblocked it" : "no worker had it", w->owner);
 
-	return batched_run(a, db, &(struct batched){ .label = "pulp-tasks-cancel", .sql = sql }, n,
-			   err);
+	return batched_run(db, &(struct batched){ .sql = sql }, h, &n, err);
 }
 
 static void answer(const struct state *before, const struct state *after, struct outcome *out)
@@ -227,18 +241,20 @@ static void answer(const struct state *before, const struct state *after, struct
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct params *o = params;
-	struct state before, s;
+	struct state before = { 0 }, s;
 	struct pg *db = NULL;
 	struct words w;
-	int64_t n = 0;
 
 	bool ok = words_find(a->look, &w, err) && actor_connect(a, "tasks", &db, err) &&
-		  look(db, &w, &before, err) && ask_workers(db, &w, err) &&
-		  wait_for_workers(db, &w, o->wait, false, &s, err) &&
-		  end_tasks(a, db, &w, false, &n, err) &&
-		  wait_for_workers(db, &w, o->wait, true, &s, err);
+		  look(db, &w, &before, err);
+	struct headway h = headway_begin(a, "pulp-tasks-cancel", hanging(&before));
+
+	ok = ok && ask_workers(db, &w, err) &&
+	     wait_for_workers(db, &w, o->wait, false, &h, &s, err) &&
+	     end_tasks(db, &w, false, &h, err) &&
+	     wait_for_workers(db, &w, o->wait, true, &h, &s, err);
 	if (ok && s.workers && s.blocked)
-		ok = end_tasks(a, db, &w, true, &n, err);
+		ok = end_tasks(db, &w, true, &h, err);
 	ok = ok && pg_exec(db, "SELECT pg_notify('pulp_worker_wakeup', 'unblock')", err) &&
 	     look(db, &w, &s, err);
 	pg_close(db);

@@ -129,6 +129,14 @@ static char *purge_words(const struct probe *p, struct err *err)
 			 keep.data ? keep.data : "", with.data ? with.data : "");
 }
 
+static bool purge(struct actor *a, struct pg *db, const struct batched *b, int64_t total,
+		  int64_t *n, struct err *err)
+{
+	struct headway h = headway_begin(a, "pulp-tasks-purge", total);
+
+	return batched_run(db, b, &h, n, err);
+}
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	struct pg_param values[2];
@@ -140,13 +148,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	as_params(params, seconds, values);
 	bool ok = sql && count(a->look, params, &total, err) &&
 		  actor_connect(a, "purge", &db, err) &&
-		  batched_run(a, db,
-			      &(struct batched){ .label = "pulp-tasks-purge",
-						 .sql = sql,
-						 .params = values,
-						 .n_params = 2,
-						 .total = total },
-			      &n, err) &&
+		  purge(a, db, &(struct batched){ .sql = sql, .params = values, .n_params = 2 },
+			total, &n, err) &&
 		  count(a->look, params, &left, err);
 	pg_close(db);
 	outcome_count(out, "rows", n);

@@ -27,39 +27,61 @@ static const char empty_sql[] =
 	" child AS (DELETE FROM container_upload WHERE upload_ptr_id IN (SELECT pulp_id FROM gone))"
 	" DELETE FROM core_upload WHERE pulp_id IN (SELECT pulp_id FROM gone)";
 
+static const char count_sql[] = "SELECT count(*) FROM core_upload u WHERE " ABANDONED;
+static const char count_parts_sql[] =
+	"SELECT count(*) FROM core_uploadchunk c JOIN core_upload u ON u.pulp_id = c.upload_id"
+	" WHERE " ABANDONED;
+
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
 {
-	return left_needed(p, params, "SELECT count(*) FROM core_upload u WHERE " ABANDONED,
-			   "unfinished uploads", ret, why, err);
+	return left_needed(p, params, count_sql, "unfinished uploads", ret, why, err);
+}
+
+/* Uploads, and their parts. */
+static bool count_rows(const struct probe *p, const struct left_params *o, int64_t *ret,
+		       struct err *err)
+{
+	int64_t uploads = 0, parts = 0;
+
+	bool ok = left_count(p, o, count_sql, &uploads, err) &&
+		  left_count(p, o, count_parts_sql, &parts, err);
+	*ret = uploads + parts;
+	return ok;
+}
+
+static bool remove_them(struct actor *a, const struct left_params *o, int64_t total,
+			struct left_tally *t, int64_t *uploads, struct outcome *out,
+			struct err *err)
+{
+	const struct left_files parts = { .list_sql = list_sql,
+					  .delete_sql = "DELETE FROM core_uploadchunk"
+							" WHERE pulp_id = ANY ($1::uuid[])",
+					  .older = o->older };
+	char seconds[32];
+	const struct batched empty = { .sql = empty_sql,
+				       .params = (struct pg_param[]){ PG_P_TEXT(seconds) },
+				       .n_params = 1 };
+	struct headway h = headway_begin(a, "pulp-uploads-remove", total);
+	struct pg *db = NULL;
+
+	snprintf(seconds, sizeof(seconds), "%.3f", o->older);
+	bool ok = actor_connect(a, "uploads", &db, err) &&
+		  left_files_remove(a, db, &parts, &h, t, out, err);
+	h.before = t->rows + t->kept;
+	ok = ok && batched_run(db, &empty, &h, uploads, err);
+	pg_close(db);
+	return ok;
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct left_params *o = params;
 	struct left_tally t = { 0 };
-	struct pg *db = NULL;
-	int64_t uploads = 0;
-	char seconds[32];
+	int64_t uploads = 0, total;
 
-	snprintf(seconds, sizeof(seconds), "%.3f", o->older);
-	bool ok =
-		actor_connect(a, "uploads", &db, err) &&
-		left_files_remove(a, db,
-				  &(struct left_files){ .label = "pulp-uploads-remove",
-							.list_sql = list_sql,
-							.delete_sql =
-								"DELETE FROM core_uploadchunk"
-								" WHERE pulp_id = ANY ($1::uuid[])",
-							.older = o->older },
-				  &t, out, err) &&
-		batched_run(a, db,
-			    &(struct batched){ .label = "pulp-uploads-remove",
-					       .sql = empty_sql,
-					       .params = (struct pg_param[]){ PG_P_TEXT(seconds) },
-					       .n_params = 1 },
-			    &uploads, err);
-	pg_close(db);
+	bool ok = count_rows(a->look, o, &total, err) &&
+		  remove_them(a, o, total, &t, &uploads, out, err);
 	outcome_count(out, "rows", t.rows + uploads);
 	if (ok)
 		outcome_set(out, t.kept ? RESULT_WARNING : RESULT_OK,

@@ -26,6 +26,13 @@ def mend(plmaint, label, *words, code=0, **options):
     return plmaint.run("health", "check", "--label", label, "--fix", "-y", *words, code=code, **options)
 
 
+def came_to_its_end(done, label):
+    """Whoever watched saw how far the procedure had come, and how fast, up to the last row."""
+    told = done.of("progress", label=label)
+    assert told[-1]["done"] == told[-1]["total"] > 0 and told[-1]["rate"] > 0, told
+    assert [e["done"] for e in told] == sorted(e["done"] for e in told)
+
+
 KEY = 77  # of an advisory lock that nobody else takes
 
 

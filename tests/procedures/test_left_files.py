@@ -6,7 +6,7 @@ import os
 import pytest
 
 from checks.broken import ALL, sound, task
-from procedures.fixing import killed_in_its_second_batch, look, mend
+from procedures.fixing import came_to_its_end, killed_in_its_second_batch, look, mend
 
 UPLOADS, FILES = "pulp-uploads-old", "pulp-files-temporary"
 
@@ -52,7 +52,9 @@ def test_uploads_go_with_their_parts(plmaint, site, made):
     young, kept = upload(site, pulp_created=site.now)
     assert mend(plmaint, UPLOADS, code=78).one("fix")["state"] == "refused"
     assert all(p.exists() for p in paths + more)
-    assert mend(plmaint, UPLOADS, "--delete").one("fix")["state"] == "mended"
+    done = mend(plmaint, UPLOADS, "--delete")
+    assert done.one("fix")["state"] == "mended"
+    came_to_its_end(done, "pulp-uploads-remove")
     assert not any(p.exists() for p in paths + more) and all(p.exists() for p in kept)
     assert site.sql("SELECT pulp_id FROM core_upload") == [(young,)]
     assert count(site, "core_uploadchunk") == 2 and count(site, "container_upload") == 0
@@ -110,6 +112,6 @@ def test_killed_between_two_batches_the_rest_is_done_later(plmaint, pg_db, site,
     killed_in_its_second_batch(plmaint, pg_db, site, "DELETE", "core_pulptemporaryfile", *words)
     # The files of the second batch are gone, and their rows are found again.
     assert count(site, "core_pulptemporaryfile") == 50
-    plmaint.run(*words, code=0)
+    came_to_its_end(plmaint.run(*words, code=0), "pulp-files-remove")
     assert count(site, "core_pulptemporaryfile") == 0 and not any(p.exists() for p in paths)
     assert look(plmaint, FILES)["result"] == "ok"

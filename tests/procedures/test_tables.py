@@ -9,7 +9,7 @@ import pytest
 
 from checks.broken import ALL, BROKEN, sound
 from harness.process import wait_until
-from procedures.fixing import killed_in_its_second_batch, look, mend, spoil
+from procedures.fixing import came_to_its_end, killed_in_its_second_batch, look, mend, spoil
 
 MENDED = {
     "pulp-apps-stale": "pulp-apps-remove",
@@ -30,6 +30,7 @@ def test_mended_and_sound_again(plmaint, pg_db, site, made, label):
     assert look(plmaint, label)["result"] == BROKEN[label].result
     done = mend(plmaint, label, "--delete")
     assert done.one("fix")["state"] == "mended"
+    came_to_its_end(done, MENDED[label])
     assert done.one("step.end", label=MENDED[label])["rows"] in (1, 2)  # 3.85 to 3.89 sign on in two tables
     assert look(plmaint, label)["result"] == "ok"
     again = plmaint.run("procedure", "run", MENDED[label], "--delete", code=0)

@@ -8,7 +8,7 @@ import pytest
 
 from checks.broken import ALL, of_task, owner_gone, sound, task
 from harness.process import wait_until
-from procedures.fixing import killed_in_its_second_batch, look, mend
+from procedures.fixing import came_to_its_end, killed_in_its_second_batch, look, mend
 
 CANCEL = ("procedure", "run", "pulp-tasks-cancel")
 PURGE = ("procedure", "run", "pulp-tasks-purge")
@@ -47,6 +47,7 @@ def test_an_abandoned_task_is_ended(plmaint, pg_db, site, made):
     report(site, pk)
     done = mend(plmaint, "pulp-tasks-abandoned")
     assert done.one("fix")["state"] == "mended" and done.one("step.end", label=CANCEL[2])["rows"] == 1
+    came_to_its_end(done, CANCEL[2])
     ended, why, finished = site.sql("SELECT state, error->>'reason', finished_at FROM core_task")[0]
     assert ended == "canceled" and "no worker had it" in why and finished
     assert site.sql("SELECT state FROM core_progressreport") == [("canceled",)]
@@ -134,7 +135,7 @@ def blocked(site, **values):
 
 def test_a_blocked_task_is_canceled_when_nobody_has_what_it_wants(plmaint, site, made):
     pk = blocked(site)
-    plmaint.run(*CANCEL, "--param", "wait=200ms", code=0)
+    came_to_its_end(plmaint.run(*CANCEL, "--param", "wait=200ms", code=0), CANCEL[2])
     assert state(site, pk) == "canceled" and look(plmaint, "pulp-tasks-blocked")["result"] == "ok"
 
 
