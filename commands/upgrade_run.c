@@ -267,6 +267,7 @@ const struct step upgrade_run_steps[] = {
 	  .why = "a hop that cannot work fails after the packages were replaced",
 	  .flags = GUARD },
 	CHECK_FIRST(pulp_quarantine_reviewed, LOOK, "what cannot be migrated is known by name"),
+	CHECK_FIRST(pulp_backup_recent, LOOK, "there is no other way back"),
 	{ .procedure = &procedure_pulp_upgrade_estimate,
 	  .when = when_not_begun,
 	  .bind = bind_downtime,

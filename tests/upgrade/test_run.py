@@ -6,6 +6,7 @@ site back up, afterwards it stays closed and the same command goes on, wherever 
 import json
 import os
 import subprocess
+import uuid
 
 import pytest
 
@@ -59,13 +60,18 @@ def test_from_end_to_end(site, upgraded):
     assert told >= {("host-disk", "whitelisted"), ("pulp-migrations", "whitelisted with --force")}
 
 
-def test_what_the_checks_refuse_is_not_begun(site, upgraded):
+def test_what_the_checks_refuse_is_not_begun(site, upgraded, tmp_path):
+    (tmp_path / "plmaint-backup.json").write_text(json.dumps({"format": 1, "id": str(uuid.uuid4()), "created": ""}))
+    (tmp_path / "lock").touch()
+    for name in ("backups", "store/tmp"):
+        (tmp_path / name).mkdir(parents=True)
+    upgraded.plmaint.configure({"backup.directory": tmp_path})
     gone = site.manifest(manifests.KINDS["oci"](site.rng), site.repository("a"), on_disk=False)
     upgraded.plmaint.run("pre-migrate", "run", code=78)
     site.task(state="running")
     refused = upgraded.run(code=1)
     bad = {e["label"] for e in refused.of("step.end") if e["result"] == "finding"}
-    assert bad == {"pulp-quarantine-reviewed", "pulp-tasks-incomplete"}, "all that is wrong at once"
+    assert bad == {"pulp-quarantine-reviewed", "pulp-tasks-incomplete", "pulp-backup-recent"}, "all that is wrong at once"
     assert upgraded.log == [] and upgraded.note is None and upgraded.online()
     assert gone.digest in str(refused.one("step.end", label="pulp-quarantine-reviewed"))
 
