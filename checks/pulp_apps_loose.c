@@ -6,6 +6,7 @@
  */
 #include "checks/checks.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/container.h"
 #include "lib/host/process_unit.h"
 #include "lib/pulp/look.h"
 

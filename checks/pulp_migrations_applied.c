@@ -6,12 +6,14 @@
  */
 #include "checks/checks.h"
 #include "lib/core/mem.h"
+#include "lib/pulp/contained.h"
 #include "lib/pulp/look.h"
 #include "lib/pulp/program.h"
 
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A squashed one stands for others, which have files or names of their own. */
 static const char squashed[] = "_squashed_";
@@ -22,11 +24,34 @@ static const struct {
 	{ "pulp_container", "container" },
 };
 
+/* Where images have their Python, below the root of a process in Pulp's container. */
+static const char *const inside[] = { "usr/local", "usr", "opt/pulp", "usr/local/lib/pulp" };
+
+static bool find_inside(char **ret)
+{
+	AUTO_CONTAINED struct contained in;
+
+	contained_find(&in);
+	for (size_t i = 0; in.pid && i < ARRAY_LEN(inside); i++) {
+		AUTO_FREE char *prefix = xasprintf("/proc/%d/root/%s", (int)in.pid, inside[i]);
+		AUTO_FREE char *program = xasprintf("%s/bin/pulpcore-manager", prefix);
+
+		if (access(program, F_OK) == 0) {
+			*ret = TAKE(prefix);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* What is below the place of pulpcore-manager; false where there is none, or no Python beside it.
  */
 static bool find_prefix(const struct probe *p, char **ret)
 {
 	struct err ignored;
+
+	if (p->place.settings_inside)
+		return find_inside(ret);
 	AUTO_FREE char *program = pulp_program_find(p->config, "pulpcore-manager", &ignored);
 	AUTO_FREE char *real = program ? realpath(program, NULL) : NULL;
 	char *slash = real ? strrchr(real, '/') : NULL;

@@ -47,6 +47,9 @@ test_packages='
     nftables                # closes ports, in network namespaces
     iptables                # the same, where a host has no nft
     iproute2                # makes these
+    podman                  # a Pulp in a container
+    crun                    # runs it
+    netavark                # gives it ports
     age                     # encrypts archives, as sites do
     gnupg                   # the same
     zstd                    # archives opened by hand

@@ -53,14 +53,13 @@ bool companion_run(struct actor *a, const struct companion *c, struct outcome *o
 	int status = 0;
 
 	join(c->words, &words);
-	bool ok = pulp_manager_run(
-		a->look->config,
-		&(struct pulp_manager){ .words = c->words,
-					.settings_source = a->look->place.settings_source,
-					.timeout = c->timeout,
-					.line = hear,
-					.arg = &said },
-		&status, err);
+	bool ok = pulp_manager_run(a->look->config,
+				   &(struct pulp_manager){ .words = c->words,
+							   .place = &a->look->place,
+							   .timeout = c->timeout,
+							   .line = hear,
+							   .arg = &said },
+				   &status, err);
 	keep(&said, out);
 	if (!ok)
 		return false;

@@ -4,6 +4,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/pulp/look.h"
+#include "lib/pulp/settings_kept.h"
 #include "procedures/configured_command.h"
 #include "procedures/procedures.h"
 
@@ -52,7 +53,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 			outcome_hint(out, "Look into their logs.");
 		}
 	}
-	return true;
+	return !online || settings_forget(err);
 }
 
 const struct procedure procedure_pulp_upgrade_start = {

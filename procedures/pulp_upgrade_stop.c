@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where systemd does not run Pulp, the site says how its services are stopped. */
+#include "lib/pulp/settings_kept.h"
 #include "procedures/configured_command.h"
 #include "procedures/procedures.h"
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	(void)params;
-	return actor_lock_host(a, err) &&
+	return actor_lock_host(a, err) && settings_keep(&a->look->place, err) &&
 	       configured_command_step(
 		       a,
 		       &(struct configured_command){ .key = "upgrade.stop_command",

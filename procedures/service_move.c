@@ -10,6 +10,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/host/remembered.h"
+#include "lib/pulp/settings_kept.h"
 
 #include <string.h>
 
@@ -193,7 +194,8 @@ bool service_set_stop(struct actor *a, struct service_set *s, struct outcome *ou
 	AUTO_NAMES struct names names = { .n = 0 };
 	double timeout;
 
-	if (!job_timeout(a, &timeout, err) || !remember(a, &s->services, err))
+	if (!job_timeout(a, &timeout, err) || !settings_keep(&s->place, err) ||
+	    !remember(a, &s->services, err))
 		return false;
 	for (size_t i = 0; i < s->services.n; i++)
 		if (s->services.all[i].chosen && is_unit(&s->services.all[i]) &&
@@ -330,7 +332,7 @@ static bool forget(const struct actor *a, const struct services *all, struct err
 		if (all->all[i].remembered && !(all->all[i].chosen && is_up(&all->all[i])) &&
 		    !(all->all[i].chosen && is_gone(&all->all[i])))
 			names_add(&names, all->all[i].name);
-	return remembered_write(state_dir(a), &names, err);
+	return remembered_write(state_dir(a), &names, err) && (names.n || settings_forget(err));
 }
 
 static void note_gone(const struct services *all, struct names *wanted, struct outcome *out)

@@ -16,6 +16,8 @@ struct place {
 	char *conninfo_source; /* "database.pulp.conninfo", "/etc/pulp/settings.py", ... */
 	char *settings_source; /* Pulp's settings file, or NULL: none was read, so a cache may be
 				  unknown */
+	char *settings_inside; /* the same file by the name that it has in Pulp's container, or
+				  NULL: in none */
 	char *media_root;      /* absolute path, or NULL when storage is not a file system */
 	char *storage_class; /* Pulp's storage backend as its settings name it, or NULL: file system
 			      */

@@ -4,28 +4,13 @@
 
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
+#include "lib/drivers/proc.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { POINT = 4, OPTIONS = 5, FIXED = 6 }; /* words before the optional ones, which end with "-" */
 enum { MOST_TEXT = 4 << 20 };
-
-/* Blanks, line breaks and backslashes of a path are written as three octal digits. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (*s == '\\' && strspn(s + 1, "01234567") >= 3) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
 
 static bool parse(const char *line, size_t len, struct mount *ret)
 {
@@ -46,7 +31,7 @@ static bool parse(const char *line, size_t len, struct mount *ret)
 	if (!w || !type)
 		return false;
 	snprintf(ret->point, sizeof(ret->point), "%s", words[POINT]);
-	unescape(ret->point);
+	proc_unescape(ret->point);
 	snprintf(ret->type, sizeof(ret->type), "%s", type);
 	snprintf(ret->options, sizeof(ret->options), "%s%s%s", words[OPTIONS], more ? "," : "",
 		 more ? more : "");

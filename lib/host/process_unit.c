@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* proc(5): what it says of a process that ends meanwhile is nothing, and that is an answer. */
+/* By /proc: a process that ends meanwhile is none. */
 #include "lib/host/process_unit.h"
 
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
+#include "lib/drivers/container.h"
+#include "lib/drivers/proc.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -18,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST_TEXT = 4 << 20, MOST_SOCKETS = 64, LISTENS = 0x0a, SHORT_ID = 12 };
+enum { MOST_SOCKETS = 64, LISTENS = 0x0a };
 
 static void close_dir(DIR **d)
 {
@@ -26,25 +27,6 @@ static void close_dir(DIR **d)
 		(void)closedir(*d);
 }
 #define AUTO_DIR __attribute__((cleanup(close_dir)))
-
-/* Zero bytes, as between the words of cmdline, become blanks.  False: it is gone or closed to us.
- */
-static bool read_proc(pid_t pid, const char *name, struct strbuf *out)
-{
-	AUTO_FREE char *path =
-		pid ? xasprintf("/proc/%d/%s", (int)pid, name) : xasprintf("/proc/%s", name);
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char buf[4096];
-	ssize_t n;
-
-	strbuf_clear(out);
-	while (fd >= 0 && out->len < MOST_TEXT && (n = read(fd, buf, sizeof(buf))) > 0) {
-		for (ssize_t i = 0; i < n; i++)
-			buf[i] = buf[i] ? buf[i] : ' ';
-		strbuf_add(out, buf, (size_t)n);
-	}
-	return out->len > 0;
-}
 
 /* Where Podman keeps the processes of a container apart. */
 static const char podmans[] = "/libpod-";
@@ -92,21 +74,12 @@ char *unit_in_cgroup(const char *text)
 	return NULL;
 }
 
-static pid_t parent_of(pid_t pid)
-{
-	AUTO_STRBUF struct strbuf text = { 0 };
-	static const char name[] = "\nPPid:";
-	const char *at = read_proc(pid, "status", &text) ? strstr(text.data, name) : NULL;
-
-	return at ? (pid_t)strtol(at + strlen(name), NULL, 10) : 0;
-}
-
 /* A container may have a group of its own beside the unit; who watches over it is in the unit. */
 char *unit_of_process(pid_t pid)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 
-	for (; pid > 1 && read_proc(pid, "cgroup", &text); pid = parent_of(pid)) {
+	for (; pid > 1 && proc_read_text(pid, "cgroup", &text); pid = proc_parent(pid)) {
 		char *unit = unit_in_cgroup(text.data);
 
 		if (unit || !strstr(text.data, podmans))
@@ -115,36 +88,12 @@ char *unit_of_process(pid_t pid)
 	return NULL;
 }
 
-/* libpod-ID.scope, libpod-payload-ID, docker-ID.scope, docker/ID */
-char *container_in_cgroup(const char *text)
-{
-	static const char *const marks[] = { "/libpod-payload-", "/libpod-", "/docker-",
-					     "/docker/" };
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-		const char *at = strstr(text, marks[i]);
-		size_t len = at ? strspn(at + strlen(marks[i]), digits) : 0;
-
-		if (len >= SHORT_ID)
-			return xstrndup(at + strlen(marks[i]), SHORT_ID);
-	}
-	return NULL;
-}
-
-char *container_of_process(pid_t pid)
-{
-	AUTO_STRBUF struct strbuf text = { 0 };
-
-	return read_proc(pid, "cgroup", &text) ? container_in_cgroup(text.data) : NULL;
-}
-
 bool process_is(pid_t pid, const char *program)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 	size_t len = strlen(program);
 
-	return read_proc(pid, "comm", &text) && strncmp(text.data, program, len) == 0 &&
+	return proc_read_text(pid, "comm", &text) && strncmp(text.data, program, len) == 0 &&
 	       text.data[len] == '\n';
 }
 
@@ -153,7 +102,7 @@ static bool is_pulps(pid_t pid)
 {
 	AUTO_STRBUF struct strbuf words = { 0 };
 
-	return read_proc(pid, "cmdline", &words) && strstr(words.data, "pulp");
+	return proc_read_text(pid, "cmdline", &words) && strstr(words.data, "pulp");
 }
 
 /* Whether the process is in a container, where it has this number, and the container this name. */
@@ -162,7 +111,7 @@ static bool is_inside(pid_t pid, long inner, const char *host)
 	AUTO_STRBUF struct strbuf text = { 0 };
 	const char *line, *last = NULL;
 
-	if (!read_proc(pid, "status", &text) || !(line = strstr(text.data, "\nNSpid:")))
+	if (!proc_read_text(pid, "status", &text) || !(line = strstr(text.data, "\nNSpid:")))
 		return false;
 	line += strlen("\nNSpid:");
 	for (const char *p = line; *p && *p != '\n'; p++)
@@ -171,24 +120,11 @@ static bool is_inside(pid_t pid, long inner, const char *host)
 	if (!last || last == line + strspn(line, " \t") || strtol(last, NULL, 10) != inner)
 		return false;
 	/* Podman calls a container by the beginning of its id, unless it is told. */
-	if (read_proc(pid, "cgroup", &text) && strstr(text.data, host))
+	AUTO_FREE char *id = container_of_process(pid);
+	if (id && strcmp(id, host) == 0)
 		return true;
-	return read_proc(pid, "root/etc/hostname", &text) &&
+	return proc_read_text(pid, "root/etc/hostname", &text) &&
 	       strncmp(text.data, host, strlen(host)) == 0 && strchr("\n", text.data[strlen(host)]);
-}
-
-/* Calls fn for each process until it says yes; that one, or 0. */
-static pid_t find_process(bool (*fn)(pid_t pid, const void *arg), const void *arg)
-{
-	AUTO_DIR DIR *proc = opendir("/proc");
-
-	for (const struct dirent *e; proc && (e = readdir(proc));) {
-		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-
-		if (pid > 1 && fn(pid, arg))
-			return pid;
-	}
-	return 0;
 }
 
 struct signature {
@@ -196,7 +132,7 @@ struct signature {
 	const char *host;
 };
 
-static bool signed_inside(pid_t pid, const void *arg)
+static bool signed_inside(pid_t pid, void *arg)
 {
 	const struct signature *s = arg;
 
@@ -214,7 +150,7 @@ pid_t process_of_heartbeat(const char *name)
 	(void)gethostname(here, sizeof(here) - 1);
 	if (strcmp(here, s.host) == 0 && is_pulps((pid_t)s.pid))
 		return (pid_t)s.pid;
-	return find_process(signed_inside, &s);
+	return proc_find(signed_inside, &s);
 }
 
 struct sockets {
@@ -233,7 +169,7 @@ static void add_tcp(struct sockets *s, const char *file, unsigned port)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 
-	(void)read_proc(0, file, &text);
+	(void)proc_read_text(0, file, &text);
 	for (const char *p = text.len ? text.data : ""; *p;
 	     p += strcspn(p, "\n"), p += *p == '\n') {
 		unsigned local, state;
@@ -258,7 +194,7 @@ static void add_unix(struct sockets *s, const char *path)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 
-	(void)read_proc(0, "net/unix", &text);
+	(void)proc_read_text(0, "net/unix", &text);
 	for (const char *p = text.len ? text.data : ""; *p;
 	     p += strcspn(p, "\n"), p += *p == '\n') {
 		AUTO_FREE char *line = xstrndup(p, strcspn(p, "\n"));
@@ -273,14 +209,14 @@ static void add_unix(struct sockets *s, const char *path)
 	}
 }
 
-static bool holds_socket(pid_t pid, const void *arg)
+static bool holds_socket(pid_t pid, void *arg)
 {
 	const struct sockets *s = arg;
 	AUTO_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
 	AUTO_DIR DIR *fds = opendir(path);
 	char target[64];
 
-	for (const struct dirent *e; fds && (e = readdir(fds));) {
+	for (const struct dirent *e; pid > 1 && fds && (e = readdir(fds));) {
 		ssize_t n = readlinkat(dirfd(fds), e->d_name, target, sizeof(target) - 1);
 		unsigned long inode;
 
@@ -306,7 +242,7 @@ pid_t process_that_listens(const char *host, const char *port)
 		add_tcp(&s, "net/tcp", number);
 		add_tcp(&s, "net/tcp6", number);
 	}
-	return s.n ? find_process(holds_socket, &s) : 0;
+	return s.n ? proc_find(holds_socket, &s) : 0;
 }
 
 static bool same_address(const struct sockaddr *a, const struct sockaddr *b)

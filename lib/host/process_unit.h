@@ -12,10 +12,6 @@
 char *unit_in_cgroup(const char *text);
 /* Of a process of this host; NULL: there is no such process, or it is in no unit. */
 char *unit_of_process(pid_t pid);
-/* The first twelve digits of the id of the container that a process is in, of Podman or Docker, by
- * the text of /proc/PID/cgroup; NULL: in none.  Caller frees. */
-char *container_in_cgroup(const char *text);
-char *container_of_process(pid_t pid);
 /*
  * The process of this host that signs on in Pulp's database under a name "pid@host", where host may
  * also be that of a container here; 0: there is none.

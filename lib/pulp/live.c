@@ -7,25 +7,14 @@
 #include "lib/pulp/live.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
-#include <ctype.h>
-#include <dirent.h>
-#include <fcntl.h>
+#include "lib/drivers/proc.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { PROC_FILE_MAX = 64 << 10 };
 
 static const char *const programs[] = { "pulpcore-api", "pulpcore-content", "pulpcore-worker" };
 /* What gunicorn is told to load where no wrapper starts it. */
 static const char *const applications[] = { "pulpcore.app.wsgi:application",
 					    "pulpcore.content:server" };
-
-static void auto_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
 
 bool live_is_service(const char *cmdline, size_t len)
 {
@@ -50,26 +39,13 @@ bool live_is_service(const char *cmdline, size_t len)
 	return false;
 }
 
-static bool read_proc(const char *pid, const char *name, struct strbuf *out)
-{
-	char path[64], buf[4096];
-	ssize_t n = -1;
-
-	snprintf(path, sizeof path, "/proc/%.20s/%s", pid, name);
-	int fd AUTO_FD = open(path, O_RDONLY | O_CLOEXEC);
-	strbuf_clear(out);
-	while (fd >= 0 && out->len < PROC_FILE_MAX && (n = read(fd, buf, sizeof buf)) > 0)
-		strbuf_add(out, buf, (size_t)n);
-	return n >= 0 && out->len > 0;
-}
-
 /* False only when the process says that it uses another settings file. */
-static bool uses_settings(const char *pid, const char *settings)
+static bool uses_settings(pid_t pid, const char *settings)
 {
 	static const char name[] = "PULP_SETTINGS=";
 	struct strbuf env AUTO_STRBUF = { 0 };
 
-	if (!read_proc(pid, "environ", &env))
+	if (!proc_read(pid, "environ", &env))
 		return true;
 	for (const char *p = env.data, *end = p + env.len; p < end; p += strlen(p) + 1)
 		if (strncmp(p, name, sizeof name - 1) == 0)
@@ -77,20 +53,27 @@ static bool uses_settings(const char *pid, const char *settings)
 	return true;
 }
 
+struct tally {
+	const char *settings;
+	int n;
+};
+
+static bool count_service(pid_t pid, void *arg)
+{
+	struct tally *t = arg;
+	struct strbuf cmdline AUTO_STRBUF = { 0 };
+
+	t->n += proc_read(pid, "cmdline", &cmdline) && live_is_service(cmdline.data, cmdline.len) &&
+		uses_settings(pid, t->settings);
+	return false;
+}
+
 static int count_services(const char *settings)
 {
-	struct strbuf cmdline AUTO_STRBUF = { 0 };
-	DIR *proc __attribute__((cleanup(auto_closedir))) = opendir("/proc");
-	struct dirent *entry;
-	int n = 0;
+	struct tally t = { .settings = settings };
 
-	while (proc && (entry = readdir(proc)))
-		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    read_proc(entry->d_name, "cmdline", &cmdline) &&
-		    live_is_service(cmdline.data, cmdline.len) &&
-		    uses_settings(entry->d_name, settings))
-			n++;
-	return n;
+	(void)proc_find(count_service, &t);
+	return t.n;
 }
 
 bool pulp_live_doubt(struct pg *db, const struct pulp_schema *s, const struct place *place,
@@ -98,7 +81,9 @@ bool pulp_live_doubt(struct pg *db, const struct pulp_schema *s, const struct pl
 {
 	struct pulp_services online;
 	struct err err;
-	int processes = place->settings_source ? count_services(place->settings_source) : 0;
+	const char *settings =
+		place->settings_inside ? place->settings_inside : place->settings_source;
+	int processes = settings ? count_services(settings) : 0;
 
 	if (processes == 0 || !pulp_services_online(db, s, place, &online, &err))
 		return false;

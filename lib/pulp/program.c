@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finding Pulp's programs and running pulpcore-manager. */
+/* Finding Pulp's programs, and what they are run for. */
 #include "lib/pulp/program.h"
 
 #include "lib/core/mem.h"
-#include "lib/drivers/process.h"
+#include "lib/core/strbuf.h"
+#include "lib/pulp/contained.h"
+#include "lib/pulp/program_run.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_WORDS = 8, OUTPUT_MAX = 64 << 20 };
+enum { OUTPUT_MAX = 64 << 20, PODMAN_FAILED = 125 /* and the next two: it, not the program */ };
 
 /* Where packages and installers put Pulp's programs, after the operator's own PATH. */
 static const char usual_path[] = "/usr/bin:/usr/local/lib/pulp/bin:/opt/pulp/bin:/usr/local/bin";
@@ -69,21 +71,27 @@ char *pulp_program_find(const struct config *config, const char *name, struct er
 }
 
 /* Tries the file as the user that will run the program; as ourselves when we are not root. */
-bool pulp_program_may_read(const struct config *config, const char *settings_file, struct err *err)
+bool pulp_program_may_read(const struct pulp_home *h, struct err *err)
 {
-	const char *user = config_get(config, "pulp.user");
-	struct strbuf out AUTO_STRBUF = { 0 };
+	const char *user = config_get(h->config, "pulp.user");
+	struct strbuf out AUTO_STRBUF = { 0 }, errors AUTO_STRBUF = { 0 };
 	int status = 0;
-	const char *const argv[] = { "/usr/bin/test", "-r", settings_file, NULL };
-	const struct process_options o = {
-		.argv = argv, .user = user, .timeout = 10, .max_output = 1024
-	};
+	const char *const argv[] = { "/usr/bin/test", "-r", h->settings_file, NULL };
+	const struct process_options o = { .errors = &errors, .timeout = 60, .max_output = 1024 };
 
-	if (!process_run(&o, &out, &status, err))
-		return err_wrap(err, "while reading %s as the user %s", settings_file, user);
+	if (!pulp_home_run(h, argv, &o, &out, &status, err))
+		return err_wrap(err, "while reading %s as the user %s", h->settings_file, user);
 	if (status == 0)
 		return true;
-	(void)err_set(err, ERR_DENIED, "the user %s cannot read %s", user, settings_file);
+	if (h->container && status >= PODMAN_FAILED) {
+		(void)err_set(err, ERR_IO, "podman exec in container %s ended with %d: %.*s",
+			      h->container, status,
+			      errors.len ? (int)strcspn(errors.data, "\n") : 0,
+			      errors.len ? errors.data : "");
+		return err_hint(err, "It is run as the user %s of the container: pulp.user.", user);
+	}
+	(void)err_set(err, ERR_DENIED, "the user %s cannot read %s%s%s", user, h->settings_file,
+		      h->container ? " in container " : "", h->container ? h->container : "");
 	return err_hint(
 		err,
 		"Pulp itself would ignore the file and use its defaults: give it to the group of the user "
@@ -91,64 +99,64 @@ bool pulp_program_may_read(const struct config *config, const char *settings_fil
 		user);
 }
 
-const char **pulp_program_env(const char *settings_file, const struct unit_environment *env,
-			      char **ret_owned)
+/* In a container the program is looked for there. */
+static char *find_there(const struct pulp_home *h, const char *name, struct err *err)
 {
-	const char **vars = xcalloc(env->n + 5, sizeof(*vars));
-	size_t n = 0;
+	const char *manager = config_get(h->config, "pulp.manager");
+	const char *slash = manager ? strrchr(manager, '/') : NULL;
 
-	*ret_owned = xasprintf("PULP_SETTINGS=%s", settings_file);
-	vars[n++] = "PATH=/usr/local/bin:/usr/bin:/bin";
-	vars[n++] = "LANG=C.UTF-8";
-	vars[n++] = "DJANGO_SETTINGS_MODULE=pulpcore.app.settings";
-	vars[n++] = *ret_owned;
-	for (size_t i = 0; i < env->n; i++)
-		if (strncmp(env->vars[i], "PULP_SETTINGS=", 14) != 0)
-			vars[n++] = env->vars[i];
-	return vars;
+	if (!h->container)
+		return pulp_program_find(h->config, name, err);
+	return slash ? xasprintf("%.*s/%s", (int)(slash - manager), manager, name) : xstrdup(name);
 }
 
-static bool run_manager(const struct config *config, const struct pulp_manager *m,
-			const char *program, const char *const *env, int *ret_status,
-			struct err *err)
+bool pulp_program_run(const struct pulp_home *h, const char *name, const char *const *words,
+		      const struct process_options *o, struct strbuf *out, int *ret_status,
+		      struct err *err)
 {
-	struct strbuf out AUTO_STRBUF = { 0 };
-	const char *argv[MOST_WORDS + 2] = { program };
+	char *program AUTO_FREE = find_there(h, name, err);
+	size_t n = 0;
 
-	for (size_t i = 0; i < MOST_WORDS && m->words[i]; i++)
-		argv[i + 1] = m->words[i];
-	const struct process_options o = { .argv = argv,
-					   .env = env,
-					   .user = config_get(config, "pulp.user"),
-					   .dir = "/",
-					   .timeout = m->timeout,
-					   .stoppable = true,
-					   .max_output = OUTPUT_MAX,
-					   .line = m->line,
-					   .arg = m->arg };
-
-	return process_run(&o, &out, ret_status, err) ||
-	       err_wrap(err, "while running pulpcore-manager %s", m->words[0]);
+	while (words[n])
+		n++;
+	const char **argv AUTO_FREE = xcalloc(n + 2, sizeof *argv);
+	argv[0] = program;
+	memcpy(argv + 1, words, n * sizeof *argv);
+	return program && pulp_program_may_read(h, err) &&
+	       pulp_home_run(h, argv, o, out, ret_status, err);
 }
 
 bool pulp_manager_run(const struct config *config, const struct pulp_manager *m, int *ret_status,
 		      struct err *err)
 {
-	char *program AUTO_FREE = pulp_program_find(config, "pulpcore-manager", err);
-	struct unit_environment unit;
-	char *owned AUTO_FREE = NULL;
+	AUTO_CONTAINED struct contained in = { .pid = 0 };
+	const char *inside = m->place->settings_inside;
+	struct unit_environment env;
+	struct strbuf out AUTO_STRBUF = { 0 };
+	const struct process_options o = { .timeout = m->timeout,
+					   .stoppable = true,
+					   .max_output = OUTPUT_MAX,
+					   .line = m->line,
+					   .arg = m->arg };
 
-	if (!program)
-		return false;
-	if (!m->settings_source) {
+	if (!m->place->settings_source) {
 		(void)err_set(err, ERR_CONFIG, "no settings of Pulp were read");
 		return err_hint(err, "Name them in pulp.settings: its own programs need them.");
 	}
-	if (!pulp_program_may_read(config, m->settings_source, err))
-		return false;
-	unit_environment_read(&unit);
-	const char **env AUTO_FREE = pulp_program_env(m->settings_source, &unit, &owned);
-	bool ok = run_manager(config, m, program, env, ret_status, err);
-	unit_environment_release(&unit);
-	return ok;
+	contained_find(&in);
+	if (inside && !in.pid) {
+		(void)err_set(err, ERR_NOT_FOUND, "no container of Pulp runs on this host");
+		return err_hint(err, "Start one: Pulp's own programs are run in it.");
+	}
+	if (!inside)
+		contained_release(&in);
+	contained_environment(&in, &env);
+	const struct pulp_home home = { .config = config,
+					.container = in.id,
+					.settings_file =
+						inside ? inside : m->place->settings_source,
+					.env = &env };
+	bool ok = pulp_program_run(&home, "pulpcore-manager", m->words, &o, &out, ret_status, err);
+	unit_environment_release(&env);
+	return ok || err_wrap(err, "while running pulpcore-manager %s", m->words[0]);
 }

@@ -6,7 +6,10 @@
  */
 #include "lib/pulp/settings.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/container.h"
+#include "lib/pulp/contained.h"
 #include "lib/pulp/settings_dynaconf.h"
+#include "lib/pulp/settings_kept.h"
 #include "lib/pulp/settings_literal.h"
 #include "lib/pulp/settings_unit.h"
 #include "lib/pulp/settings_values.h"
@@ -26,9 +29,15 @@ static const char *own(const struct config *config, const char *key)
 	return value && *value ? value : NULL;
 }
 
-static bool read_file(const char *path, size_t max, struct strbuf *out, struct err *err)
+/* pid: of a process in the container that has the file; 0: it is this host's. */
+static int open_there(pid_t pid, const char *path, int flags)
 {
-	int fd AUTO_FD = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return pid ? container_open(pid, path, flags) : open(path, flags | O_CLOEXEC);
+}
+
+static bool read_file(pid_t pid, const char *path, size_t max, struct strbuf *out, struct err *err)
+{
+	int fd AUTO_FD = open_there(pid, path, O_RDONLY | O_NONBLOCK);
 	struct stat st;
 	char buf[8192];
 	ssize_t n;
@@ -49,34 +58,42 @@ static bool read_file(const char *path, size_t max, struct strbuf *out, struct e
 }
 
 /* dynaconf reads X.local.py after X.py, without being told. */
-static bool has_local_file(const char *path)
+static bool has_local_file(pid_t pid, const char *path)
 {
 	size_t len = strlen(path);
 	if (len < 4 || strcmp(path + len - 3, ".py") != 0)
 		return false;
 	char *local AUTO_FREE = xasprintf("%.*s.local.py", (int)(len - 3), path);
-	return access(local, F_OK) == 0 || errno != ENOENT;
+	int fd AUTO_FD = open_there(pid, local, O_PATH);
+	return fd >= 0 || errno != ENOENT;
+}
+
+static bool cannot_read(const struct pulp_home *home, struct err *err)
+{
+	if (home->container)
+		(void)err_wrap(err, "in container %s", home->container);
+	return err_hint(
+		err,
+		err->code == ERR_DENIED
+			? "Run as root or as the user pulp, or name a copy that can be read in pulp.settings."
+			: "Name Pulp's settings file in pulp.settings, or set database.pulp.conninfo, "
+			  "pulp.media_root and redis.url.");
 }
 
 /* The settings as one object, from the literal parser where it is certain, else from Pulp itself.
  */
-static bool load(const struct config *config, const char *file, const struct unit_environment *env,
-		 struct json **ret, struct err *err)
+static bool load(const struct pulp_home *home, pid_t pid, struct json **ret, struct err *err)
 {
+	const char *file = home->settings_file;
 	struct strbuf text AUTO_STRBUF = { 0 }, json AUTO_STRBUF = { 0 };
 	struct literal_doubt doubt = { .why = NULL };
 	char reason[256];
 
-	if (!read_file(file, FILE_MAX, &text, err))
-		return err_hint(
-			err,
-			err->code == ERR_DENIED
-				? "Run as root or as the user pulp, or name a copy that can be read in pulp.settings."
-				: "Name Pulp's settings file in pulp.settings, or set database.pulp.conninfo, "
-				  "pulp.media_root and redis.url.");
-	if (has_local_file(file))
+	if (!read_file(pid, file, FILE_MAX, &text, err))
+		return cannot_read(home, err);
+	if (has_local_file(pid, file))
 		snprintf(reason, sizeof reason, "has a .local.py beside it");
-	else if (unit_environment_overrides(env, settings_wanted))
+	else if (unit_environment_overrides(home->env, settings_wanted))
 		snprintf(reason, sizeof reason,
 			 "is overridden by the environment of Pulp's services");
 	else if (settings_literal(text.len ? text.data : "", text.len, settings_wanted, &json,
@@ -85,7 +102,7 @@ static bool load(const struct config *config, const char *file, const struct uni
 	else
 		snprintf(reason, sizeof reason, "%s (line %d%s%s)", doubt.why, doubt.line,
 			 *doubt.name ? ": " : "", doubt.name);
-	if (settings_dynaconf(config, file, env, ret, err))
+	if (settings_dynaconf(home, ret, err))
 		return true;
 	return err_wrap(err, "%s %s", file, reason);
 }
@@ -122,7 +139,7 @@ static bool overlay(const struct config *config, struct place *place, struct err
 	}
 	if (password_file) {
 		struct strbuf text AUTO_STRBUF = { 0 };
-		if (!read_file(password_file, 64 << 10, &text, err)) {
+		if (!read_file(0, password_file, 64 << 10, &text, err)) {
 			err_wrap(err, "database.pulp.password_file");
 			return err_hint(
 				err,
@@ -139,33 +156,78 @@ static bool overlay(const struct config *config, struct place *place, struct err
 	return true;
 }
 
+/* What a container calls so has another name here, where it has one at all. */
+static void rename_path(pid_t pid, char **path)
+{
+	char *here = *path ? container_path_on_host(pid, *path) : NULL;
+
+	if (here) {
+		free(*path);
+		*path = here;
+	}
+}
+
+static void as_seen_from_here(const struct contained *in, struct place *place)
+{
+	place->settings_inside = xstrdup(place->settings_source);
+	rename_path(in->pid, &place->settings_source);
+	rename_path(in->pid, &place->media_root);
+	rename_path(in->pid, &place->encryption_key);
+}
+
+/* Where the file is that Pulp's services read.  Caller frees. */
+static char *settings_path(const struct config *config, const struct unit_environment *env,
+			   bool named)
+{
+	const char *file = own(config, "pulp.settings");
+	const char *theirs = unit_environment_get(env, "PULP_SETTINGS");
+
+	if (!named && theirs)
+		file = theirs;
+	return xstrdup(file ? file : "/etc/pulp/settings.py");
+}
+
+static bool find(const struct config *config, const struct contained *in, const char *file,
+		 const struct unit_environment *env, struct place *ret, struct err *err)
+{
+	const struct pulp_home home = {
+		.config = config, .container = in->id, .settings_file = file, .env = env
+	};
+	struct json *all = NULL;
+
+	bool ok = load(&home, in->pid, &all, err) && settings_values(all, file, ret, err);
+	json_free(all);
+	if (!ok)
+		return false;
+	ret->settings_source = xstrdup(file);
+	if (in->pid)
+		as_seen_from_here(in, ret);
+	ret->conninfo_source =
+		in->id ? xasprintf("%s in container %s", file, in->id) : xstrdup(file);
+	return true;
+}
+
 bool pulp_settings_find(const struct config *config, struct place *place, struct err *err)
 {
+	AUTO_CONTAINED struct contained in = { .pid = 0 };
 	struct unit_environment env;
 	struct place found = {
 		.domain_enabled = -1, .api_ttl = 120, .content_ttl = 30, .worker_ttl = 30
 	};
-	struct json *all = NULL;
-	const char *file = own(config, "pulp.settings"), *unit_file;
-	bool named = file && strcmp(config_source(config, "pulp.settings"), "default") != 0;
+	bool named = own(config, "pulp.settings") &&
+		     strcmp(config_source(config, "pulp.settings"), "default") != 0;
 	const char *conninfo = own(config, "database.pulp.conninfo");
 	bool complete = conninfo && own(config, "pulp.media_root") && own(config, "redis.url");
 
-	unit_environment_read(&env);
-	unit_file = unit_environment_get(&env, "PULP_SETTINGS");
-	if (!named && unit_file)
-		file = unit_file;
-	char *source = xstrdup(file ? file : "/etc/pulp/settings.py");
-	bool absent = access(source, F_OK) != 0 && errno == ENOENT;
-	bool ok =
-		load(config, source, &env, &all, err) && settings_values(all, source, &found, err);
+	if (!named)
+		contained_find(&in);
+	contained_environment(&in, &env);
+	char *file AUTO_FREE = settings_path(config, &env, named);
+	bool absent = !in.pid && access(file, F_OK) != 0 && errno == ENOENT;
+	bool ok = (absent && !named && settings_kept(&found)) ||
+		  find(config, &in, file, &env, &found, err);
 	unit_environment_release(&env);
-	json_free(all);
-	if (ok) {
-		found.conninfo_source = source;
-		found.settings_source = xstrdup(source);
-	} else {
-		free(source);
+	if (!ok) {
 		/* Elsewhere than on Pulp's host there is no such file, and a connection string is
 		 * enough to go on. */
 		if (named || !(complete || (absent && conninfo)))

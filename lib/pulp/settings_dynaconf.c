@@ -8,7 +8,6 @@
 #include "lib/pulp/settings_dynaconf.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/process.h"
-#include "lib/pulp/program.h"
 #include <string.h>
 
 enum { OUTPUT_MAX = 8 << 20 };
@@ -34,43 +33,34 @@ static void exception(const struct strbuf *errors, char *out, size_t size)
 		 message ? message : line);
 }
 
-bool settings_dynaconf(const struct config *config, const char *settings_file,
-		       const struct unit_environment *env, struct json **ret, struct err *err)
+bool settings_dynaconf(const struct pulp_home *home, struct json **ret, struct err *err)
 {
 	struct strbuf out AUTO_STRBUF = { 0 }, errors AUTO_STRBUF = { 0 };
-	const char *user = config_get(config, "pulp.user");
-	char *program AUTO_FREE = pulp_program_find(config, "dynaconf", err);
-	char *file_var AUTO_FREE = NULL;
 	int status = 0;
-
-	if (!program) {
-		(void)err_hint(err, "Name the path of pulpcore-manager in pulp.manager, or set "
-				    "database.pulp.conninfo, pulp.media_root and redis.url.");
-		return false;
-	}
-	if (!pulp_program_may_read(config, settings_file, err))
-		return false;
-	const char **vars AUTO_FREE = pulp_program_env(settings_file, env, &file_var);
-	const char *const argv[] = { program, "-i",	"pulpcore.app.settings.settings",
-				     "list",  "--json", NULL };
-	const struct process_options o = { .argv = argv,
-					   .env = vars,
-					   .user = user,
-					   .dir = "/",
-					   .errors = &errors,
+	const char *const words[] = { "-i", "pulpcore.app.settings.settings", "list", "--json",
+				      NULL };
+	const struct process_options o = { .errors = &errors,
 					   .timeout = timeout_seconds,
 					   .max_output = OUTPUT_MAX };
-	if (!process_run(&o, &out, &status, err))
+
+	if (!pulp_program_run(home, "dynaconf", words, &o, &out, &status, err)) {
+		if (err->code == ERR_NOT_FOUND)
+			(void)err_hint(err,
+				       "Name the path of pulpcore-manager in pulp.manager, or set "
+				       "database.pulp.conninfo, pulp.media_root and redis.url.");
 		return err_wrap(err, "while asking Pulp for its settings");
+	}
 	struct err why = { .code = ERR_NONE };
 	if (status == 0 && out.len > 0 && json_parse(out.data, out.len, ret, &why))
 		return true;
 	char reason[200];
 	exception(&errors, reason, sizeof reason);
-	err_set(err, ERR_CONFIG, "Pulp's own settings cannot be loaded, %s ended with %d%s",
-		program, status, reason);
+	err_set(err, ERR_CONFIG,
+		"Pulp's own settings cannot be loaded, dynaconf%s%s ended with %d%s",
+		home->container ? " in container " : "", home->container ? home->container : "",
+		status, reason);
 	return err_hint(
 		err,
 		"Run `PULP_SETTINGS=%s pulpcore-manager diffsettings` as the user %s to see why.",
-		settings_file, user);
+		home->settings_file, config_get(home->config, "pulp.user"));
 }

@@ -59,6 +59,12 @@ static void take_word(const char **p, const char *stop, struct strbuf *word)
 	}
 }
 
+void unit_environment_add_block(struct unit_environment *env, const char *block, size_t len)
+{
+	for (size_t at = 0; at < len; at += strlen(block + at) + 1)
+		add(env, block + at);
+}
+
 void unit_environment_add_words(struct unit_environment *env, const char *words)
 {
 	struct strbuf word AUTO_STRBUF = { 0 };

@@ -20,7 +20,8 @@ const char *unit_environment_get(const struct unit_environment *env, const char 
 /* Does a variable override one of these settings, whole (PULP_NAME) or in part (PULP_NAME__key)? */
 bool unit_environment_overrides(const struct unit_environment *env, const char *const *settings);
 
-/* Pure parsers, for the reader above and its tests: the words of systemctl's Environment=, and the
- * lines of an EnvironmentFile. */
+/* Pure parsers: of /proc/PID/environ, of the words of systemctl's Environment=, and of the lines of
+ * an EnvironmentFile. */
+void unit_environment_add_block(struct unit_environment *env, const char *block, size_t len);
 void unit_environment_add_words(struct unit_environment *env, const char *words);
 void unit_environment_add_lines(struct unit_environment *env, const char *lines);

@@ -292,6 +292,7 @@ void place_release(struct place *place)
 	free(place->conninfo);
 	free(place->conninfo_source);
 	free(place->settings_source);
+	free(place->settings_inside);
 	free(place->media_root);
 	free(place->storage_class);
 	free(place->redis_url);

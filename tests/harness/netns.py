@@ -177,6 +177,17 @@ class Server:
         self.selector.close()
 
 
+class Inside:
+    """A machine of harness/machine.py as one end of a cable."""
+
+    def __init__(self, machine):
+        self.machine, self.pid = machine, machine.pid
+        self.ip("link", "set", "lo", "up")
+
+    def ip(self, *argv):
+        self.machine.run("ip", *argv)
+
+
 def cable(one, other, name, addresses):
     """addresses: those of one and of the other, with their prefixes, in pairs."""
     peer = f"{name}-peer"

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import cli
+from harness import cli, netns, podman
 from harness.machine import Machine
 from harness.need import need
 from harness.process import wait_until
@@ -106,3 +106,31 @@ def test_what_was_held_is_put_back_at_boot(machine):
     mode(machine, "stop")
     machine.run("systemctl", "restart", UNIT)
     assert mode(machine, "status").startswith("off") and machine.run("nft", "list", "ruleset") == ""
+
+
+ECHO = """
+import socketserver
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(self.rfile.readline())
+socketserver.ThreadingTCPServer(("", 80), Echo).serve_forever()
+"""
+
+
+def test_a_port_that_podman_has_given_to_a_container(machine):
+    """Its own rules for it stand beside ours; asked from another host."""
+    podman.prepare(machine)
+    with contextlib.closing(netns.Host()) as outside:
+        netns.cable(outside, netns.Inside(machine), "given0", [("192.0.2.1/24", "192.0.2.2/24")])
+        machine.run("mount", "-o", "remount,bind,rw", "/proc/sys")  # the switch of forwarding is its network's
+        words = ("--cgroups=disabled", "--publish=24817:80", "--rootfs", podman.FILES)
+        machine.run("podman", "run", "--detach", "--name=given", *words, "/usr/bin/python3", "-c", ECHO)
+        try:
+            wait_until(lambda: outside.reaches("192.0.2.2", 24817), 30, "the container answers")
+            mode(machine, "start")
+            assert not outside.reaches("192.0.2.2", 24817)
+            assert mode(machine, "status").startswith("on")
+            mode(machine, "stop")
+            assert outside.reaches("192.0.2.2", 24817)
+        finally:
+            machine.run("podman", "rm", "--force", "--time=0", "given", check=False)

@@ -12,7 +12,7 @@ import tempfile
 
 import pytest
 
-from harness import units
+from harness import podman, schema, units
 from harness.machine import Machine
 from harness.need import need
 from harness.process import wait_until
@@ -401,3 +401,44 @@ def test_killed_at_each_step(host, tool, action, moments):
         assert host.active() == set(ALL), (call, n)
         assert tool.remembered() == set(), (call, n)
     assert count >= min(len(moments), 6)
+
+
+@pytest.fixture
+def box(host, tool):
+    """What the container knows is not in plmaint's configuration."""
+    made = podman.Box(host, schema.OWNER)
+    tool.configure({"database.pulp.conninfo": None, "pulp.media_root": None, "redis.url": None})
+    yield made
+    made.close()
+
+
+def test_a_pulp_in_a_container_of_podman(host, tool, box):
+    """Its settings are read and its programs run inside, as its user; its files are found where the host
+    has them; it is stopped and started by its unit, while nothing but that knows where its database is.
+    """
+    before = tool.run("health", "check", "--label", "host-mounts").one("step.end")
+    assert before["result"] == "unknown" and "settings.py" in before["message"]
+    host.systemctl("start", podman.UNIT)
+    wait_until(lambda: host.signed_on() == len(PULP) + 1, 60, "the contained one has signed on")
+    found = services(tool.run("service", "status", code=(0, 1)))
+    assert "signs on" in found[podman.UNIT]["message"]
+    companion = ("procedure", "run", "pulp-companion", "--param")
+    said = tool.run(*companion, "command=repository-size", code=0).one("output")["line"]
+    assert said == f"contained {podman.USER} / /etc/pulp/settings.py repository-size"
+    late = tool.run(*companion, "command=datarepair 7272", "--param", "timeout=2s", code=1).one("step.end")
+    assert "took more than" in late["message"]
+    assert "7272" not in host.machine.run("ps", "-eo", "args"), "nothing of it is left inside"
+    looked = tool.run("health", "check", "--label", "host-mounts,pulp-encryption-key", code=78)
+    assert looked.one("step.end", label="host-mounts")["message"].split(",")[0].endswith(f"of {units.OUTER}")
+    key = looked.one("step.end", label="pulp-encryption-key")["message"]
+    assert key.startswith(f"{units.OUTER}/box/etc/certs/") and "open to everybody" in key
+    tool.run("service", "stop", "--only", "pulp", code=0)
+    assert box.containers() == []
+    kept = host.machine.path("/run/plmaint/pulp.json")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "another" not in kept.read_text(), "what the container's environment says counts"
+    refused = tool.run(*companion, "command=repository-size", code=1).one("step.end")
+    assert "no container of Pulp runs" in refused["message"]
+    tool.run("service", "start", code=0)
+    assert box.containers() == ["systemd-registry-box"] and not kept.exists()
+    assert host.signed_on() == len(PULP) + 1 and tool.remembered() == set()

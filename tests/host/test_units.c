@@ -2,6 +2,7 @@
 /* What systemd and the kernel say of units and processes, and the file of those that were stopped.
  */
 #include "lib/core/mem.h"
+#include "lib/drivers/container.h"
 #include "lib/host/process_unit.h"
 #include "lib/host/remembered.h"
 #include "tests/harness/tap.h"
@@ -50,6 +51,23 @@ TEST(a_control_group_names_the_container)
 	inside("0::/system.slice/docker-0123456789abcdef.scope\n", "0123456789ab");
 	inside("0::/machine.slice/libpod-conmon-0123456789abcdef.scope\n", "none");
 	inside("0::/system.slice/docker-proxy.service\n", "none");
+}
+
+static void watched(const char *words, const char *expected)
+{
+	AUTO_FREE char *id = container_of_watcher(words);
+
+	CHECK_STR(id ? id : "none", expected);
+}
+
+TEST(who_watches_over_a_container_names_it)
+{
+	watched("/usr/bin/conmon --api-version 1 -c 0123456789abcdef -u 0123456789abcdef -r /x ",
+		"0123456789ab");
+	watched("conmon -s -c 0123456789abcdef ", "0123456789ab");
+	watched("/usr/bin/conmon -c pulp-api -u x ", "none");
+	watched("/bin/sh -c 0123456789abcdef ", "none");
+	watched("", "none");
 }
 
 TEST(what_a_user_started_is_in_no_unit_of_the_system)
@@ -143,7 +161,7 @@ TEST(a_process_of_another_host_is_not_looked_for_here)
 }
 
 TAP_MAIN(row(a_control_group_names_the_unit), row(a_control_group_names_the_container),
-	 row(a_container_is_in_the_unit_that_runs_it),
+	 row(a_container_is_in_the_unit_that_runs_it), row(who_watches_over_a_container_names_it),
 	 row(what_a_user_started_is_in_no_unit_of_the_system),
 	 row(names_that_systemctl_would_read_otherwise_are_none),
 	 row(units_are_told_apart_by_empty_lines), row(what_was_stopped_is_read_as_it_was_written),
