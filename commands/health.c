@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct choice {
 	char *label, *tags, *exclude_tags;
@@ -277,6 +278,19 @@ static int look(const struct run_request *rq)
 	return status;
 }
 
+/* Each session costs the server as much to begin as ten checks do, so that more than there are
+ * processors only delay each other; with one alone a check that hangs would hold up all. */
+static bool read_parallel(const struct config *c, long *ret, struct err *err)
+{
+	const char *value = config_get(c, "health.parallel");
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (value && *value)
+		return config_long(c, "health.parallel", 1, 32, ret, err);
+	*ret = processors < 2 ? 2 : processors > 4 ? 4 : processors;
+	return true;
+}
+
 static bool check(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	const struct check_options *o = options;
@@ -285,8 +299,7 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 	long parallel;
 
 	if (!config_seconds(s->config, "health.timeout", &timeout, err) ||
-	    !config_long(s->config, "health.parallel", 1, 32, &parallel, err) ||
-	    !validate_choice(s, &o->choice, err))
+	    !read_parallel(s->config, &parallel, err) || !validate_choice(s, &o->choice, err))
 		return false;
 	if (timeout < 0.1 || timeout > 3600)
 		return err_set(err, ERR_CONFIG, "health.timeout is not between 100 ms and an hour");
