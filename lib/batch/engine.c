@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum { MAX_WRITERS = 16 };
-static const double tick = 0.1;		 /* seconds between looks at the workers */
+static const double tick = 0.05;	 /* seconds between looks at the workers */
 static const double tick_leaving = 0.02; /* and during a pause that they have not obeyed yet */
 static const double recount = 0.5;	 /* seconds between looks at the shared ledger */
 static const double waiting = 0.05;	 /* seconds between looks for the coordinator's next move */

@@ -152,6 +152,7 @@ void run_take_knobs(struct run *r)
 		wish.profile = r->hurry.at_least;
 	throttle_apply(r->throttle, &wish, &duty, &rows);
 	atomic_store(&r->duty, duty);
+	atomic_store(&r->away, throttle_away(r->throttle));
 	atomic_store(&r->batch_rows, rows);
 }
 
@@ -197,9 +198,10 @@ static void run_give_up(struct run *r)
 static void spare_the_limit(struct run *r)
 {
 	double now = clock_monotonic();
+	double share = atomic_load(&r->away) ? 0 : atomic_load(&r->duty);
 
 	if (r->limited > 0)
-		stop_timer_extend((now - r->limited) * (1 - atomic_load(&r->duty)));
+		stop_timer_extend((now - r->limited) * (1 - share));
 	r->limited = now;
 }
 
@@ -265,7 +267,7 @@ bool run_hold(struct run *r)
 
 void run_stand(struct run *r)
 {
-	while (atomic_load(&r->duty) <= 0 && !atomic_load(&r->quit))
+	while ((atomic_load(&r->duty) <= 0 || atomic_load(&r->away)) && !atomic_load(&r->quit))
 		run_doze(r, rest_again);
 }
 
@@ -279,12 +281,13 @@ void run_rest(struct run *r, double started)
 	for (;;) {
 		pthread_mutex_lock(&r->lock);
 		left = pace_left(&r->pace, atomic_load(&r->duty), clock_monotonic());
-		bool over = left <= 0 || atomic_load(&r->quit);
+		bool away = atomic_load(&r->away);
+		bool over = (left <= 0 && !away) || atomic_load(&r->quit);
 		if (over)
 			r->sum.rested += clock_monotonic() - now;
 		pthread_mutex_unlock(&r->lock);
 		if (over)
 			return;
-		run_doze(r, fmin(left, rest_again));
+		run_doze(r, away ? rest_again : fmin(left, rest_again));
 	}
 }

@@ -32,6 +32,7 @@ struct run {
 	atomic_bool quit;	/* workers leave after their batch */
 	atomic_bool spent;	/* no rows are left of max_rows */
 	_Atomic double duty;	/* as it is now; set by the main thread */
+	atomic_bool away;	/* likewise: nobody works for a moment, whatever the duty is */
 	atomic_int batch_rows;	/* likewise */
 	int wake;		/* eventfd: a worker has ended, for the main thread's poll() */
 	/* Held by the writer whose window is larger than its share of the memory: of such windows

@@ -180,6 +180,10 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 		bool end = from + n == win->n;
 		double started = clock_monotonic();
 		throttle_begin(r->throttle);
+		if (atomic_load(&r->quit)) { /* while it waited to begin */
+			throttle_end(r->throttle, 0, 0);
+			break;
+		}
 		bool ok = settle(w, lease, win->rows + from, n,
 				 r->phase->window_rows > 0 ? after : NULL, end ? pos : after,
 				 end && win->last, mine, err);
@@ -241,8 +245,11 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		readers_submit(r->readers, &s->loading, r->phase, &s->window);
 		return true;
 	}
-	if (!r->phase->fetch(r->phase->ctx, w->db, after == batch_before_all ? NULL : after,
-			     lease->hi, (int)take, bytes, &s->window, err)) {
+	throttle_begin(r->throttle);
+	bool ok = r->phase->fetch(r->phase->ctx, w->db, after == batch_before_all ? NULL : after,
+				  lease->hi, (int)take, bytes, &s->window, err);
+	throttle_end(r->throttle, 0, 0);
+	if (!ok) {
 		budget_return(r, take);
 		return false;
 	}

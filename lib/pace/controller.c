@@ -38,27 +38,15 @@ static const double least_duty = 0.02;
 static const double unseen_duty = 0.25;	   /* with a signal that cannot be seen */
 static const double stale = 3;		   /* seconds after which a value is no longer known */
 static const double longest_step = 5;	   /* seconds: a jump of the clock is no passing of time */
+static const double long_rest = 300;	   /* seconds without a step */
 static const double idle_batch = 0.05;	   /* seconds of a batch while nobody else works */
 static const double fast_requests = 0.010; /* seconds of their 99th percentile */
-/* Requests that must have been seen, and seconds in which they lose half their weight: of those
- * that come about once a second fewer must do, for longer. */
-static const struct {
-	double met, free, half_met, half_free;
-} probing[REQUEST_KINDS] = {
-	[REQUEST_SQL] = { 40, 200, 120, 300 },
-	[REQUEST_STATUS] = { 10, 40, 300, 1200 },
-	[REQUEST_CONTENT] = { 10, 40, 300, 1200 },
-	[REQUEST_LOGGED] = { 10, 40, 300, 1200 },
-};
-static const double hold = 2;	 /* seconds between changes of duty */
-static const double forget = 60; /* seconds after which too much is thought a little less so */
 const double usual_calm = 10;
 /* How many times longer it waits after many halts; while what halted it cannot be seen. */
 static const double calm_again = 3, calm_unseen = 6;
 static const double most_calm = 3600; /* seconds */
 static const double halts_within = 600;
 static const double first_sleep = 300, longest_sleep = 3600; /* seconds of hibernation */
-static const double alarm_at = 3;
 /* Share of looks at which others work: idle below for idle_after seconds, busy above. */
 static const double idle_level = 0.3, busy_level = 0.6, idle_after = 3;
 
@@ -70,82 +58,6 @@ const char *signal_name(enum signal s)
 static double clamp(double x, double low, double high)
 {
 	return !(x > low) ? low : x > high ? high : x; /* NaN is low */
-}
-
-/* -- latency ---------------------------------------------------------------------------------- */
-
-static void take_probes(struct controller *c, const struct signals *s, double dt)
-{
-	for (size_t k = 0; k < REQUEST_KINDS; k++)
-		felt_fade(&c->felt[k], dt);
-	for (size_t i = 0; i < s->probes && i < MOST_PROBES; i++) {
-		const struct latency *p = &s->probe[i];
-		if (isfinite(p->seconds) && p->seconds >= 0 && p->kind < REQUEST_KINDS)
-			felt_add(&c->felt[p->kind], p->seconds, p->met);
-	}
-	for (size_t k = 0; k < REQUEST_KINDS; k++)
-		felt_limit(&c->felt[k], profiles[c->profile].ratio, profiles[c->profile].floor);
-}
-
-/* Whether requests of some kind are beyond their share: each is told once. */
-static bool alarmed(struct controller *c)
-{
-	bool any = false;
-
-	for (size_t k = 0; k < REQUEST_KINDS; k++) {
-		if (c->felt[k].alarm <= alarm_at)
-			continue;
-		c->felt[k].alarm = 0;
-		c->tightest = (enum request)k;
-		any = true;
-	}
-	return any;
-}
-
-/* What the kind allows that feels us most. */
-static double duty_of_model(struct controller *c, double batch)
-{
-	double least = 1;
-
-	for (size_t k = 0; k < REQUEST_KINDS; k++) {
-		double duty = felt_duty(&c->felt[k], c->loop, batch);
-		if (duty >= least)
-			continue;
-		least = duty;
-		if (duty < c->loop)
-			c->tightest = (enum request)k;
-	}
-	return least;
-}
-
-/* A step of the search: down by half at an alarm, up by a tenth, more carefully near what was too
- * much, and never above what the model allows. */
-static void search(struct controller *c, double batch, double others)
-{
-	double since = c->t - c->changed;
-
-	if (c->bad < 2 && c->t - c->bad_aged >= forget) {
-		c->bad *= 1.1;
-		c->bad_aged = c->t;
-	}
-	if (alarmed(c)) {
-		if (since < hold)
-			return;
-		c->bad = c->loop;
-		c->bad_aged = c->changed = c->t;
-		c->loop = clamp(c->loop * 0.5, least_duty, 1);
-	} else if (since >= hold && others >= 0.8 * c->loop) {
-		double up = c->loop + fmax(0.02, 0.1 * c->loop);
-		/* Memory serves where nothing is known of now. */
-		if (c->felt[REQUEST_SQL].met.sum < probing[REQUEST_SQL].met && up >= 0.9 * c->bad)
-			up = (c->loop + c->bad) / 2;
-		c->loop = clamp(fmax(up, c->loop), least_duty, 1);
-		c->changed = c->t;
-	}
-	/* A share of the time without us stays, or there would be nothing to compare with. */
-	double model = duty_of_model(c, batch);
-	c->modelled = model < 1;
-	c->loop = clamp(fmin(c->loop, model), least_duty, 0.95);
 }
 
 /* -- signals ---------------------------------------------------------------------------------- */
@@ -293,7 +205,7 @@ static bool halted(struct controller *c, const struct signals *s)
 	wait *= blind ? calm_unseen : c->halts > 3 ? calm_again : 1;
 	if (c->t >= c->hibernate_until && c->t - c->calm_since >= wait) {
 		c->halted = false;
-		c->loop = fmin(c->loop, c->loaded);
+		c->seek.loop = fmin(c->seek.loop, c->seek.loaded);
 	}
 	return c->halted;
 }
@@ -324,29 +236,20 @@ static void watch_others(struct controller *c, const struct signals *s, double d
 		c->busy_since = c->t;
 	c->idle = c->idle ? c->busy < busy_level : c->t - c->busy_since >= idle_after;
 	if (c->idle && !was)
-		c->loaded = c->loop;
-	if (!c->idle && was) {
-		c->loop = c->loaded;
-		c->changed = c->t;
-	}
+		c->seek.loaded = c->seek.loop;
+	if (!c->idle && was)
+		seek_again(&c->seek, c->t);
 }
 
 void controller_start(struct controller *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->loop = c->loaded = 0.1;
-	c->bad = 2;
+	seek_start(&c->seek);
 	c->budget = 1;
-	for (size_t k = 0; k < REQUEST_KINDS; k++) {
-		c->felt[k].enough_met = probing[k].met;
-		c->felt[k].enough_free = probing[k].free;
-		c->felt[k].half_met = probing[k].half_met;
-		c->felt[k].half_free = probing[k].half_free;
-	}
 	/* When the first look saw somebody: known to be idle after a second without anybody. */
 	c->busy = idle_level;
 	c->busy_since = 1 - idle_after;
-	c->now = (struct decision){ .duty = c->loop,
+	c->now = (struct decision){ .duty = c->seek.loop,
 				    .target = profiles[PROFILE_DEFAULT].quick,
 				    .reason = SLOW_SEEKING };
 }
@@ -357,14 +260,16 @@ static void take_profile(struct controller *c, enum profile wanted)
 	if (wanted > PROFILE_FINALIZE || wanted == c->profile)
 		return;
 	c->profile = wanted;
-	c->bad = 2;
-	for (size_t k = 0; k < REQUEST_KINDS; k++)
-		c->felt[k].alarm = 0;
+	seek_forget(&c->seek);
 }
 
 static double pass_time(struct controller *c, double now)
 {
 	double dt = c->begun && isfinite(now) ? clamp(now - c->clock, 0, longest_step) : 0;
+
+	/* Others may fare otherwise by now. */
+	if (c->begun && now - c->clock > long_rest)
+		seek_start(&c->seek);
 
 	if (isfinite(now)) {
 		c->clock = now;
@@ -372,7 +277,9 @@ static double pass_time(struct controller *c, double now)
 	}
 	c->t += dt;
 	double lost = dt * (1 - c->now.duty);
-	c->lost[c->now.reason] += lost;
+	c->lost[c->now.away ? SLOW_SEEKING : c->now.reason] += c->now.away ? dt : lost;
+	if (c->now.away)
+		return dt;
 	enum signal id = c->now.signal;
 	if (c->now.reason == SLOW_UNKNOWN)
 		c->lost_unseen[id] += lost;
@@ -386,26 +293,30 @@ static double pass_time(struct controller *c, double now)
 void controller_step(struct controller *c, const struct signals *s, double now)
 {
 	double dt = pass_time(c, now);
-	double batch = clamp(s->batch, 0, 10), most = clamp(s->max_duty, least_duty, 1);
+	double most = clamp(s->max_duty, least_duty, 1), was = c->now.duty;
+	const struct goal goal = { profiles[c->profile].ratio, profiles[c->profile].floor };
 	struct bound b = { .duty = 1, .reason = SLOW_NONE };
 
 	take_profile(c, s->profile);
-	take_probes(c, s, dt);
+	seek_take(&c->seek, s->probe, s->probes < MOST_PROBES ? s->probes : MOST_PROBES, was, c->t,
+		  dt, goal);
 	watch_others(c, s, dt);
 	lower(&b, most, SLOW_USER, 0, most, 0);
 	if (c->profile != PROFILE_FINALIZE)
 		bound_by_signals(c, s, &b);
 	bound_by_budget(c, s, &b);
-	if (!c->idle && c->profile != PROFILE_FINALIZE) {
-		search(c, batch, fmin(b.duty, 1));
-		const struct felt *f = &c->felt[c->tightest];
-		bool known = f->limit > 0 && (c->bad < 2 || c->modelled);
-		lower(&b, c->loop, known ? SLOW_LATENCY : SLOW_SEEKING, 0, felt_seen(f), f->limit);
+	bool seeks = !c->idle && c->profile != PROFILE_FINALIZE;
+	if (seeks) {
+		seek_step(&c->seek, c->t, fmin(b.duty, 1));
+		const struct felt *f = &c->seek.felt[c->seek.tightest];
+		bool known = f->limit > 0 && (c->seek.bad < 2 || c->seek.modelled);
+		lower(&b, c->seek.loop, known ? SLOW_LATENCY : SLOW_SEEKING, 0, felt_seen(f),
+		      f->limit);
 	}
 	if (halted(c, s))
 		b = (struct bound){ 0, SLOW_HALT, c->halted_by, s->of[c->halted_by].value,
 				    limits_of(s, c->halted_by).hard };
-	const struct felt *sql = &c->felt[REQUEST_SQL];
+	const struct felt *sql = &c->seek.felt[REQUEST_SQL];
 	bool quick = sql->limit <= 0 || sql->seen < fast_requests;
 	c->now = (struct decision){
 		.duty = b.reason == SLOW_HALT ? 0 : clamp(b.duty, least_duty, 1),
@@ -416,7 +327,8 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 		.signal = b.signal,
 		.value = b.value,
 		.limit = b.limit,
-		.request = c->tightest,
+		.request = c->seek.tightest,
+		.away = seeks && c->seek.away && b.reason != SLOW_HALT,
 	};
 }
 
@@ -496,8 +408,13 @@ void decision_in_words(const struct decision *d, char *out, size_t size)
 		snprintf(out, size, "others are at work: it finds out how fast it may be");
 		return;
 	case SLOW_LATENCY:
-		snprintf(out, size, "%s would take longer than the %.1f ms that they may",
-			 requests[d->request], d->limit * 1000);
+		if (d->request == REQUEST_SESSIONS)
+			snprintf(out, size,
+				 "others would have more than %.0f %% of their sessions taken",
+				 d->limit * 100);
+		else
+			snprintf(out, size, "%s would take longer than the %.1f ms that they may",
+				 requests[d->request], d->limit * 1000);
 		return;
 	case SLOW_UNKNOWN:
 		snprintf(out, size, "%s", unseen_words(d->signal));

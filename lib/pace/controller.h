@@ -10,7 +10,7 @@
 #pragma once
 #include "lib/core/err.h"
 #include "lib/core/strbuf.h"
-#include "lib/pace/felt.h"
+#include "lib/pace/seek.h"
 #include <stddef.h>
 
 enum signal {
@@ -35,14 +35,6 @@ struct signal_value {
 enum profile { PROFILE_GENTLE, PROFILE_DEFAULT, PROFILE_FAST, PROFILE_FINALIZE };
 extern const char *const profile_names[]; /* by enum; ends with NULL */
 
-/* One request, timed by us: of the kind that Pulp makes to its database; to Pulp itself.  Or a
- * user's, timed by the web server. */
-enum request { REQUEST_SQL, REQUEST_STATUS, REQUEST_CONTENT, REQUEST_LOGGED, REQUEST_KINDS };
-struct latency {
-	double seconds;
-	enum request kind;
-	bool met; /* a batch of ours overlapped it, or had ended within 20 ms before it */
-};
 enum { MOST_PROBES = 64 };
 struct signals {
 	struct signal_value of[SIGNAL_COUNT];
@@ -71,6 +63,7 @@ enum slow {
 };
 struct decision {
 	double duty;   /* 0, or 0.02 to 1 */
+	bool away;     /* for a moment nobody is to work: it looks how others fare without us */
 	double target; /* seconds that a batch should take */
 	enum slow reason;
 	enum signal signal;  /* of the last three reasons */
@@ -88,12 +81,7 @@ struct controller {
 
 	double clock, t; /* the caller's time; ours, which neither jumps nor goes back */
 	bool begun;
-	struct felt felt[REQUEST_KINDS];
-	enum request tightest;	/* the kind that slowed us last */
-	bool modelled;		/* what was felt bounds the duty */
-	double loop;		/* duty that latency allows */
-	double bad, bad_aged;	/* duty that was too much; when it was last relaxed */
-	double changed, loaded; /* when loop was; what it was when others last worked */
+	struct seek seek;
 	double busy, busy_since;
 	bool looked, idle;
 	unsigned over[SIGNAL_COUNT]; /* samples in a row at the hard limit */

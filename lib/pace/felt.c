@@ -3,10 +3,21 @@
  * machine, and a trace must replay. */
 #include "lib/pace/felt.h"
 #include <math.h>
+#include <string.h>
 
-static const double enough_for_99 = 1000, enough_for_95 = 200;
-static const double after_batch = 0.02, pause = 0.1; /* seconds: see pace.h */
-static const double least_duty = 0.02, most_duty = 0.95;
+static const struct {
+	double enough_met, enough_free; /* without which nothing is said */
+	double half_met, half_free;	/* seconds in which they lose half their weight */
+	double floor; /* share of the profile's floor that the mean may be more, in any case */
+} kinds[REQUEST_KINDS] = {
+	/* One of ours is a part of a user's request, which has ten such and more. */
+	[REQUEST_SQL] = { 20, 40, 10, 120, 0.1 },  [REQUEST_STATUS] = { 6, 4, 60, 600, 1 },
+	[REQUEST_CONTENT] = { 6, 4, 60, 600, 1 },  [REQUEST_LOGGED] = { 10, 8, 30, 300, 1 },
+	[REQUEST_SESSIONS] = { 8, 6, 10, 120, 0 },
+};
+/* Of what others' sessions leave idle so much may be taken before who comes has to wait for one. */
+static const double idle_sessions = 0.1;
+static const double least_spread = 0.1;
 
 /* 20 us at the lowest, 5 % apart. */
 static size_t bucket(double seconds)
@@ -32,21 +43,22 @@ static void latencies_add(struct latencies *l, double seconds)
 {
 	l->weight[bucket(seconds)] += 1;
 	l->sum += 1;
-	l->seconds += seconds;
 }
 
-static void latencies_fade(struct latencies *l, double dt, double half)
+static double kept(const struct latencies *l, double dt, double half)
 {
 	double keep = 1 - dt * 0.693 / half;
 
+	return l->sum < 1e-3 || keep < 0 ? 0 : keep;
+}
+
+static void latencies_fade(struct latencies *l, double keep)
+{
 	if (l->sum <= 0)
 		return;
-	if (l->sum < 1e-3)
-		keep = 0;
 	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
 		l->weight[i] *= keep;
 	l->sum *= keep;
-	l->seconds *= keep;
 }
 
 static double clamp(double x, double low, double high)
@@ -75,50 +87,117 @@ static double beyond(const struct latencies *l, double limit)
 	return l->sum > 0 ? more / l->sum : 0;
 }
 
-void felt_fade(struct felt *f, double dt)
+struct moments {
+	double mean, spread;
+};
+
+/* Longer ones count as most: of a few that take very long a mean says nothing. */
+static struct moments moments(const struct latencies *l, double most)
 {
-	latencies_fade(&f->met, dt, f->half_met);
-	latencies_fade(&f->free, dt, f->half_free);
+	double edge = 20e-6, sum = 0, squares = 0;
+
+	if (l->sum <= 0)
+		return (struct moments){ 0, 0 };
+	for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
+		double x = fmin(edge, most);
+		sum += l->weight[i] * x;
+		squares += l->weight[i] * x * x;
+		edge *= 1.05;
+	}
+	double mean = sum / l->sum;
+	return (struct moments){ mean, sqrt(fmax(0, squares / l->sum - mean * mean)) };
 }
 
-void felt_add(struct felt *f, double seconds, bool met)
+static double top(const struct felt *f)
 {
-	latencies_add(met ? &f->met : &f->free, seconds);
-	if (f->limit > 0)
-		f->alarm = fmax(0, f->alarm + (seconds > f->limit) - 2 * f->allowed);
+	return f->kind == REQUEST_SESSIONS ? 1 : f->limit;
+}
+
+void felt_start(struct felt *f, enum request kind)
+{
+	memset(f, 0, sizeof(*f));
+	f->kind = kind;
+}
+
+void felt_fade(struct felt *f, double dt)
+{
+	double keep = kept(&f->met, dt, kinds[f->kind].half_met);
+
+	latencies_fade(&f->met, keep);
+	f->duty *= keep;
+	latencies_fade(&f->free, kept(&f->free, dt, kinds[f->kind].half_free));
+}
+
+void felt_add_met(struct felt *f, double x, double duty)
+{
+	latencies_add(&f->met, x);
+	f->duty += duty;
+	if (f->limit <= 0)
+		return;
+	if (f->kind == REQUEST_SESSIONS)
+		f->alarm += (x - f->limit) / fmax(2 * f->spread, least_spread) - 0.125;
+	else
+		f->alarm += (x > f->limit) - 2 * f->allowed;
+	f->alarm = fmax(0, f->alarm);
+}
+
+void felt_add_free(struct felt *f, double x)
+{
+	latencies_add(&f->free, x);
 }
 
 void felt_limit(struct felt *f, double ratio, double floor)
 {
-	double share = f->free.sum >= enough_for_99   ? 0.99
-		       : f->free.sum >= enough_for_95 ? 0.95
-						      : 0.9;
+	/* Two of those that were seen are beyond, so that it is not one chance. */
+	double share = clamp(1 - 2 / fmax(f->free.sum, 1), 0.5, 0.99);
 
 	f->allowed = 1 - share;
 	f->limit = 0;
-	if (f->free.sum < f->enough_free)
+	if (f->free.sum < kinds[f->kind].enough_free)
 		return;
 	f->seen = quantile(&f->free, share);
+	if (f->kind == REQUEST_SESSIONS) {
+		struct moments m = moments(&f->free, 1);
+		f->mean = m.mean;
+		f->spread = m.spread;
+		f->room = idle_sessions * (1 - f->mean);
+		f->limit = f->mean + f->room;
+		return;
+	}
 	f->limit = fmax(f->seen * ratio, f->seen + floor);
+	struct moments m = moments(&f->free, f->limit);
+	f->mean = m.mean;
+	f->spread = m.spread;
+	f->room = fmax((ratio - 1) * f->mean, floor * kinds[f->kind].floor);
 }
 
-/* Requests beyond the limit have just their share, when those that meet us and those that do not
- * stay as they are. */
-double felt_duty(const struct felt *f, double loop, double batch)
+/* excess: what there is more with us than without; at the mean duty of those that were met. */
+static double fits(const struct felt *f, double room, double excess)
 {
-	if (f->met.sum < f->enough_met || f->limit <= 0)
-		return 1;
+	double at = f->duty / f->met.sum;
+
+	return excess > 0 ? at * fmax(room, 0.1 * excess) / excess : INFINITY;
+}
+
+bool felt_known(const struct felt *f)
+{
+	return f->met.sum >= kinds[f->kind].enough_met && f->limit > 0;
+}
+
+double felt_duty(const struct felt *f)
+{
+	if (!felt_known(f))
+		return INFINITY;
+	struct moments with = moments(&f->met, top(f));
+	/* As much as is chance is not held against us. */
+	double chance =
+		sqrt(with.spread * with.spread / f->met.sum + f->spread * f->spread / f->free.sum);
+	double duty = fits(f, f->room, with.mean - f->mean - chance);
+	if (f->kind == REQUEST_SESSIONS)
+		return duty;
 	double off = beyond(&f->free, f->limit), on = beyond(&f->met, f->limit);
-	/* Few have met us yet: as many of them are held against us as are no chance. */
 	on -= sqrt(on / f->met.sum);
-	if (on <= f->allowed)
-		return 1;
-	double overlap = clamp((f->allowed - off) / (on - off), 0, 1);
-	/* A burst between two pauses, and what of a request and its tail lies over its edges. */
-	double rest = 1 - clamp(loop, least_duty, most_duty);
-	double burst = fmax(batch, pause * loop / rest);
-	double mean = f->free.seconds / f->free.sum + after_batch;
-	return overlap / (1 + mean / fmax(burst, 1e-3));
+	return fmin(duty, fits(f, f->allowed - off, on - off));
 }
 
 double felt_seen(const struct felt *f)

@@ -14,6 +14,12 @@ static const char sense_sql[] =
 #include "lib/pace/sense.sql.h"
 	;
 
+/* Of those that have been used lately. */
+static const char sessions_sql[] =
+	"SELECT count(*) FILTER (WHERE state <> 'idle'), count(*) FROM pg_stat_activity"
+	" WHERE backend_type = 'client backend' AND application_name NOT LIKE 'plmaint:%'"
+	" AND (state <> 'idle' OR state_change > clock_timestamp() - interval '10 s')";
+
 static const double between = 0.25;	       /* seconds between looks at the server */
 static const double between_host = 1;	       /* at this host */
 static const double query_again = 1;	       /* between attempts at a query that failed */
@@ -122,6 +128,7 @@ static bool prepare(struct sense *s, struct pg *db, struct err *err)
 		     " SET plan_cache_mode TO force_generic_plan",
 		     err) ||
 	    !pg_prepare(db, "sense", sql.data, (const uint32_t[]){ PG_TEXT_ARRAY }, 1, err) ||
+	    !pg_prepare(db, "sessions", sessions_sql, NULL, 0, err) ||
 	    !pg_prepare(db, "probe", s->o.probe, (const uint32_t[]){ PG_UUID }, 1, err))
 		return false;
 	s->prepared = db;
@@ -321,4 +328,15 @@ double sense_probe(struct sense *s, struct pg *db)
 				   1, false, NULL, &err))
 		return NAN;
 	return clock_monotonic() - began;
+}
+
+double sense_sessions(struct sense *s, struct pg *db)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err err;
+
+	if (s->prepared != db || !pg_alive(db) ||
+	    !pg_execute(db, "sessions", NULL, 0, false, &r, &err) || pg_int(r, 0, 1) == 0)
+		return NAN;
+	return (double)pg_int(r, 0, 0) / (double)pg_int(r, 0, 1);
 }

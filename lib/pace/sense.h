@@ -18,6 +18,7 @@ struct sense_options {		    /* borrowed for the sense's life */
 	const char *access_log;	    /* of the web server in front of Pulp, or NULL */
 	/* Whether a batch of ours was at work since then; called by any thread. */
 	bool (*met)(void *arg, double began);
+	bool (*away)(void *arg); /* whether nobody works, for a look; likewise */
 	void *met_arg;
 	const char *query;   /* one number or boolean: above 0, or true, work stops; or NULL */
 	const char *url;     /* anything but 200 stops work; or NULL */
@@ -47,3 +48,6 @@ void sense_query_every(struct sense *s, double seconds);
 void sense_budget(struct sense *s, double wal);
 /* One request of Pulp's kind, or a commit; its seconds, NaN when it failed. */
 double sense_probe(struct sense *s, struct pg *db);
+/* The share of others' sessions that are taken; NaN when there are none, or they may not be seen.
+ */
+double sense_sessions(struct sense *s, struct pg *db);

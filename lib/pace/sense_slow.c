@@ -14,15 +14,18 @@
 #include <string.h>
 #include <time.h>
 
-static const double timeout = 2; /* seconds that one of them may take */
-enum { MOST_WORDS = 32, MOST_ANSWER = 65536, PAUSE_SLICES = 100 };
+static const double timeout = 2;  /* seconds that one of them may take */
+static const double slice = 0.05; /* seconds between looks whether it is time */
+static const double aftermath =
+	0.15; /* of a look in which what we left behind may still be there */
+enum { MOST_WORDS = 32, MOST_ANSWER = 65536 };
 static const enum signal mine[] = { SIGNAL_REDIS, SIGNAL_STATUS, SIGNAL_CONTENT, SIGNAL_URL,
 				    SIGNAL_COMMAND };
 
 struct sense_slow {
 	struct sense_options o;
 	struct redis *redis;
-	unsigned asked[REQUEST_KINDS];
+	bool looked; /* in the look of now */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
@@ -92,21 +95,9 @@ static void set_ended(struct sense_slow *s, enum request kind, double at)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Every second request waits for a pause between batches, or there would be none to compare with
- * where pauses are few. */
-static void wait_for_pause(const struct sense_slow *s)
-{
-	const struct timespec slice = { .tv_nsec = 5000000 };
-
-	for (int i = 0; i < PAUSE_SLICES && s->o.met(s->o.met_arg, clock_monotonic()); i++)
-		nanosleep(&slice, NULL);
-}
-
 /* A request as a user makes it: how often it has failed now, and what it took. */
 static double ask_pulp(struct sense_slow *s, enum request kind, const char *url, double failed)
 {
-	if (++s->asked[kind] % 2 == 0)
-		wait_for_pause(s);
 	double began = clock_monotonic();
 	bool met = s->o.met(s->o.met_arg, began);
 
@@ -124,18 +115,36 @@ static double ask_pulp(struct sense_slow *s, enum request kind, const char *url,
 	return 0;
 }
 
-static bool stay(struct sense_slow *s)
+static bool wait_for(struct sense_slow *s, double seconds)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec++;
+	until.tv_nsec += (long)(seconds * 1e9);
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&s->lock);
 	while (!s->quit && pthread_cond_timedwait(&s->changed, &s->lock, &until) != ETIMEDOUT)
 		continue;
 	bool quit = s->quit;
 	pthread_mutex_unlock(&s->lock);
 	return !quit;
+}
+
+/* A second; a look, which is shorter and rarer, is not missed. */
+static bool stay(struct sense_slow *s)
+{
+	double until = clock_monotonic() + 1;
+
+	while (clock_monotonic() < until) {
+		bool away = s->o.away && s->o.away(s->o.met_arg), begins = away && !s->looked;
+		s->looked = away;
+		if (begins)
+			return wait_for(s, aftermath);
+		if (!wait_for(s, slice))
+			return false;
+	}
+	return true;
 }
 
 static void set_asked_named(struct sense_slow *s)

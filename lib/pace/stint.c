@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static const double between = 0.1;	 /* seconds between turns of the throttle */
+static const double between = 0.05;	 /* seconds between turns of the throttle */
 static const double rest_again = 0.05;	 /* seconds after which a rest looks at the duty again */
 static const double usual_target = 0.05; /* seconds of a stint while nobody is online */
 
@@ -20,6 +20,7 @@ struct stints {
 	struct stints_setup setup;
 	struct throttle *throttle;
 	_Atomic double duty, target;
+	atomic_bool away; /* nobody works for a moment, whatever the duty is */
 	atomic_bool released;
 	double turned;	      /* main thread */
 	pthread_mutex_t lock; /* guards all below */
@@ -77,7 +78,8 @@ bool stints_turn(struct stints *s, struct err *err)
 		return true;
 	/* The share of time in which it may not work is none of the step's. */
 	if (isfinite(s->turned))
-		stop_timer_extend((now - s->turned) * (1 - atomic_load(&s->duty)));
+		stop_timer_extend((now - s->turned) *
+				  (1 - (atomic_load(&s->away) ? 0 : atomic_load(&s->duty))));
 	s->turned = now;
 	throttle_turn(s->throttle);
 	throttle_apply(s->throttle,
@@ -90,6 +92,7 @@ bool stints_turn(struct stints *s, struct err *err)
 	const struct decision *d = throttle_decision(s->throttle);
 	atomic_store(&s->target, d ? d->target : usual_target);
 	atomic_store(&s->duty, duty);
+	atomic_store(&s->away, throttle_away(s->throttle));
 	return !(o->give_up && d && throttle_hibernates(s->throttle)) || give_up(d, err);
 }
 
@@ -135,7 +138,7 @@ void stint_begin(struct stint *t)
 
 	if (!s)
 		return;
-	while (atomic_load(&s->duty) <= 0 && !over(s))
+	while ((atomic_load(&s->duty) <= 0 || atomic_load(&s->away)) && !over(s))
 		(void)stop_wait(rest_again);
 	throttle_begin(s->throttle);
 	pthread_mutex_lock(&s->lock);

@@ -5,6 +5,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,8 +19,9 @@ static const double try_again = 2;     /* seconds between attempts to connect */
 static const double aftermath = 0.02;  /* seconds for which a batch is felt after its end */
 static const double megabyte = 1e6;
 static const double worth_telling = 0.5; /* seconds lost */
+static const double hardly_rests = 0.9;	 /* duty */
 /* Below so many rows a batch is round trips and not rows: less of them costs more of everything. */
-enum { PROBES_EACH_TURN = 2, FEWEST_ROWS = 20 };
+enum { PROBES_EACH_TURN = 1, PROBES_AWAY = 4, FEWEST_ROWS = 20 };
 
 /* What fills the server's disk stops the work whoever is online. */
 static const enum signal always[] = { SIGNAL_SLOT, SIGNAL_ARCHIVE, SIGNAL_ARCHIVER, SIGNAL_ROOM };
@@ -39,7 +41,10 @@ struct throttle {
 
 	atomic_int in_flight;
 	_Atomic double ended; /* when the last batch did */
+	atomic_bool away;
 	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t ended_one;
+	int at_work, at_once; /* batches, and how many there may be */
 	struct batch_size size;
 	double target; /* seconds of a batch */
 };
@@ -52,6 +57,12 @@ static bool felt(void *arg, double began)
 	return atomic_load(&t->in_flight) > 0 || atomic_load(&t->ended) + aftermath >= began;
 }
 
+/* Any thread. */
+static bool is_away(void *arg)
+{
+	return atomic_load(&((struct throttle *)arg)->away);
+}
+
 struct throttle *throttle_open(const struct throttle_setup *setup)
 {
 	const struct throttle_options *o = setup->options;
@@ -61,6 +72,8 @@ struct throttle *throttle_open(const struct throttle_setup *setup)
 	struct throttle *t = xcalloc(1, sizeof(*t));
 	t->setup = *setup;
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->ended_one, NULL);
+	t->at_once = 1;
 	controller_start(&t->controller);
 	controller_start(&t->alone);
 	t->signals.profile = o->profile;
@@ -69,6 +82,7 @@ struct throttle *throttle_open(const struct throttle_setup *setup)
 	atomic_init(&t->ended, -INFINITY);
 	struct sense_options look = o->sense;
 	look.met = felt;
+	look.away = is_away;
 	look.met_arg = t;
 	t->sense = sense_open(&look);
 	t->asked = -INFINITY;
@@ -87,6 +101,7 @@ void throttle_close(struct throttle *t)
 	throttle_rest(t);
 	if (t->trace)
 		fclose(t->trace);
+	pthread_cond_destroy(&t->ended_one);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -115,16 +130,44 @@ static void connect_again(struct throttle *t, double now)
 	sense_begin(t->sense);
 }
 
+static void add(struct throttle *t, double value, enum request kind, bool met)
+{
+	if (!isnan(value) && t->signals.probes < MOST_PROBES)
+		t->signals.probe[t->signals.probes++] = (struct latency){ value, kind, met };
+}
+
 static void probe(struct throttle *t)
 {
 	double began = clock_monotonic();
 	bool met = felt(t, began);
 	double seconds = sense_probe(t->sense, t->db);
 
-	if (isnan(seconds) || t->signals.probes == MOST_PROBES)
+	add(t, seconds, REQUEST_SQL, met || felt(t, began));
+}
+
+static void probe_all(struct throttle *t)
+{
+	int n = t->controller.now.away ? PROBES_AWAY : PROBES_EACH_TURN;
+
+	if (!t->db || t->controller.idle)
 		return;
-	t->signals.probe[t->signals.probes++] =
-		(struct latency){ seconds, REQUEST_SQL, met || felt(t, began) };
+	add(t, sense_sessions(t->sense, t->db), REQUEST_SESSIONS, felt(t, clock_monotonic()));
+	for (int i = 0; i < n; i++)
+		probe(t);
+}
+
+/* Beside others one batch at a time: two of ours would leave a host of few cores none for them.
+ * Where one at a time would hardly ever rest, nobody feels it. */
+static void set_at_once(struct throttle *t, bool alone)
+{
+	const struct decision *d = &t->controller.now;
+
+	pthread_mutex_lock(&t->lock);
+	t->target = d->target;
+	t->at_once = alone || t->controller.idle || d->duty >= hardly_rests ? INT_MAX : 1;
+	pthread_cond_broadcast(&t->ended_one);
+	pthread_mutex_unlock(&t->lock);
+	atomic_store(&t->away, !alone && d->away);
 }
 
 /* With nobody to be slow for only the limits that stop it count. */
@@ -137,6 +180,7 @@ static void decide_alone(struct throttle *t, double now)
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		s.of[always[i]] = t->signals.of[always[i]];
 	controller_step(&t->alone, &s, now);
+	set_at_once(t, true);
 	t->signals.probes = 0;
 	t->decided = now;
 }
@@ -149,9 +193,7 @@ static void decide(struct throttle *t, double now)
 	t->signals.batch = t->size.n > 0 ? t->size.t / t->size.n * t->size.rows : 0;
 	pthread_mutex_unlock(&t->lock);
 	controller_step(&t->controller, &t->signals, now);
-	pthread_mutex_lock(&t->lock);
-	t->target = t->controller.now.target;
-	pthread_mutex_unlock(&t->lock);
+	set_at_once(t, false);
 	if (t->trace) {
 		trace_write(&line, &t->signals, now, &t->controller.now);
 		(void)fwrite(line.data, 1, line.len, t->trace);
@@ -185,8 +227,7 @@ void throttle_turn(struct throttle *t)
 		decide_alone(t, now);
 		return;
 	}
-	for (int i = 0; t->db && i < PROBES_EACH_TURN && !t->controller.idle; i++)
-		probe(t);
+	probe_all(t);
 	if (now - t->decided >= between)
 		decide(t, now);
 }
@@ -227,6 +268,11 @@ const struct decision *throttle_decision(const struct throttle *t)
 	return t->alone.now.reason == SLOW_HALT ? &t->alone.now : NULL;
 }
 
+bool throttle_away(const struct throttle *t)
+{
+	return t && atomic_load(&t->away);
+}
+
 bool throttle_hibernates(const struct throttle *t)
 {
 	return t && controller_hibernates(t->online ? &t->controller : &t->alone);
@@ -250,9 +296,12 @@ static void tell(const struct telling *to, const struct decision *why, double se
 	to->fn(to, words, seconds);
 }
 
+/* Those that slow it most, in seconds. */
 static const struct felt *felt_of(const struct throttle *t)
 {
-	return &t->controller.felt[t->controller.tightest];
+	if (t->controller.seek.tightest == REQUEST_SESSIONS)
+		return &t->controller.seek.felt[REQUEST_SQL];
+	return &t->controller.seek.felt[t->controller.seek.tightest];
 }
 
 static double lost_to(const struct throttle *t, int s)
@@ -263,11 +312,12 @@ static double lost_to(const struct throttle *t, int s)
 static void tell_all(const struct telling *to)
 {
 	const struct throttle *t = to->t;
+	const struct seek *seek = &t->controller.seek;
 
 	for (int r = SLOW_USER; r <= SLOW_LATENCY; r++) {
 		struct decision why = { .reason = (enum slow)r,
-					.limit = felt_of(t)->limit,
-					.request = t->controller.tightest };
+					.limit = seek->felt[seek->tightest].limit,
+					.request = seek->tightest };
 		tell(to, &why, t->controller.lost[r]);
 	}
 	for (int s = 0; s < SIGNAL_COUNT; s++) {
@@ -338,8 +388,14 @@ void throttle_lost(const struct throttle *t, struct strbuf *out)
 
 void throttle_begin(struct throttle *t)
 {
-	if (t)
-		atomic_fetch_add(&t->in_flight, 1);
+	if (!t)
+		return;
+	pthread_mutex_lock(&t->lock);
+	while (t->at_work >= t->at_once)
+		pthread_cond_wait(&t->ended_one, &t->lock);
+	t->at_work++;
+	pthread_mutex_unlock(&t->lock);
+	atomic_fetch_add(&t->in_flight, 1);
 }
 
 void throttle_end(struct throttle *t, size_t rows, double seconds)
@@ -349,6 +405,8 @@ void throttle_end(struct throttle *t, size_t rows, double seconds)
 	atomic_store(&t->ended, clock_monotonic());
 	atomic_fetch_sub(&t->in_flight, 1);
 	pthread_mutex_lock(&t->lock);
+	t->at_work--;
+	pthread_cond_signal(&t->ended_one);
 	batch_size_update(&t->size, rows, seconds, t->target, 1000000);
 	pthread_mutex_unlock(&t->lock);
 }

@@ -48,6 +48,8 @@ struct throttle_wish {
 void throttle_apply(struct throttle *t, const struct throttle_wish *wish, double *duty, int *rows);
 /* Limits have stopped it so often that it stands still for minutes. */
 bool throttle_hibernates(const struct throttle *t);
+/* For a moment nobody is to work, whatever the duty is: others are looked at without us. */
+bool throttle_away(const struct throttle *t);
 /* NULL while nobody is online and nothing stops the work. */
 const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */
@@ -64,6 +66,6 @@ void throttle_lost_by(const struct throttle *t, struct named out[THROTTLE_REASON
 /* The same in words, for whoever asks while it runs; nothing when nothing was lost. */
 void throttle_lost(const struct throttle *t, struct strbuf *out);
 
-/* Writers. */
+/* Writers.  A batch waits to begin while as many are at work as may be at once. */
 void throttle_begin(struct throttle *t);
 void throttle_end(struct throttle *t, size_t rows, double seconds);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One line for each step: "12.5 busy=2 batch=0.0051 lock_wait=40@12.4 redis=? p=0.0011 P=0.004 ->
- * ...". ? is unknown, what is left out is absent, p, s, c and l are probes (of the database, of
- * Pulp's status, of its content, from an access log) that met no batch of ours, P, S, C and L some
- * that did. Numbers have all their digits, so that what is read is what was. profile, max, calm and
- * max_lag are left out where they are the default, 1 and the usual.
+ * ...". ? is unknown, what is left out is absent, p, s, c, l and u are probes (of the database, of
+ * Pulp's status, of its content, from an access log, of the share of sessions that are taken) that
+ * met no batch of ours, P, S, C, L and U some that did. Numbers have all their digits, so that what
+ * is read is what was. profile, max, calm and max_lag are left out where they are the default, 1
+ * and the usual.
  */
 #include "lib/pace/controller.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char free_letter[] = "pscl", met_letter[] = "PSCL"; /* by enum request */
+static const char free_letter[] = "psclu", met_letter[] = "PSCLU"; /* by enum request */
 
 /* As short as it can be and still be read as the same number. */
 static void add(struct strbuf *out, const char *before, double x)
@@ -55,6 +56,7 @@ void trace_write(struct strbuf *out, const struct signals *s, double now, const 
 		add(out, before, p->seconds);
 	}
 	add(out, " -> duty=", d->duty);
+	strbuf_adds(out, d->away ? " away" : "");
 	add(out, " target=", d->target);
 	strbuf_addf(out, " reason=%d signal=%s\n", (int)d->reason,
 		    d->reason >= SLOW_UNKNOWN ? signal_name(d->signal) : "-");
