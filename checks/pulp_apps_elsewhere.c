@@ -24,7 +24,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			&r, err))
 		return false;
 	for (size_t i = 0; i < pg_rows_count(r); i++) {
-		if (process_of_heartbeat(pg_text(r, i, 1)) != 0)
+		if (process_of_heartbeat(pg_text(r, i, 1), 0) != 0)
 			continue;
 		outcome_example(out, "%s", pg_text(r, i, 0));
 		elsewhere++;

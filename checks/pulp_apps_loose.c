@@ -11,13 +11,12 @@
 #include "lib/pulp/look.h"
 
 /* Adds it to the examples; *ret_container is set where one of them is in a container. */
-static bool is_loose(const char *what, const char *name, bool *ret_container, struct outcome *out)
+static bool is_loose(const char *what, pid_t pid, bool *ret_container, struct outcome *out)
 {
-	pid_t pid = process_of_heartbeat(name);
-	AUTO_FREE char *unit = pid ? unit_of_process(pid) : NULL;
-	AUTO_FREE char *container = pid && !unit ? container_of_process(pid) : NULL;
+	AUTO_FREE char *unit = unit_of_process(pid);
+	AUTO_FREE char *container = unit ? NULL : container_of_process(pid);
 
-	if (!pid || unit)
+	if (unit)
 		return false;
 	if (container)
 		outcome_example(out, "%s: process %d in container %s", what, (int)pid, container);
@@ -38,7 +37,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			&r, err))
 		return false;
 	for (size_t i = 0; i < pg_rows_count(r); i++)
-		loose += is_loose(pg_text(r, i, 0), pg_text(r, i, 1), &container, out);
+		for (pid_t pid = 0; (pid = process_of_heartbeat(pg_text(r, i, 1), pid));)
+			loose += is_loose(pg_text(r, i, 0), pid, &container, out);
 	outcome_count(out, "found", (int64_t)loose);
 	if (loose == 0) {
 		outcome_set(out, RESULT_OK, "no service of Pulp here runs outside of a unit");

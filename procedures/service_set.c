@@ -181,11 +181,12 @@ static enum result all_signed_on(const struct probe *p, const struct service_set
 	if (!ok)
 		return no(why, size, err.text);
 	for (size_t i = 0; i < online.n; i++) {
-		pid_t pid = process_of_heartbeat(online.all[i]);
-		AUTO_FREE char *unit = pid ? unit_of_process(pid) : NULL;
+		for (pid_t pid = 0; (pid = process_of_heartbeat(online.all[i], pid));) {
+			AUTO_FREE char *unit = unit_of_process(pid);
 
-		if (unit)
-			names_add(&units, unit);
+			if (unit)
+				names_add(&units, unit);
+		}
 	}
 	for (size_t i = 0; i < s->services.n; i++) {
 		const struct service *one = &s->services.all[i];

@@ -97,12 +97,14 @@ bool process_is(pid_t pid, const char *program)
 	       text.data[len] == '\n';
 }
 
-/* Numbers are used again: what signed on under this one must still look like Pulp. */
+/* Numbers are used again: what signed on under this one must still look like Pulp, as the
+ * sessions of its role do, too ("postgres: pulp pulp [local] idle"). */
 static bool is_pulps(pid_t pid)
 {
 	AUTO_STRBUF struct strbuf words = { 0 };
 
-	return proc_read_text(pid, "cmdline", &words) && strstr(words.data, "pulp");
+	return proc_read_text(pid, "cmdline", &words) && strstr(words.data, "pulp") &&
+	       !process_is(pid, "postgres");
 }
 
 /* Whether the process is in a container, where it has this number, and the container this name. */
@@ -130,25 +132,28 @@ static bool is_inside(pid_t pid, long inner, const char *host)
 struct signature {
 	long pid;
 	const char *host;
+	pid_t after;
 };
 
 static bool signed_inside(pid_t pid, void *arg)
 {
 	const struct signature *s = arg;
 
-	return is_inside(pid, s->pid, s->host) && is_pulps(pid);
+	return pid > s->after && is_inside(pid, s->pid, s->host) && is_pulps(pid);
 }
 
-pid_t process_of_heartbeat(const char *name)
+pid_t process_of_heartbeat(const char *name, pid_t after)
 {
 	const char *at = strchr(name, '@');
-	struct signature s = { .pid = strtol(name, NULL, 10), .host = at ? at + 1 : NULL };
+	struct signature s = { .pid = strtol(name, NULL, 10),
+			       .host = at ? at + 1 : NULL,
+			       .after = after };
 	char here[256] = "";
 
 	if (s.pid <= 0 || !s.host || !*s.host)
 		return 0;
 	(void)gethostname(here, sizeof(here) - 1);
-	if (strcmp(here, s.host) == 0 && is_pulps((pid_t)s.pid))
+	if (after == 0 && strcmp(here, s.host) == 0 && is_pulps((pid_t)s.pid))
 		return (pid_t)s.pid;
 	return proc_find(signed_inside, &s);
 }

@@ -14,9 +14,10 @@ char *unit_in_cgroup(const char *text);
 char *unit_of_process(pid_t pid);
 /*
  * The process of this host that signs on in Pulp's database under a name "pid@host", where host may
- * also be that of a container here; 0: there is none.
+ * also be that of a container here; 0: there is none.  Containers that share the host's name may
+ * have several: after is 0 for the first of them, and each for the next.
  */
-pid_t process_of_heartbeat(const char *name);
+pid_t process_of_heartbeat(const char *name, pid_t after);
 /* Whether the process is one of this program, as "postgres". */
 bool process_is(pid_t pid, const char *program);
 /*

@@ -91,22 +91,25 @@ static bool has_feature(const struct services *s, const struct group *g)
 	return false;
 }
 
-static void see_heartbeats(const struct service_sight *sight, struct services *ret)
+static void see_process(pid_t pid, struct services *ret)
 {
 	const struct group *pulp = group_named("pulp");
+	AUTO_FREE char *unit = unit_of_process(pid);
+	AUTO_FREE char *loose = xasprintf("process %d of Pulp", (int)pid);
 
-	for (size_t i = 0; i < sight->heartbeats->n; i++) {
-		pid_t pid = process_of_heartbeat(sight->heartbeats->all[i]);
-		AUTO_FREE char *unit = pid ? unit_of_process(pid) : NULL;
-		AUTO_FREE char *loose = xasprintf("process %d of Pulp", (int)pid);
+	if (unit)
+		add(ret, SERVICE_UNIT, pulp, unit,
+		    xasprintf("process %d signs on in Pulp's database", (int)pid));
+	else
+		add(ret, SERVICE_LOOSE, pulp, loose,
+		    xstrdup("it signs on in Pulp's database, and no unit runs it"));
+}
 
-		if (unit)
-			add(ret, SERVICE_UNIT, pulp, unit,
-			    xasprintf("process %d signs on in Pulp's database", (int)pid));
-		else if (pid)
-			add(ret, SERVICE_LOOSE, pulp, loose,
-			    xstrdup("it signs on in Pulp's database, and no unit runs it"));
-	}
+static void see_heartbeats(const struct service_sight *sight, struct services *ret)
+{
+	for (size_t i = 0; i < sight->heartbeats->n; i++)
+		for (pid_t pid = 0; (pid = process_of_heartbeat(sight->heartbeats->all[i], pid));)
+			see_process(pid, ret);
 }
 
 static void see_server(const struct service_server *at, struct services *ret)

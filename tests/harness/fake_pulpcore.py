@@ -47,7 +47,7 @@ def sign_on(cur, kind, name):
         if table == NEW:
             row["app_type"] = kind
         marks = ", ".join(["%s"] * len(row))
-        cur.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+        cur.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) ON CONFLICT DO NOTHING", list(row.values()))
 
 
 def sign_off(cur, kind, name):

@@ -9,7 +9,7 @@ import pathlib
 from .machine import OUTER
 from .need import need
 
-UNIT = "registry-box.service"
+UNITS = {"registry-box.service": "worker", "pulp-content.service": "content"}
 FILES = "/srv/files"
 USER = 2000  # pulp, who is known in the container
 CONF = {
@@ -24,7 +24,7 @@ Type=notify
 NotifyAccess=all
 ExecStart=/usr/bin/podman run --name=systemd-%N --cidfile=%t/%N.cid --replace --rm -d --sdnotify=conmon \
     --cgroups=disabled --network=host --user=pulp --env=PULP_DATABASES__default__NAME={database} {volumes} \
-    --rootfs {files} /usr/bin/python3 /opt/pulp/pulpcore-worker worker "{conninfo}"
+    --rootfs {files} /usr/bin/python3 /opt/pulp/pulpcore-{kind} {kind} "{conninfo}"
 ExecStop=/usr/bin/podman rm -f -i --cidfile=%t/%N.cid
 ExecStopPost=-/usr/bin/podman rm -f -i --cidfile=%t/%N.cid
 ExecStopPost=-rm -f %t/%N.cid
@@ -61,7 +61,9 @@ def prepare(machine):
 
 
 class Box:
-    """One container with a worker."""
+    """Two containers, of a worker and of a content app. With the network they share the name of the host, and
+    both processes are the first of their own: they sign on under one name.
+    """
 
     def __init__(self, host, owner):
         self.machine = host.machine
@@ -73,19 +75,20 @@ class Box:
         self._put("etc/certs/database_fields.symmetric.key", base64.urlsafe_b64encode(bytes(32)).decode())
         self._put("bin/dynaconf", DYNACONF)
         self._put("bin/pulpcore-manager", MANAGER)
-        self._put("programs/pulpcore-worker", (host.outer / "fake_pulpcore.py").read_text())
+        for kind in UNITS.values():
+            self._put(f"programs/pulpcore-{kind}", (host.outer / "fake_pulpcore.py").read_text())
         (self.outer / "media" / "artifact").mkdir(parents=True)
         volumes = {"etc": "/etc/pulp", "bin": "/usr/local/bin", "programs": "/opt/pulp", "media": "/data/media"}
         words = [f"--volume={OUTER}/box/{name}:{there}" for name, there in volumes.items()]
-        host.write_unit(
-            UNIT,
-            QUADLET.format(
+        for unit, kind in UNITS.items():
+            text = QUADLET.format(
+                kind=kind,
                 files=FILES,
                 database=host.databases[host.level],
                 conninfo=host.conninfo(),
                 volumes=" ".join([f"--volume={OUTER}/s:{OUTER}/s", *words]),
-            ),
-        )
+            )
+            host.write_unit(unit, text)
         host.systemctl("daemon-reload")
 
     def _put(self, name, text):
@@ -98,5 +101,5 @@ class Box:
         return self.machine.run("podman", "ps", "-a", "--format", "{{.Names}}").split()
 
     def close(self):
-        self.machine.run("systemctl", "stop", UNIT, check=False)
+        self.machine.run("systemctl", "stop", *UNITS, check=False)
         self.machine.run("umount", FILES, check=False)

@@ -155,9 +155,9 @@ TEST(this_host_is_here_and_others_are_not)
 
 TEST(a_process_of_another_host_is_not_looked_for_here)
 {
-	CHECK_INT(process_of_heartbeat("1@elsewhere.example.org"), 0);
-	CHECK_INT(process_of_heartbeat("x@"), 0);
-	CHECK_INT(process_of_heartbeat(""), 0);
+	CHECK_INT(process_of_heartbeat("1@elsewhere.example.org", 0), 0);
+	CHECK_INT(process_of_heartbeat("x@", 0), 0);
+	CHECK_INT(process_of_heartbeat("", 0), 0);
 }
 
 TAP_MAIN(row(a_control_group_names_the_unit), row(a_control_group_names_the_container),
