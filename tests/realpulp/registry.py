@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pulls as a client does them: without a name, with every type accepted, redirects followed."""
-import http.client
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
@@ -39,7 +38,7 @@ def wrong_pulls(site, served):
     """Pulls (repository, digest, media type) and lists what does not come as it should."""
 
     def some(part):
-        c = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+        c = site.connection(60)
         out = []
         for repository, digest, media_type in part:
             status, got_type, body = pull(site, repository, digest, connection=c)

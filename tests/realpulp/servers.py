@@ -227,9 +227,12 @@ class Pulp:
             self.redis.close()
             self.redis = None
 
+    def connection(self, timeout=120):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
     def http(self, method, path, body=None, headers=None, auth=True, connection=None):
         """One request; (status, headers with lower-case names, body). Redirects not followed."""
-        c = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        c = connection or self.connection()
         h = dict(headers or {})
         if auth:
             h["Authorization"] = "Basic " + base64.b64encode(":".join(ADMIN).encode()).decode()

@@ -109,7 +109,9 @@ def test_killed_in_a_real_migrate_it_goes_on(oracle, releases, stack, plmaint):
 
 
 def test_units_of_a_real_pulp_are_stopped_replaced_and_started(oracle, releases, stack):
-    """One hop on a machine whose systemd runs them; which units they are is found from what runs."""
+    """One hop on a machine whose systemd runs them; which units they are is found from what runs. Asked from
+    another host it is closed from before the first of them stops until all are well.
+    """
     site = unit_site.UnitSite(oracle, oracle.clone(oracle.template("0043"), "units"), "0043")
     stack.callback(site.close)
     site.start()
@@ -118,14 +120,26 @@ def test_units_of_a_real_pulp_are_stopped_replaced_and_started(oracle, releases,
         "redis.url": site.pulp.redis_url,
         "throttle.status_url": f"http://127.0.0.1:{site.pulp.port}/pulp/api/v3/status/",
         "upgrade.command": site.replacing(pulpenv.venv("2.24")),
-        "upgrade.maintenance_mode": "no",  # the network is that of the machine that tests
+        "maintenance-mode.ports": site.pulp.port,
     }
     tool = units.Inside(site, "inside", settings)
     stack.callback(tool.close)
     found = {e["name"]: e["feature"] for e in tool.run("service", "list", code=0).of("service")}
     assert {name for name, feature in found.items() if feature == "pulp"} == set(unit_site.PULP)
     images = served(site.pulp)
-    done = tool.run("upgrade", "run", "--to", "2.24", *AWAY, code=(0, 78), seconds=600)
+    assert site.reached()
+    tool.run("maintenance-mode", "start", code=0)
+    assert not site.reached() and site.active() == set(unit_site.PULP)
+    tool.run("health", "check", "--label", "pulp-status", code=0)  # the host itself is let in
+    tool.run("maintenance-mode", "stop", code=0)
+    assert site.reached()
+    running = tool.start("upgrade", "run", "--to", "2.24", *AWAY)
+    running.wait_for("step.end", label="host-firewall-close", seconds=300)
+    assert not site.reached()
+    running.wait_for("step.end", label="services-start", seconds=600)
+    done = running.wait()
+    assert done.code in (0, 78), done
+    assert site.reached()
     assert (site.base / "active").read_text() == "", "the command finds nothing at work"
     assert done.one("step.end", label="pulp-status")["result"] == "ok"
     assert site.active() == set(unit_site.PULP) and tool.remembered() == set()

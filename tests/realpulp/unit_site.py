@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Pulp whose processes are units of a systemd: api, content, workers, Redis and nginx on a machine of
-their own. PostgreSQL stays outside, as on another host.
+their own, with a network of its own; who asks it does so from another host. PostgreSQL stays outside, too.
 """
+import http.client
 import shutil
 
 import servers
-from harness import cli
+from harness import cli, netns
 from harness.machine import OUTER, Machine
 from harness.process import wait_until
 
@@ -25,14 +26,31 @@ exec env {environment} {base}/venv/bin/pulpcore-manager migrate --noinput
 """
 
 
+HERE, THERE = "192.0.2.1", "192.0.2.2"  # of who asks, and of the site
+
+
+class FromOutside(http.client.HTTPConnection):
+    def __init__(self, outside, port, timeout):
+        super().__init__(THERE, port, timeout=timeout)
+        self.outside = outside
+
+    def connect(self):
+        self.sock = self.outside.socket()
+        self.sock.settimeout(self.timeout)
+        self.sock.connect((self.host, self.port))
+
+
 class UnitSite:
     def __init__(self, oracle, db, release):
         self.pulp, self.outer = oracle.site(db, level=release), oracle.base
         self.base = self.pulp.base
         (self.base / "venv").symlink_to(self.pulp.venv)
-        (self.base / "nginx.conf").write_text(servers.NGINX.format(base=self.base, port=self.pulp.port))
+        nginx = servers.NGINX.replace("127.0.0.1:", "").format(base=self.base, port=self.pulp.port)
+        (self.base / "nginx.conf").write_text(nginx)
         shutil.copy(cli.binary(), self.outer / "plmaint")
-        self.machine = Machine(self.outer)
+        self.outside, self.machine = netns.Host(), Machine(self.outer, own_network=True)
+        netns.cable(self.outside, netns.Inside(self.machine), "site0", [(f"{HERE}/24", f"{THERE}/24")])
+        self.pulp.connection = lambda timeout=120: FromOutside(self.outside, self.pulp.port, timeout)
         # The same files by the same names as outside.
         self.machine.run("mkdir", "-p", self.outer)
         self.machine.run("mount", "--bind", OUTER, self.outer)
@@ -82,5 +100,15 @@ class UnitSite:
         command.chmod(0o755)
         return command
 
+    def reached(self):
+        """Whether the site is open: it is well, or nobody is let in."""
+        try:
+            status = self.pulp.http("GET", "/pulp/api/v3/status/")[0]
+        except ConnectionRefusedError:
+            return False
+        assert status == 200
+        return True
+
     def close(self):
         self.machine.close()
+        self.outside.close()
