@@ -36,6 +36,7 @@ static bool open_new(const char *path, FILE **ret, struct err *err)
 	if (!f)
 		return err_errno(err, "cannot write %s", path);
 	fd = -1;
+	(void)setvbuf(f, NULL, _IOFBF, LISTING_BUFFER);
 	*ret = f;
 	return true;
 }
@@ -57,32 +58,43 @@ bool backup_artifacts_list(const struct backup_job *j, struct pg *db, struct art
 	return ok && backup_artifacts_sum(j, ret, err);
 }
 
-/* Calls fn for each row that the store lacks. */
-static bool lacking(const struct backup_job *j,
-		    bool (*fn)(void *arg, const struct listing_row *row, bool has, struct err *err),
-		    void *arg, struct err *err)
+static bool each_row(const struct backup_job *j,
+		     bool (*fn)(void *arg, const struct listing_row *row, struct err *err),
+		     void *arg, struct err *err)
 {
 	AUTO_FREE char *path = backup_job_path(j, backup_artifacts_name);
-	struct object_shelf *shelf = object_shelf_new(j->repository);
 	const struct listing_row *row;
 	struct listing *l = NULL;
 	bool ok = listing_open(path, &l, err);
 
-	while (ok && (ok = listing_next(l, &row, err)) && row) {
-		bool has;
-
-		ok = object_shelf_has(shelf, row->sha256, &has, err) && fn(arg, row, has, err);
-	}
+	while (ok && (ok = listing_next(l, &row, err)) && row)
+		ok = fn(arg, row, err);
 	listing_close(l);
-	object_shelf_free(shelf);
 	return ok;
 }
 
-static bool add_row(void *arg, const struct listing_row *row, bool has, struct err *err)
-{
-	struct artifacts_sum *sum = arg;
+struct summing {
+	struct artifacts_sum *sum;
+	struct object_shelf *shelf;
+	size_t room; /* bytes of the bits */
+};
 
-	(void)err;
+static bool add_row(void *arg, const struct listing_row *row, struct err *err)
+{
+	struct summing *s = arg;
+	struct artifacts_sum *sum = s->sum;
+	size_t at = (size_t)sum->count / 8;
+	bool has;
+
+	if (!object_shelf_has(s->shelf, row->sha256, &has, err))
+		return false;
+	if (at == s->room) {
+		s->room = s->room ? 2 * s->room : 4096;
+		sum->lacks = xrealloc(sum->lacks, s->room);
+		memset(sum->lacks + at, 0, s->room - at);
+	}
+	if (!has)
+		sum->lacks[at] |= (unsigned char)(1U << (sum->count % 8));
 	sum->count++;
 	sum->bytes += row->size;
 	sum->lack += !has;
@@ -92,14 +104,26 @@ static bool add_row(void *arg, const struct listing_row *row, bool has, struct e
 
 bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret, struct err *err)
 {
-	*ret = (struct artifacts_sum){ 0 };
-	return lacking(j, add_row, ret, err);
+	struct summing s = { .sum = ret, .shelf = object_shelf_new(j->repository) };
+
+	artifacts_sum_release(ret);
+	bool ok = each_row(j, add_row, &s, err);
+	object_shelf_free(s.shelf);
+	return ok;
+}
+
+void artifacts_sum_release(struct artifacts_sum *s)
+{
+	free(s->lacks);
+	*s = (struct artifacts_sum){ 0 };
 }
 
 /* -- domains: the path of another one's artifact says which, by its id */
 
 struct copying {
 	struct copy_crew *crew;
+	const struct artifacts_sum *sum;
+	int64_t at;		       /* row of the list */
 	const struct pg_rows *domains; /* id, name */
 };
 
@@ -117,11 +141,13 @@ static const char *domain_of(const struct copying *c, const char *path)
 	return NULL;
 }
 
-static bool hand_out(void *arg, const struct listing_row *row, bool has, struct err *err)
+static bool hand_out(void *arg, const struct listing_row *row, struct err *err)
 {
 	struct copying *c = arg;
+	int64_t at = c->at++;
 
-	return has || copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, err);
+	return !(c->sum->lacks[at / 8] & 1U << (at % 8)) ||
+	       copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, err);
 }
 
 static bool copy_with(struct actor *a, const struct backup_job *j, const struct storage *s,
@@ -129,7 +155,7 @@ static bool copy_with(struct actor *a, const struct backup_job *j, const struct 
 		      const char *label, struct copy_tally *tally, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *domains = NULL;
-	struct copying c = { 0 };
+	struct copying c = { .sum = sum };
 
 	if (!pg_query(a->look->db, "SELECT pulp_id, name FROM core_domain WHERE name <> 'default'",
 		      NULL, 0, &domains, err))
@@ -146,7 +172,7 @@ static bool copy_with(struct actor *a, const struct backup_job *j, const struct 
 						.bytes = sum->lack_bytes },
 			&c.crew, err))
 		return false;
-	if (!lacking(j, hand_out, &c, err)) {
+	if (!each_row(j, hand_out, &c, err)) {
 		copy_abandon(c.crew);
 		return false;
 	}

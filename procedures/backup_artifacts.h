@@ -9,8 +9,11 @@ extern const char backup_artifacts_name[]; /* of the list in the backup's direct
 struct artifacts_sum {
 	int64_t count, bytes;
 	int64_t lack, lack_bytes; /* of these, not in the store */
+	unsigned char *lacks;	  /* which ones: a bit for each row of the list */
 };
-/* Writes the list as the session sees it, and counts. */
+void artifacts_sum_release(struct artifacts_sum *s);
+#define AUTO_ARTIFACTS_SUM __attribute__((cleanup(artifacts_sum_release)))
+/* Writes the list as the session sees it, and counts.  ret is released first. */
 bool backup_artifacts_list(const struct backup_job *j, struct pg *db, struct artifacts_sum *ret,
 			   struct err *err) MUST_CHECK;
 /* Counts anew what the store lacks. */

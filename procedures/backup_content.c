@@ -37,7 +37,7 @@ static bool look_at_media(const struct probe *p, struct err *err)
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
-	struct artifacts_sum sum;
+	AUTO_ARTIFACTS_SUM struct artifacts_sum sum = { 0 };
 	struct backup_job *j;
 
 	if (!look_at_media(a->look, err) || !backup_job_get(a, params, &j, err) ||

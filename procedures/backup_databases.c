@@ -55,7 +55,8 @@ static bool describe(struct backup_job *j, const struct dump_sources *s, struct 
 static bool complete(struct actor *a, struct backup_job *j, const struct backup_params *p,
 		     struct pg *db, int64_t *lack, struct copy_tally *tally, struct err *err)
 {
-	struct artifacts_sum sum, left = { 0 };
+	AUTO_ARTIFACTS_SUM struct artifacts_sum sum = { 0 };
+	AUTO_ARTIFACTS_SUM struct artifacts_sum left = { 0 };
 	struct manifest_tally *m = &j->manifest.artifacts;
 
 	copy_tally_release(tally);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Threads take rows off the listing one by one.  What is on disk with the right size and digest is
- * left alone; the rest is copied.  An artifact bears its digest in its name, so one with other
+ * Threads take rows off the listing by the handful.  What is on disk with the right size and digest
+ * is left alone; the rest is copied.  An artifact bears its digest in its name, so one with other
  * bytes is damaged and is replaced; other media has no such proof and stays.
  */
 #include "procedures/restore_content.h"
@@ -22,8 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NOTES = 16, THREADS_MAX = 16 };
-static const double told_every = 1; /* seconds */
+enum { NOTES = 16, THREADS_MAX = 16, HANDFUL = 32 };
+static const int64_t handful_bytes = 1 << 20; /* large files are shared out one by one */
+static const double told_every = 1;	      /* seconds */
 
 const char *const restore_listings[] = { "artifacts.tsv", "media.tsv", NULL };
 
@@ -81,8 +82,9 @@ static enum here look(const struct fs_root *root, const struct row *row, struct 
 		return verdict == FS_MISSING ? HERE_MISSING : HERE_STRANGE;
 	if (file.size != row->size)
 		return HERE_DIFFERS;
-	return object_digest(fd, stint, found) && strcmp(found, row->sha256) == 0 ? HERE_GOOD
-										  : HERE_DIFFERS;
+	return object_digest(fd, file.size, stint, found) && strcmp(found, row->sha256) == 0
+		       ? HERE_GOOD
+		       : HERE_DIFFERS;
 }
 
 /* Whether the path ends in ab/cdef... of the digest. */
@@ -179,46 +181,63 @@ static void add(struct content_tally *to, const struct content_tally *t)
 	to->bad += t->bad;
 }
 
-/* False at the end of the listing, or of all work. */
-static bool take(struct crew *c, struct row *row)
+/* How many it got: 0 at the end of the listing, or of all work. */
+static size_t take(struct crew *c, struct row rows[HANDFUL])
 {
-	const struct listing_row *next = NULL;
+	const struct listing_row *next;
+	int64_t bytes = 0;
+	size_t n = 0;
 
 	pthread_mutex_lock(&c->lock);
-	if (!c->failed && !stop_requested() && !listing_next(c->listing, &next, &c->err))
-		c->failed = true;
-	if (next) {
-		memcpy(row->sha256, next->sha256, sizeof(row->sha256));
-		row->size = next->size;
-		row->path = xstrdup(next->path);
+	while (n < HANDFUL && bytes < handful_bytes && !c->failed && !stop_requested()) {
+		if (!listing_next(c->listing, &next, &c->err)) {
+			c->failed = true;
+		} else if (!next) {
+			break;
+		} else {
+			memcpy(rows[n].sha256, next->sha256, sizeof(rows[n].sha256));
+			rows[n].size = next->size;
+			rows[n++].path = xstrdup(next->path);
+			bytes += next->size;
+		}
 	}
 	pthread_mutex_unlock(&c->lock);
-	return next != NULL;
+	return n;
+}
+
+/* One row, and its share of the tally. */
+static void work_on(struct crew *c, const struct row *row, struct stint *stint)
+{
+	struct content_tally t = { 0 };
+	struct err err = { 0 };
+	bool ok = handle(c, row, stint, &t, &err);
+
+	pthread_mutex_lock(&c->lock);
+	add(&c->tally, &t);
+	if (!ok && !c->failed) {
+		c->failed = true;
+		c->err = err;
+	}
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void *labour(void *arg)
 {
 	struct crew *c = arg;
 	struct stint stint = { .of = c->work->stints };
-	struct row row;
+	struct row rows[HANDFUL];
+	size_t n;
 
 	if (c->work->nice)
 		priority_lower(c->work->nice);
-	while (take(c, &row)) {
-		struct content_tally t = { 0 };
-		struct err err = { 0 };
-
+	while ((n = take(c, rows)) > 0) {
 		stint_begin(&stint);
-		bool ok = handle(c, &row, &stint, &t, &err);
-		stint_end(&stint);
-		free(row.path);
-		pthread_mutex_lock(&c->lock);
-		add(&c->tally, &t);
-		if (!ok && !c->failed) {
-			c->failed = true;
-			c->err = err;
+		for (size_t i = 0; i < n; i++) {
+			work_on(c, &rows[i], &stint);
+			free(rows[i].path);
+			stint_pass(&stint);
 		}
-		pthread_mutex_unlock(&c->lock);
+		stint_end(&stint);
 	}
 	pthread_mutex_lock(&c->lock);
 	c->at_work--;

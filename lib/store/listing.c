@@ -29,6 +29,7 @@ bool listing_open(const char *path, struct listing **ret, struct err *err)
 	if (!f)
 		return err_errno(err, "cannot read %s", path);
 	fd = -1;
+	(void)setvbuf(f, NULL, _IOFBF, LISTING_BUFFER);
 	struct listing *l = xcalloc(1, sizeof(*l));
 	l->file = f;
 	l->name = xstrdup(path);

@@ -8,6 +8,8 @@
 #include "lib/core/strbuf.h"
 #include <stdint.h>
 
+/* Bytes that are read or written at once: a list may be of millions of lines. */
+enum { LISTING_BUFFER = 128 << 10 };
 struct listing;
 struct listing_row { /* borrowed until the next one is asked for */
 	char sha256[65];

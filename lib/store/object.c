@@ -145,20 +145,34 @@ enum object_verdict object_open(const struct repository *r, const char *sha256, 
 	return OBJECT_GOOD;
 }
 
-bool object_digest(int fd, struct stint *stint, char out[65])
+/* The next piece, 0 at the end; -1 with errno. */
+static ssize_t next_piece(int fd, char buf[PIECE])
 {
-	char buf[PIECE];
-	struct sha256 *h = sha256_new();
 	ssize_t n;
 
-	while ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR)) {
-		if (stop_requested()) {
-			n = -1;
-			errno = ECANCELED;
-			break;
-		}
-		if (n > 0)
-			sha256_add(h, buf, (size_t)n);
+	do
+		n = read(fd, buf, PIECE);
+	while (n < 0 && errno == EINTR && !stop_requested());
+	if (!stop_requested())
+		return n;
+	errno = ECANCELED;
+	return -1;
+}
+
+bool object_digest(int fd, int64_t size, struct stint *stint, char out[65])
+{
+	char buf[PIECE];
+	ssize_t n = next_piece(fd, buf);
+
+	/* Most are smaller than a piece; less than was asked for, and as much as fstat said, was
+	 * the end. */
+	if (n >= 0 && n < PIECE && n == size) {
+		sha256_hex(buf, (size_t)n, out);
+		return true;
+	}
+	struct sha256 *h = sha256_new();
+	for (; n > 0; n = next_piece(fd, buf)) {
+		sha256_add(h, buf, (size_t)n);
 		if (stint)
 			stint_pass(stint);
 	}
@@ -181,7 +195,7 @@ enum object_verdict object_verify(const struct repository *r, const char *sha256
 		return verdict;
 	if (size >= 0 && size != has)
 		return OBJECT_DIFFERS;
-	if (!object_digest(fd, stint, found))
+	if (!object_digest(fd, has, stint, found))
 		return OBJECT_UNREADABLE;
 	return strcmp(found, sha256) == 0 ? OBJECT_GOOD : OBJECT_DIFFERS;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The bytes of a repository, by digest.  A writer copies into store/tmp while it hashes; what it
+ * The bytes of a repository, by digest.  A writer copies below store/tmp while it hashes; what it
  * has copied is made durable many at a time and then renamed to its digest.  So an object that has
  * its name is whole, also after a power cut, and a name that is there needs no second look; what a
  * kill leaves in store/tmp is of no use and is swept by the next backup.
@@ -60,9 +60,9 @@ enum object_verdict object_open(const struct repository *r, const char *sha256, 
  * nothing. */
 enum object_verdict object_verify(const struct repository *r, const char *sha256, int64_t size,
 				  struct stint *stint);
-/* Of all that can be read from the descriptor, within the stint, which has begun, or NULL.  False:
- * errno; ECANCELED: the operator wants to stop. */
-bool object_digest(int fd, struct stint *stint, char out[65]);
+/* Of all that can be read from the descriptor, of which fstat says size, within the stint, which
+ * has begun, or NULL.  False: errno; ECANCELED: the operator wants to stop. */
+bool object_digest(int fd, int64_t size, struct stint *stint, char out[65]);
 /* fn is told of every object, shelf by shelf; false from it ends the walk. */
 bool object_walk(const struct repository *r,
 		 bool (*fn)(void *arg, const char *sha256, struct err *err), void *arg,

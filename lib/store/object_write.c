@@ -2,7 +2,8 @@
 /*
  * Copying into the store.  A sync for each file would cost more than all else; so the files of a
  * batch are written to store/tmp, one syncfs makes all of them durable, and only then are they
- * named.  Each thread has a writer and batches of its own.
+ * named.  Each thread has a writer, batches and a directory of its own: in one that all share they
+ * would wait for its lock at each file.
  */
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
@@ -31,7 +32,8 @@ struct object_writer {
 	const struct repository *repository;
 	struct sha256 *hash;
 	char *buf;
-	unsigned number; /* of this writer; part of its names in store/tmp */
+	unsigned number; /* of this writer: the name of its directory in store/tmp */
+	bool has_directory;
 	char (*batch)[65];
 	size_t n;
 	int64_t bytes;
@@ -41,7 +43,7 @@ struct object_writer {
 
 struct object_writer *object_writer_new(const struct repository *r)
 {
-	static atomic_uint writers; /* names in store/tmp tell the writers of a process apart */
+	static atomic_uint writers; /* of this process so far */
 	struct object_writer *w = xcalloc(1, sizeof(*w));
 
 	w->repository = r;
@@ -52,10 +54,21 @@ struct object_writer *object_writer_new(const struct repository *r)
 	return w;
 }
 
+static void directory_name(const struct object_writer *w, char out[TEMP_NAME])
+{
+	snprintf(out, TEMP_NAME, "tmp/%u", w->number);
+}
+
 void object_writer_free(struct object_writer *w)
 {
+	char name[TEMP_NAME];
+
 	if (!w)
 		return;
+	/* With something in it, it is the next backup's to sweep. */
+	directory_name(w, name);
+	if (w->has_directory)
+		(void)unlinkat(repository_store(w->repository), name, AT_REMOVEDIR);
 	sha256_free(w->hash);
 	free(w->buf);
 	free(w->batch);
@@ -74,7 +87,7 @@ void object_writer_pace(struct object_writer *w, struct stint *stint)
 
 static void temp_name(const struct object_writer *w, size_t i, char out[TEMP_NAME])
 {
-	snprintf(out, TEMP_NAME, "tmp/%u.%zu", w->number, i);
+	snprintf(out, TEMP_NAME, "tmp/%u/%zu", w->number, i);
 }
 
 static bool cannot_write(const struct object_writer *w, struct err *err)
@@ -86,6 +99,17 @@ static bool cannot_write(const struct object_writer *w, struct err *err)
 		       ? err_hint(err, "Make room and run the same command again: what is in the "
 				       "store is not copied again.")
 		       : false;
+}
+
+static bool make_directory(struct object_writer *w, struct err *err)
+{
+	char name[TEMP_NAME];
+
+	directory_name(w, name);
+	if (!w->has_directory && mkdirat(repository_store(w->repository), name, 0700) != 0)
+		return cannot_write(w, err);
+	w->has_directory = true;
+	return true;
 }
 
 /* One pass: read, hashed, written; to is -1 where the bytes are shared already. */
@@ -122,7 +146,8 @@ bool object_put(struct object_writer *w, int from, const char *wanted, struct ob
 	const int store = repository_store(w->repository);
 	char name[TEMP_NAME];
 
-	if ((w->n == BATCH_FILES || w->bytes >= batch_bytes) && !object_writer_flush(w, err))
+	if (((w->n == BATCH_FILES || w->bytes >= batch_bytes) && !object_writer_flush(w, err)) ||
+	    !make_directory(w, err))
 		return false;
 	temp_name(w, w->n, name);
 	AUTO_FD int to =
@@ -174,10 +199,11 @@ bool object_sweep(const struct repository *r, struct err *err)
 
 	if (!d)
 		return err_errno(err, "cannot read %s/store/tmp", repository_dir(r));
-	for (struct dirent *e; ok && (e = readdir(d)) != NULL;)
-		if (e->d_name[0] != '.' && unlinkat(dirfd(d), e->d_name, 0) != 0)
-			ok = err_errno(err, "cannot remove %s/store/tmp/%s", repository_dir(r),
-				       e->d_name);
+	for (struct dirent *e; ok && (e = readdir(d)) != NULL;) {
+		AUTO_FREE char *path = xasprintf("%s/store/tmp/%s", repository_dir(r), e->d_name);
+
+		ok = e->d_name[0] == '.' || fs_remove_tree(path, err);
+	}
 	closedir(d);
 	return ok;
 }

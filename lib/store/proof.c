@@ -72,7 +72,7 @@ enum object_verdict proof_file(const struct repository *r, const char *id,
 		return OBJECT_FOREIGN;
 	if (st.st_size != f->size)
 		return OBJECT_DIFFERS;
-	if (!object_digest(fd, stint, found))
+	if (!object_digest(fd, st.st_size, stint, found))
 		return OBJECT_UNREADABLE;
 	return strcmp(found, f->sha256) == 0 ? OBJECT_GOOD : OBJECT_DIFFERS;
 }

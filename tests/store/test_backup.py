@@ -371,7 +371,7 @@ def test_a_stop_keeps_what_was_copied(plmaint, made, store):
     made.conn.commit()
     plmaint.configure({"backup.duty": "0.01", "backup.threads": 1})
     running = plmaint.start("backup", "online", store, "--features", "pulp")
-    wait_until(lambda: len(list((store / "store").glob("tmp/*"))) > 3, 30, "some are copied")
+    wait_until(lambda: len(list((store / "store").glob("tmp/*/*"))) > 3, 30, "some are copied")
     running.interrupt()
     assert running.wait().code == 130
     kept, wanted = len(objects(store)), len(artifacts(made))
