@@ -98,6 +98,7 @@ static bool settle(struct actor *a, struct backup_job *j, const struct backup_pa
 
 		if (!dump_sources_freeze(s, err))
 			return false;
+		j->manifest.snapshots = i;
 		if (p->skip_content)
 			return true;
 		if (!complete(a, j, p, s->all[0].db, &lack, &tally, err))
@@ -155,6 +156,12 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		return false;
 	outcome_set(out, RESULT_OK, "%zu databases dumped, %lld artifacts named", s.n,
 		    (long long)j->manifest.artifacts.count);
+	if (j->manifest.snapshots > 1)
+		outcome_set(
+			out, RESULT_OK,
+			"%zu databases dumped, %lld artifacts named; what was deleted meanwhile "
+			"took %ld snapshots",
+			s.n, (long long)j->manifest.artifacts.count, j->manifest.snapshots);
 	return true;
 }
 

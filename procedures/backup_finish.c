@@ -117,7 +117,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	     F_INT("artifacts", j->manifest.artifacts.count),
 	     F_INT("bytes", j->manifest.artifacts.bytes + j->manifest.media.bytes),
 	     F_INT("new_artifacts", j->manifest.artifacts.new_count),
-	     F_INT("new_bytes", j->manifest.artifacts.new_bytes), F_REAL("downtime", j->downtime));
+	     F_INT("new_bytes", j->manifest.artifacts.new_bytes),
+	     F_INT("snapshots", j->manifest.snapshots), F_REAL("downtime", j->downtime));
 	outcome_set(out, RESULT_OK, "backup %s is whole: %lld artifacts, %lld of them new, %lld MB",
 		    j->id, (long long)j->manifest.artifacts.count,
 		    (long long)j->manifest.artifacts.new_count,

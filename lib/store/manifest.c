@@ -130,6 +130,7 @@ bool backup_manifest_write(const struct repository *r, const struct backup_manif
 	text(&out, "ended", m->ended);
 	key(&out, "span_seconds");
 	strbuf_addf(&out, "%.6f", m->span_seconds);
+	number(&out, "snapshots", m->snapshots);
 	databases(&out, m);
 	pairs(&out, "versions", m->versions);
 	pairs(&out, "domains", m->domains);
@@ -307,6 +308,7 @@ static void get_all(struct reading *in, const struct json *v, struct backup_mani
 	m->ended = get_text(in, v, "ended");
 	if (!json_real(json_get(v, "span_seconds"), &m->span_seconds))
 		in->wrong = "span_seconds";
+	(void)json_long(json_get(v, "snapshots"), &m->snapshots);
 	get_databases(in, v, m);
 	m->versions = get_pairs(v, "versions");
 	m->domains = get_pairs(v, "domains");

@@ -32,6 +32,8 @@ struct backup_manifest {
 	char **interfaces;
 	char *started, *ended; /* RFC 3339 */
 	double span_seconds;   /* between the snapshots of the first and the last database */
+	/* How many were taken, until one named nothing that was gone by then; 0: not known. */
+	long snapshots;
 	struct manifest_database *databases;
 	size_t n_databases;
 	struct manifest_pair *versions;

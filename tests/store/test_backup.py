@@ -143,6 +143,27 @@ def test_an_artifact_that_cannot_be_had_is_named(plmaint, made, store):
     assert [p.name for p in (store / "backups").iterdir()] == [id_]
 
 
+def test_what_is_deleted_meanwhile_costs_a_new_snapshot(plmaint, made, store):
+    """Between a snapshot that names an artifact and its copy: the copying is held there until it is gone."""
+    gone = made.artifact(b"deleted by a cleanup")
+    made.conn.commit()
+    gone.path.unlink()
+    held = (
+        "SELECT count(*) FROM core_artifact, pg_stat_activity"
+        f" WHERE application_name = 'plmaint:backup:pulp' AND sha256 = '{gone.sha256}'"
+    )
+    plmaint.configure({"throttle.query": held, "throttle.calm": "0s"})
+    running = plmaint.start("backup", "online", store, "--features", "pulp")
+    running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="backup-databases")
+    made.sql("DELETE FROM core_artifact WHERE sha256 = %s", (gone.sha256,))
+    result = running.wait()
+    assert result.code == 0, result
+    whole = result.one("backup", state="whole")
+    assert whole["snapshots"] == 2 == manifest(store, whole["id"])["snapshots"]
+    assert gone.sha256 not in (store / "backups" / whole["id"] / "artifacts.tsv").read_text()
+    assert "took 2 snapshots" in result.one("step.end", label="backup-databases")["message"]
+
+
 def test_an_artifact_with_other_bytes_is_no_artifact(plmaint, made, store):
     digest, file = max(artifacts(made).items(), key=lambda a: (made.media_root / a[1]).stat().st_size)
     path = made.media_root / file

@@ -252,6 +252,7 @@ static struct backup_manifest example(const char *id)
 				     .started = xstrdup("2026-11-21T21:31:33.000Z"),
 				     .ended = xstrdup("2026-11-21T21:32:33.000Z"),
 				     .span_seconds = 0.25,
+				     .snapshots = 2,
 				     .artifacts = { 5, 6, 7, 8 } };
 
 	m.features = xcalloc(2, sizeof(*m.features));
@@ -299,6 +300,7 @@ TEST(a_manifest_comes_back_as_it_was_written)
 	CHECK_INT(back.artifacts.new_bytes, 8);
 	CHECK_STR(back.files[0].path, "artifacts.tsv");
 	CHECK(back.encryption == NULL && back.span_seconds == 0.25);
+	CHECK_INT(back.snapshots, 2);
 	REQUIRE(repository_backups(r, &all, &n, &err));
 	CHECK(n == 1 && all[0].whole);
 	free(all);
