@@ -5,13 +5,12 @@
  * less time than it takes to wake a thread, so several names go from hand to hand at once.
  */
 #include "procedures/backup_copy.h"
+#include "procedures/file_progress.h"
 #include "procedures/site_throttle.h"
 
-#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/priority.h"
-#include "lib/pace/eta.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,8 +21,6 @@
 #include <unistd.h>
 
 enum { QUEUE = 1024, HANDFUL = 16, MOST_THREADS = 32 };
-static const double told_every = 0.5;	  /* seconds */
-static const double unit_bytes = 1 << 20; /* what costs as much as opening a file, about */
 
 struct item {
 	char *domain, *path;
@@ -45,9 +42,7 @@ struct copy_crew {
 	bool closed, failed; /* failed: err says why, nothing more is begun */
 	struct err err;
 	struct copy_tally tally;
-	struct eta eta;
-	double told, began;
-	int64_t told_files, told_bytes;
+	struct file_progress progress;
 };
 
 void copy_tally_release(struct copy_tally *t)
@@ -203,56 +198,14 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static double units(int64_t files, int64_t bytes)
-{
-	return (double)files + (double)bytes / unit_bytes;
-}
-
 /* Called with the mutex, by the main thread. */
 static void tell(struct copy_crew *c)
 {
-	double now = clock_monotonic(), since = now - c->told;
 	int64_t files = c->tally.files + c->tally.absent + c->tally.wrong;
 	int64_t bytes = c->tally.bytes;
 
-	if (since < told_every)
-		return;
-	double did = units(files - c->told_files, bytes - c->told_bytes);
-	double byte_rate = (double)(bytes - c->told_bytes) / since;
-	AUTO_STINTS_STATE struct stints_state s;
-	stints_look(c->stints, &s);
-	eta_pass(&c->eta, &(struct eta_step){ .part = 0,
-					      .seconds = since,
-					      .units = did,
-					      .own = did,
-					      .busy = s.busy,
-					      .batches = (int)s.stints });
-	struct eta_range left = eta_show(&c->eta, eta_left(&c->eta, 1), now, s.state);
-	struct field fields[] = {
-		F_TEXT("label", c->rq.label),
-		F_TEXT("phase", c->rq.phase),
-		F_TEXT("unit", "files"),
-		F_INT("done", files),
-		F_INT("total", c->rq.files),
-		F_REAL("rate", (double)(files - c->told_files) / since),
-		F_INT("bytes", bytes),
-		F_INT("bytes_total", c->rq.bytes),
-		F_REAL("byte_rate", byte_rate),
-		F_REAL("duty", s.duty),
-		F_REAL("felt", s.felt),
-		F_REAL("felt_limit", s.felt_limit),
-		F_TEXT("lost", s.lost.data),
-		{ .key = "lost_by", .kind = FIELD_MAP, .v.map = s.lost_by },
-		*s.reason ? (struct field)F_TEXT("reason", s.reason)
-			  : (struct field)F_NULL("reason"),
-		{ .key = "eta", .kind = FIELD_RANGE, .v.range = { left.p10, left.p50, left.p90 } },
-		F_END
-	};
-	c->told = now;
-	c->told_files = files;
-	c->told_bytes = bytes;
 	pthread_mutex_unlock(&c->mutex);
-	emit(c->rq.actor->reporter, "progress", fields);
+	file_progress_tell(&c->progress, files, bytes);
 	pthread_mutex_lock(&c->mutex);
 }
 
@@ -330,10 +283,13 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_cond_init(&c->changed, NULL);
 	pthread_cond_init(&c->supplied, NULL);
-	c->told = c->began = clock_monotonic();
-	eta_start(&c->eta, (double)c->wanted);
-	(void)eta_add(&c->eta, units(rq->files, rq->bytes),
-		      (struct eta_guess){ .each = 1e-4, .doubt = 1 }, 0);
+	c->progress = (struct file_progress){ .reporter = rq->actor->reporter,
+					      .label = rq->label,
+					      .phase = rq->phase,
+					      .files = rq->files,
+					      .bytes = rq->bytes,
+					      .stints = c->stints };
+	file_progress_begin(&c->progress, (double)c->wanted);
 	if (!stints_turn(c->stints, err) || !employ(c, err)) {
 		copy_abandon(c);
 		return false;

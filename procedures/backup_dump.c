@@ -7,7 +7,9 @@
 #include "lib/drivers/process.h"
 #include "lib/host/database_settings.h"
 #include "procedures/backup_databases.h"
+#include "procedures/file_progress.h"
 #include "procedures/procedures.h"
+#include "procedures/restore_job.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,8 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const double told_every = 1; /* seconds */
 
 static const char *const features[] = { "pulp", "foreman", "candlepin" };
 
@@ -162,9 +162,8 @@ bool dump_source_describe(const struct dump_source *s, struct manifest_database 
 /* -- running the programs */
 
 struct dumping {
-	const struct actor *actor;
-	const char *phase, *dir;
-	double told;
+	const char *dir; /* NULL: nobody waits for it */
+	struct file_progress progress;
 	long nice;
 };
 
@@ -186,15 +185,31 @@ static int64_t bytes_in(const char *dir)
 static void tick(void *arg)
 {
 	struct dumping *d = arg;
-	double now = clock_monotonic();
 
-	if (!d->dir || now - d->told < told_every)
-		return;
-	d->told = now;
-	int64_t bytes = bytes_in(d->dir);
-	EMIT(d->actor->reporter, "progress", F_TEXT("label", procedure_backup_databases.label),
-	     F_TEXT("phase", d->phase), F_TEXT("unit", "bytes"), F_INT("done", bytes),
-	     F_INT("bytes", bytes));
+	if (d->dir)
+		file_progress_tell(&d->progress, 0, bytes_in(d->dir));
+}
+
+/* Bytes of the dump, by the newest backup that has one of this database; 0: not known. */
+static int64_t foretell(const struct backup_job *j, const struct manifest_database *d)
+{
+	AUTO_BACKUP_MANIFEST struct backup_manifest m = { .id = NULL };
+	AUTO_FREE char *head = xasprintf("%s/", d->directory);
+	char id[BACKUP_ID_SIZE];
+	struct err ignored;
+	int64_t sum = 0;
+
+	if (!restore_newest(j->repository, id, &ignored) ||
+	    !backup_manifest_read(j->repository, id, &m, &ignored))
+		return 0;
+	for (size_t i = 0; i < m.n_files; i++)
+		if (strncmp(m.files[i].path, head, strlen(head)) == 0)
+			sum += m.files[i].size;
+	for (size_t i = 0; i < m.n_databases; i++)
+		if (strcmp(m.databases[i].feature, d->feature) == 0 && m.databases[i].bytes > 0)
+			return (int64_t)((double)sum * (double)d->bytes /
+					 (double)m.databases[i].bytes);
+	return 0;
 }
 
 static bool run_tool(const char *const *argv, const char *conninfo, struct dumping *d,
@@ -292,7 +307,12 @@ bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct 
 	AUTO_FREE char *file = xasprintf("--file=%s", dir);
 	AUTO_FREE char *level = xasprintf("--compress=%ld", p->compress);
 	AUTO_FREE char *program = NULL;
-	struct dumping dumping = { .actor = a, .phase = phase, .dir = dir };
+	struct dumping dumping = { .dir = dir,
+				   .progress = { .reporter = a->reporter,
+						 .label = procedure_backup_databases.label,
+						 .phase = phase,
+						 .bytes = foretell(j, d),
+						 .of_bytes = true } };
 	long jobs;
 
 	/* Who waits for a site that stands still wants the dump, and nobody is served meanwhile. */
@@ -302,6 +322,7 @@ bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct 
 	    !find_tool(a->look, "pg_dump", s, &program, err))
 		return false;
 	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);
+	file_progress_begin(&dumping.progress, 1);
 	const char *const argv[] = { program, "--format=directory", parallel,	     snapshot, file,
 				     level,   "--no-sync",	    "--no-password", NULL };
 	return run_tool(argv, s->conninfo, &dumping, NULL, err);
@@ -326,7 +347,7 @@ bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump
 	AUTO_FREE char *program = NULL;
 	AUTO_FREE char *database = xasprintf("--database=%s", j->manifest.databases[0].name);
 	AUTO_STRBUF struct strbuf out = { 0 };
-	struct dumping dumping = { .actor = a };
+	struct dumping dumping = { .dir = NULL };
 	bool all;
 
 	if (!is_superuser(s, &all, err) || !find_tool(a->look, "pg_dumpall", s, &program, err))

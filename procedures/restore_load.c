@@ -7,6 +7,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 #include "lib/drivers/pg_conninfo.h"
+#include "procedures/file_progress.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_content.h"
 #include "procedures/restore_properties.h"
@@ -116,9 +117,38 @@ static bool make(struct restore_job *j, const struct restore_database *d, struct
 	return false;
 }
 
-static bool load(const struct probe *p, struct restore_job *j, const struct restore_database *d,
+/* How large the new database is by now, of what the one was that was dumped. */
+struct loading {
+	struct pg *db;
+	const struct restore_database *d;
+	struct file_progress progress;
+};
+
+static void tick(void *arg)
+{
+	struct loading *l = arg;
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (!pg_query(l->db, "SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1",
+		      (struct pg_param[]){ PG_P_TEXT(l->d->fresh) }, 1, &r, &ignored) ||
+	    pg_rows_count(r) == 0)
+		return;
+	int64_t bytes = pg_int(r, 0, 0), most = l->d->from->bytes;
+	file_progress_tell(&l->progress, 0, bytes < most ? bytes : most);
+}
+
+static bool load(const struct actor *a, struct restore_job *j, const struct restore_database *d,
 		 long jobs, struct err *err)
 {
+	AUTO_FREE char *phase = xasprintf("load of %s", d->from->name);
+	struct loading loading = { .db = j->db,
+				   .d = d,
+				   .progress = { .reporter = a->reporter,
+						 .label = procedure_restore_load.label,
+						 .phase = phase,
+						 .bytes = d->from->bytes,
+						 .of_bytes = true } };
 	AUTO_FREE char *dir =
 		repository_backup_path(j->repository, j->manifest.id, d->from->directory);
 	AUTO_FREE char *into = NULL, *parallel = xasprintf("--jobs=%ld", jobs);
@@ -138,7 +168,9 @@ static bool load(const struct probe *p, struct restore_job *j, const struct rest
 				      absent.len ? "--no-tablespaces" : NULL,
 				      NULL };
 
-	return restore_tool(p, j->server, pg_server_version(j->db), words, NULL, err) ||
+	file_progress_begin(&loading.progress, 1);
+	return restore_tool_watched(a->look, j->server, pg_server_version(j->db), words,
+				    &(struct restore_tick){ tick, &loading }, err) ||
 	       err_wrap(err, "loading %s", d->from->name);
 }
 
@@ -213,7 +245,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 		if (d->loaded || d->restored)
 			continue;
-		if (!make(&j, d, err) || !load(a->look, &j, d, jobs, err) ||
+		if (!make(&j, d, err) || !load(a, &j, d, jobs, err) ||
 		    !complete(&j, d, &artifacts, &refused, out, err) ||
 		    !agrees(&j, d, artifacts, err) || !mark(&j, d, err))
 			return false;

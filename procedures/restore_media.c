@@ -8,7 +8,9 @@
 #include "lib/core/state.h"
 #include "lib/core/strbuf.h"
 #include "lib/drivers/pg_conninfo.h"
+#include "lib/store/listing.h"
 #include "lib/store/restore_note.h"
+#include "procedures/file_progress.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_content.h"
 #include "procedures/site_throttle.h"
@@ -20,23 +22,16 @@
 #include <unistd.h>
 
 struct telling {
-	const struct actor *actor;
 	struct outcome *out;
-	int64_t before, total; /* files */
-	struct stints *stints;
+	struct content_tally before; /* of the list before this one */
+	struct file_progress progress;
 };
 
 static void tick(void *arg, const struct content_tally *t)
 {
-	const struct telling *s = arg;
-	AUTO_STINTS_STATE struct stints_state now;
+	struct telling *s = arg;
 
-	stints_look(s->stints, &now);
-	EMIT(s->actor->reporter, "progress", F_TEXT("label", procedure_restore_media.label),
-	     F_TEXT("phase", "files"), F_INT("done", s->before + t->files),
-	     F_INT("total", s->total), F_INT("bytes", t->bytes), F_REAL("duty", now.duty),
-	     *now.reason ? (struct field)F_TEXT("reason", now.reason)
-			 : (struct field)F_NULL("reason"));
+	file_progress_tell(&s->progress, s->before.files + t->files, s->before.bytes + t->bytes);
 }
 
 static void tell(void *arg, const char *path, const char *what)
@@ -107,6 +102,27 @@ static bool make_list(const struct probe *p, const struct restore_job *j, char *
 	return ok;
 }
 
+/* What there will be to look at. */
+static bool count_all(const struct restore_job *j, const char *loaded, struct file_progress *p,
+		      struct err *err)
+{
+	const struct listing_row *row;
+	struct listing *l = NULL;
+
+	p->files = j->manifest.artifacts.count + j->manifest.media.count;
+	p->bytes = j->manifest.artifacts.bytes + j->manifest.media.bytes;
+	if (!loaded)
+		return true;
+	p->files = p->bytes = 0;
+	bool ok = listing_open(loaded, &l, err);
+	while (ok && (ok = listing_next(l, &row, err)) && row) {
+		p->files++;
+		p->bytes += row->size;
+	}
+	listing_close(l);
+	return ok;
+}
+
 static void conclude(const struct content_tally *t, bool skipped, struct outcome *out)
 {
 	if (t->bad && skipped) {
@@ -145,7 +161,7 @@ static bool put_all(struct content_work *w, const char *loaded, struct telling *
 		return content_put(w, t, err);
 	}
 	for (size_t i = 0; restore_listings[i]; i++) {
-		s->before = t->files;
+		s->before = *t;
 		w->listing = restore_listings[i];
 		if (restore_has_listing(w->job, w->listing) && !content_put(w, t, err))
 			return false;
@@ -159,21 +175,22 @@ static bool put_gently(struct actor *a, struct content_work *w, const char *load
 {
 	const struct config *config = a->look->config;
 	struct file_throttle throttle;
+	struct stints *stints;
 	struct restore_note note;
 	long threads, nice;
 
 	if (!config_long(config, "restore.threads", 1, 16, &threads, err) ||
 	    !config_long(config, "restore.nice", 0, 19, &nice, err) ||
 	    !restore_note_read(config_get(config, "general.state_dir"), &note, err) ||
-	    !file_throttle_open(a, "restore", note.phase != RESTORE_NONE, &throttle, &s->stints,
-				err))
+	    !file_throttle_open(a, "restore", note.phase != RESTORE_NONE, &throttle, &stints, err))
 		return false;
 	w->threads = (size_t)threads;
 	w->nice = (int)nice;
-	w->stints = s->stints;
+	w->stints = s->progress.stints = stints;
+	file_progress_begin(&s->progress, (double)threads);
 	bool ok = put_all(w, loaded, s, t, err);
-	stints_tell(s->stints, procedure_restore_media.label);
-	stints_close(s->stints);
+	stints_tell(stints, procedure_restore_media.label);
+	stints_close(stints);
 	/* A session with the database would be in the way of its new name. */
 	actor_keep_none(a);
 	return ok;
@@ -182,15 +199,16 @@ static bool put_gently(struct actor *a, struct content_work *w, const char *load
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_RESTORE struct restore_job j = { .db = NULL };
-	struct telling s = { .actor = a, .out = out };
+	struct telling s = { .out = out,
+			     .progress = { .reporter = a->reporter,
+					   .label = procedure_restore_media.label,
+					   .phase = "files" } };
 	struct content_tally t = { 0 };
 	AUTO_FREE char *loaded = NULL;
 
 	if (!actor_lock_host(a, err) || !restore_job_open(a->look, params, &j, err) ||
 	    !restore_job_guard(&j, err))
 		return false;
-	s.total = j.manifest.artifacts.count + j.manifest.media.count;
-
 	struct content_work w = { .job = &j,
 				  .root = a->look->place.media_root,
 				  .config = a->look->config,
@@ -199,7 +217,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 				  .arg = &s };
 	bool skipped = restore_skipped(&j, "pulp-content");
 	bool ok = (!skipped || make_list(a->look, &j, &loaded, err)) &&
-		  put_gently(a, &w, loaded, &s, &t, err);
+		  count_all(&j, loaded, &s.progress, err) && put_gently(a, &w, loaded, &s, &t, err);
 
 	if (loaded)
 		(void)unlink(loaded);

@@ -111,15 +111,36 @@ static bool look_at_roles(struct looking *l, const struct restore_database *d, s
 	       restore_properties_named(l->job, d, "role", look_at_role, &k, err);
 }
 
+/* Of whoever makes the database and loads it; superusers may use all of them. */
+static bool look_at_right(void *arg, const char *tablespace, struct err *err)
+{
+	struct looking *l = arg;
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(l->job->db,
+		      "SELECT current_user FROM pg_tablespace WHERE spcname = $1"
+		      " AND NOT has_tablespace_privilege(oid, 'CREATE')",
+		      (struct pg_param[]){ PG_P_TEXT(tablespace) }, 1, &r, err))
+		return false;
+	if (pg_rows_count(r))
+		BAD(l,
+		    "the role %s may not use the tablespace %s: GRANT CREATE ON TABLESPACE, or "
+		    "set restore.conninfo",
+		    pg_text(r, 0, 0), tablespace);
+	return true;
+}
+
 static bool look_at_tablespaces(struct looking *l, const struct restore_database *d,
 				struct err *err)
 {
+	const char *own = d->has_live ? d->tablespace : d->from->tablespace;
 	AUTO_STRBUF struct strbuf absent = { 0 };
 
-	if (!restore_tablespaces_absent(l->job, d, &absent, err))
+	if ((own && !look_at_right(l, own, err)) ||
+	    !restore_tablespaces_absent(l->job, d, &absent, err))
 		return false;
 	if (!absent.len)
-		return true;
+		return restore_properties_named(l->job, d, "tablespace", look_at_right, l, err);
 	l->told++;
 	outcome_example(l->out,
 			"%s has parts in tablespaces that are not here: %s; all of it is loaded "
@@ -234,8 +255,8 @@ const struct procedure procedure_restore_server = {
 	.label = "restore-server",
 	.summary = "the database server can take the backup",
 	.explain = "It is not older than the one that was backed up, knows the collation and every "
-		   "owner that the dumps name, lets this role make databases, and no earlier "
-		   "restore waits to be finished.",
+		   "owner that the dumps name, lets this role make databases in their "
+		   "tablespaces, and no earlier restore waits to be finished.",
 	.tags = (const char *const[]){ "restore", NULL },
 	.needs = NEED_SETTINGS,
 	.params = restore_params_table,

@@ -10,8 +10,9 @@
 
 enum { MOST_WORDS = 16, LISTING_MAX = 16 << 20 };
 
-bool restore_tool(const struct probe *p, const char *conninfo, long server_version,
-		  const char *const *words, struct strbuf *out, struct err *err)
+static bool run(const struct probe *p, const char *conninfo, long server_version,
+		const char *const *words, struct strbuf *out, const struct restore_tick *tick,
+		struct err *err)
 {
 	const char *argv[MOST_WORDS + 2];
 	AUTO_FREE char *program = NULL;
@@ -37,10 +38,26 @@ bool restore_tool(const struct probe *p, const char *conninfo, long server_versi
 					   .ends_with_us = true,
 					   .nice = (int)nice,
 					   .max_output = LISTING_MAX,
-					   .errors = &errors };
+					   .errors = &errors,
+					   .tick = tick->fn,
+					   .arg = tick->arg };
 	if (!process_run(&o, out, &status, err))
 		return false;
 	pg_tool_complaint(errors.data ? errors.data : "", said, sizeof(said));
 	return status == 0 ||
 	       err_set(err, ERR_DATA, "pg_restore ended with exit status %d: %s", status, said);
+}
+
+bool restore_tool(const struct probe *p, const char *conninfo, long server_version,
+		  const char *const *words, struct strbuf *out, struct err *err)
+{
+	return run(p, conninfo, server_version, words, out, &(struct restore_tick){ .fn = NULL },
+		   err);
+}
+
+bool restore_tool_watched(const struct probe *p, const char *conninfo, long server_version,
+			  const char *const *words, const struct restore_tick *tick,
+			  struct err *err)
+{
+	return run(p, conninfo, server_version, words, NULL, tick, err);
 }

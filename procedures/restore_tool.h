@@ -9,3 +9,11 @@
  */
 bool restore_tool(const struct probe *p, const char *conninfo, long server_version,
 		  const char *const *words, struct strbuf *out, struct err *err) MUST_CHECK;
+/* The same, with what is called about twice a second while it runs. */
+struct restore_tick {
+	void (*fn)(void *arg);
+	void *arg;
+};
+bool restore_tool_watched(const struct probe *p, const char *conninfo, long server_version,
+			  const char *const *words, const struct restore_tick *tick,
+			  struct err *err) MUST_CHECK;

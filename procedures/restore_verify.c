@@ -7,7 +7,7 @@
 #include "lib/drivers/http.h"
 #include "lib/pulp/look.h"
 #include "procedures/procedures.h"
-#include "procedures/restore_job.h"
+#include "procedures/restore_compare.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,23 +55,6 @@ static bool wait_until_online(const struct probe *p, struct outcome *out, struct
 	outcome_set(out, RESULT_FAILED, "Pulp's services do not sign on in the restored database");
 	outcome_hint(out, "Look into their logs; `plmaint restore revert` goes back to the "
 			  "databases of before.");
-	return true;
-}
-
-static bool count_artifacts(const struct probe *p, const struct restore_job *j, int64_t *ret,
-			    struct outcome *out, struct err *err)
-{
-	AUTO_ROWS struct pg_rows *r = NULL;
-
-	if (!look_query(p, "SELECT count(*) FROM core_artifact", &r, err))
-		return false;
-	*ret = pg_int(r, 0, 0);
-	if (*ret < j->manifest.artifacts.count) {
-		outcome_set(out, RESULT_FAILED,
-			    "the restored database names %lld artifacts, the backup %lld",
-			    (long long)*ret, (long long)j->manifest.artifacts.count);
-		outcome_hint(out, "Something deletes them; `plmaint restore revert` goes back.");
-	}
 	return true;
 }
 
@@ -130,41 +113,67 @@ static bool pull_some(const struct probe *p, struct pulls *n, struct outcome *ou
 	return true;
 }
 
-static void conclude(int64_t artifacts, const struct pulls *n, struct outcome *out)
+/* What is wrong, the worst first; false: nothing. */
+static bool fail(const struct restore_comparison *c, const struct pulls *n, struct outcome *out)
 {
 	size_t all = n->good + n->refused + n->bad;
 
-	if (n->bad) {
+	if (c->absent)
+		outcome_set(out, RESULT_FAILED,
+			    "%lld of the %lld artifacts that the backup lists are not in the "
+			    "restored database",
+			    (long long)c->absent, (long long)c->listed);
+	else if (n->bad)
 		outcome_set(out, RESULT_FAILED, "%zu of %zu manifests could not be pulled", n->bad,
 			    all);
-		outcome_hint(out, "`plmaint restore revert` goes back to the databases of before.");
-	} else if (n->refused) {
+	else if (c->bad)
+		outcome_set(out, RESULT_FAILED,
+			    "%zu of %zu artifacts that were read are not on disk, or have other "
+			    "bytes",
+			    c->bad, c->read);
+	else
+		return false;
+	outcome_hint(out, "%s`plmaint restore revert` goes back to the databases of before.",
+		     c->absent || c->bad ? "Something deletes them. " : "");
+	return true;
+}
+
+static void conclude(const struct restore_comparison *c, const struct pulls *n, struct outcome *out)
+{
+	if (fail(c, n, out))
+		return;
+	if (n->refused)
 		outcome_set(out, RESULT_WARNING,
-			    "%lld artifacts; %zu manifests were pulled, %zu want a login",
-			    (long long)artifacts, n->good, n->refused);
-	} else {
-		outcome_set(out, RESULT_OK, "%lld artifacts; %zu manifests were pulled%s",
-			    (long long)artifacts, n->good,
-			    all ? " and are what their digests say"
-				: ": restore.pull_url is not set");
-	}
+			    "%lld artifacts as the backup lists them; %zu manifests were pulled, "
+			    "%zu want a login",
+			    (long long)c->listed, n->good, n->refused);
+	else if (n->good)
+		outcome_set(out, RESULT_OK,
+			    "%lld artifacts as the backup lists them; %zu manifests were pulled "
+			    "and are what their digests say",
+			    (long long)c->listed, n->good);
+	else
+		outcome_set(out, RESULT_OK,
+			    "%lld artifacts as the backup lists them; %zu were read from disk and "
+			    "are what their digests say: restore.pull_url is not set",
+			    (long long)c->listed, c->read);
 }
 
 static bool look(const struct probe *p, const struct restore_job *j, struct outcome *out,
 		 struct err *err)
 {
+	struct restore_comparison c = { 0 };
 	struct pulls n = { 0 };
-	int64_t artifacts = 0;
 
 	if (!wait_until_online(p, out, err))
 		return false;
-	if (out->result == RESULT_OK && !count_artifacts(p, j, &artifacts, out, err))
-		return false;
 	if (out->result != RESULT_OK)
 		return true;
-	if (!pull_some(p, &n, out, err))
+	if (!restore_compare_rows(j, p, &c, out, err) || !pull_some(p, &n, out, err))
 		return false;
-	conclude(artifacts, &n, out);
+	if (n.good == 0 && n.bad == 0 && !restore_compare_files(j, p, &c, out, err))
+		return false;
+	conclude(&c, &n, out);
 	return true;
 }
 
@@ -189,10 +198,11 @@ const struct procedure procedure_restore_verify = {
 	.label = "restore-verify",
 	.summary = "the restored site works: services, artifacts, pulls",
 	.explain = "Waits until api, content and worker have signed on in the restored database, "
-		   "counts its artifacts, and pulls up to a hundred manifests by digest below "
-		   "restore.pull_url.",
+		   "looks for every artifact that the backup lists in it, and pulls up to a "
+		   "hundred manifests by digest below restore.pull_url. Where that is not set, or "
+		   "wants a login, a hundred artifacts are read from disk instead.",
 	.tags = (const char *const[]){ "restore", NULL },
-	.needs = NEED_SETTINGS,
+	.needs = NEED_MEDIA | NEED_SETTINGS,
 	.params = restore_params_table,
 	.params_size = sizeof(struct restore_params),
 	.run = run,

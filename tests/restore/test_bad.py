@@ -4,6 +4,7 @@
 import contextlib
 import http.server
 import json
+import socket
 import threading
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 @pytest.fixture
 def backed_up(restored):
     restored.site.bulk_images(4, repos=1)
+    restored.site.artifact(b"of no content")
+    restored.site.conn.commit()
     restored.back_up()
     return restored
 
@@ -73,6 +76,10 @@ def test_damaged_object_is_not_copied(backed_up):
 def test_another_host(backed_up):
     backed_up.repository.seal(host="other.example.org")
     refused(backed_up, "restore-host", "the backup is of the host other.example.org")
+    backed_up.repository.seal(host=socket.gethostname(), interfaces=["lo", "gone0"])
+    told = backed_up.restore("--check-only", code=78).one("step.end", label="restore-host")
+    assert told["result"] == "warning" and told["examples"] == ["the interface gone0"]
+    backed_up.repository.seal(host="other.example.org")
     backed_up.restore("--whitelist", "restore-host", code=0)
 
 
@@ -91,8 +98,25 @@ def test_newer_server(backed_up):
 
 
 def test_role_that_may_not_make_databases(backed_up):
+    """It needs no superuser: the right to make them, and to use the tablespace that they are in here."""
+    admin, space = backed_up.db.cluster.admin, f"{backed_up.db.name}_space"
     backed_up.plmaint.configure({"restore.conninfo": None})
     refused(backed_up, "restore-server", "may not make databases")
+    admin("SET allow_in_place_tablespaces = on")
+    admin(f"CREATE TABLESPACE \"{space}\" LOCATION ''")
+    try:
+        admin(f'ALTER DATABASE "{backed_up.db.name}" SET TABLESPACE "{space}"')
+        admin("ALTER ROLE pulp CREATEDB")
+        refused(backed_up, "restore-server", f"may not use the tablespace {space}")
+        admin(f'GRANT CREATE ON TABLESPACE "{space}" TO pulp')
+        backed_up.restore(code=0)
+        sql = "SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s"
+        assert admin(sql, (backed_up.db.name,)) == [(space,)]
+    finally:
+        admin("ALTER ROLE pulp NOCREATEDB")
+        backed_up.close()
+        admin(f'ALTER DATABASE "{backed_up.db.name}" SET TABLESPACE pg_default')
+        admin(f'DROP TABLESPACE "{space}"')
 
 
 def test_newer_format(backed_up):
@@ -209,6 +233,18 @@ def test_manifests_that_cannot_be_pulled(backed_up):
             told = backed_up.restore(code=code).one("step.end", label="restore-verify")
             assert words in str(told) and (code != 1 or "restore revert" in told["hint"])
             answers.pop(0)
+    # Where nothing can be pulled, the media and the database are looked at.
+    backed_up.plmaint.configure({"restore.pull_url": None})
+    (file,), *_ = backed_up.ask("SELECT file FROM core_artifact WHERE size = 13")
+    path = backed_up.site.media_root / file
+    for spoil, words in (
+        (lambda: path.write_bytes(b"of no context"), "1 of 9 artifacts that were read"),
+        (path.unlink, f"{file} is not there"),
+        (lambda: backed_up.change("DELETE FROM core_artifact WHERE size = 13"), "1 of the 9 artifacts that the backup"),
+    ):
+        spoil()
+        told = backed_up.restore(code=1).one("step.end", label="restore-verify")
+        assert words in str(told) and "restore revert" in told["hint"]
     # Each run starts what may be closed still; none stops it again.
     assert backed_up.log[0] == "stop" and set(backed_up.log[1:]) == {"start"}
     assert backed_up.databases() == ["", "_before_20261121T213133Z"]

@@ -4,6 +4,7 @@ moment, and the databases of before stay.
 """
 
 import hashlib
+import json
 
 import pytest
 
@@ -56,15 +57,26 @@ def test_from_end_to_end_and_back(restored):
     assert results(checked)["restore-load"] == "skipped"
 
     # While the site serves, files come back no faster than it bears.
-    go = restored.directory / "go"
-    restored.plmaint.configure({"throttle.command": f"/usr/bin/test -e {go}", "throttle.calm": "1s"})
+    go, programs = restored.directory / "go", held_programs(restored)
+    restored.plmaint.configure(
+        {"throttle.command": f"/usr/bin/test -e {go}", "throttle.calm": "1s", "database.programs": programs}
+    )
     running = restored.plmaint.start("restore", "run", restored.repository.dir)
+    told = running.wait_for("progress", seconds=60, label="restore-load")
+    assert told["total"] == restored.repository.manifest["databases"][0]["bytes"] >= told["done"] > 0
+    assert told["unit"] == "bytes" and told["rate"] >= 0 and told["eta"]["p50"] > 0 and told["end"]
+    (programs / "go").touch()
     told = running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="restore-media")
     assert told["reason"] == "throttle.command says stop" and not lost.exists()
+    tallies = [restored.repository.manifest[key] for key in ("artifacts", "media")]
+    assert (told["total"], told["bytes_total"]) == tuple(sum(t[key] for t in tallies) for key in ("count", "bytes"))
+    assert {"done", "bytes", "rate", "byte_rate", "eta"} <= set(told)
     go.touch()
     done = running.wait()
     assert done.code == 0, done
-    restored.plmaint.configure({"throttle.command": None, "throttle.calm": None})
+    restored.plmaint.configure({"throttle.command": None, "throttle.calm": None, "database.programs": None})
+    verified = done.one("step.end", label="restore-verify")["message"]
+    assert f"{tallies[0]['count']} artifacts as the backup lists them; {tallies[0]['count']} were read from" in verified
     for label in ("restore-media", "restore-begin", "restore-swap", "restore-start", "restore-verify", "restore-end"):
         assert results(done)[label] == "ok"
     assert restored.ask(COUNT) == [(n,)] and whole(restored)
@@ -96,6 +108,19 @@ def test_from_end_to_end_and_back(restored):
     restored.run("finish", "--yes-destroy", restored.old, code=0)
     assert restored.databases() == [""] and restored.ask(COUNT) == [(n,)]
     assert results(restored.run("finish", code=0))["restore-finish"] == "not-needed"
+
+
+def held_programs(restored):
+    """A pg_restore that loads once there is a file go beside it."""
+    programs = restored.directory / "programs"
+    programs.mkdir()
+    script = programs / "pg_restore"
+    script.write_text(
+        '#!/bin/sh\ncase "$*" in *--jobs=*) while ! [ -e "${0%/*}/go" ]; do sleep 0.05; done;; esac\n'
+        f'exec {pg.bindir()}/pg_restore "$@"\n'
+    )
+    script.chmod(0o755)
+    return programs
 
 
 FEATURES = ("foreman", "candlepin")
@@ -198,6 +223,10 @@ def test_what_backup_online_writes(restored, tablespaces, tmp_path, request):
     restored.db.cluster.drop(theirs["candlepin"])
     restored.db.cluster.admin(f'DROP TABLESPACE "{tablespaces[1]}"')
     (id_,) = (b["id"] for b in restored.plmaint.run("backup", "list", kept, code=0).of("backup"))
+    # One barrier for all databases, which nobody waits behind.
+    made = json.loads((kept / "backups" / id_ / "manifest.json").read_text())
+    assert [d["feature"] for d in made["databases"]] == ["pulp", *FEATURES]
+    assert 0 < made["span_seconds"] < 10 and made["snapshots"] == 1
     unpacked = restored.plmaint.state_dir / f"config_{id_}"
     # What a kill has left half unpacked is begun anew.
     (unpacked.with_name(unpacked.name + ".part") / "etc").mkdir(parents=True)
