@@ -11,6 +11,7 @@
 #include "lib/core/runner.h"
 #include "lib/core/stop.h"
 #include "lib/core/strbuf.h"
+#include "lib/core/text.h"
 #include "lib/report/ask.h"
 #include "procedures/manifest_job.h"
 
@@ -187,19 +188,6 @@ static bool agree(struct fix *f, struct session *s, struct err *err)
 	return true;
 }
 
-static bool is_agreed(const struct fix *f, const struct seen *s, bool first)
-{
-	const char *const *labels = s->step.check->remedies;
-
-	for (; labels && *labels && is_bad(s); labels++) {
-		const struct offer *o = find_offer(f, *labels);
-
-		if (o && o->consent == CONSENT_GIVEN && (first || o->worked))
-			return true;
-	}
-	return false;
-}
-
 /* Rows that have data are looked at again only when they are asked for. */
 static void bind_refill(const void *options, void *params)
 {
@@ -228,7 +216,8 @@ static struct step step_of(const struct fix *f, const struct procedure *p, const
 	return step;
 }
 
-/* The steps of a round: what was agreed to, then the checks that it is for.  0: nothing to do. */
+/* The steps of a round: what was agreed to, then all checks that are not content: a procedure may
+ * mend more than it is for.  0: nothing to do. */
 static size_t compose(const struct fix *f, bool first, struct step *steps)
 {
 	size_t n = 0, procedures;
@@ -242,9 +231,9 @@ static size_t compose(const struct fix *f, bool first, struct step *steps)
 	}
 	procedures = n;
 	for (size_t i = 0; i < f->n_seen; i++)
-		if (is_agreed(f, &f->seen[i], first))
+		if (procedures && is_bad(&f->seen[i]))
 			steps[n++] = f->seen[i].step;
-	return procedures ? n : 0;
+	return n;
 }
 
 static unsigned needs_of(const struct step *steps, size_t n)
@@ -277,14 +266,14 @@ static const char *state_of(const struct fix *f, const struct seen *s, bool dry_
 	const char *const *labels = s->step.check->remedies;
 	unsigned seen = 0;
 
-	if (!labels || !*labels)
-		return "none";
-	if (dry_run)
-		return "planned";
 	if (!is_bad(s) && s->now != RESULT_UNKNOWN)
 		return "mended";
 	if (s->found_now >= 0 && s->found_now < s->found_first)
 		return "better";
+	if (!labels || !*labels)
+		return "none";
+	if (dry_run)
+		return "planned";
 	for (; *labels; labels++)
 		seen |= 1U << find_offer(f, *labels)->consent;
 	return seen & 1U << CONSENT_GIVEN     ? "unchanged"
@@ -306,33 +295,43 @@ static char *words_of(const struct fix *f, const struct seen *s, const char *sta
 			 find_offer(f, *labels)->procedure->deletes);
 }
 
+static void print_told(const struct session *s, const struct seen *seen, const char *state,
+		       const char *words, bool dry_run)
+{
+	AUTO_STRBUF struct strbuf line = { 0 };
+	bool by_hand = strcmp(state, "none") == 0;
+
+	strbuf_addf(&line, "  %-28s %s", seen->step.check->label, by_hand ? "by hand" : state);
+	if (seen->found_first >= 0)
+		strbuf_addf(&line, ": found %lld", (long long)seen->found_first);
+	if (seen->found_now >= 0 && !dry_run)
+		strbuf_addf(&line, ", now %lld", (long long)seen->found_now);
+	if (words && !by_hand) {
+		strbuf_adds(&line, "\n    ");
+		text_wrap(&line, words, 74, "    ");
+	}
+	strbuf_adds(&line, "\n");
+	s->reporter->print(s->reporter->self, line.data);
+}
+
 static void tell(const struct fix *f, struct session *s, const struct seen *seen, bool dry_run)
 {
 	static const char *const nothing[] = { NULL };
 	const struct check *c = seen->step.check;
 	const char *state = state_of(f, seen, dry_run);
 	AUTO_FREE char *words = words_of(f, seen, state);
-	AUTO_STRBUF struct strbuf line = { 0 };
 	struct field fields[8] = { F_TEXT("check", c->label),
 				   F_LIST("procedures", c->remedies ? c->remedies : nothing),
 				   F_TEXT("state", state), F_TEXT("result", result_word(seen->now)),
 				   F_TEXT("message", words) };
 	size_t n = 5;
 
-	strbuf_addf(&line, "  %-28s %-10s", c->label, state);
-	if (seen->found_first >= 0) {
+	if (seen->found_first >= 0)
 		fields[n++] = (struct field)F_INT("before", seen->found_first);
-		strbuf_addf(&line, " found %lld", (long long)seen->found_first);
-	}
-	if (seen->found_now >= 0 && !dry_run) {
+	if (seen->found_now >= 0 && !dry_run)
 		fields[n++] = (struct field)F_INT("after", seen->found_now);
-		strbuf_addf(&line, ", now %lld", (long long)seen->found_now);
-	}
-	if (words)
-		strbuf_addf(&line, "%s%s", seen->found_first >= 0 ? "; " : " ", words);
-	strbuf_adds(&line, "\n");
 	emit(s->reporter, "fix", fields);
-	s->reporter->print(s->reporter->self, line.data);
+	print_told(s, seen, state, words, dry_run);
 }
 
 static void tell_all(const struct fix *f, struct session *s, bool dry_run)
@@ -345,8 +344,8 @@ static void tell_all(const struct fix *f, struct session *s, bool dry_run)
 		if (seen->first != RESULT_WARNING && seen->first != RESULT_FINDING)
 			continue;
 		if (!any)
-			s->reporter->print(s->reporter->self, dry_run ? "\nWhat can be mended:\n"
-								      : "\nWhat was mended:\n");
+			s->reporter->print(s->reporter->self, dry_run ? "\nWhat there is to mend:\n"
+								      : "\nWhat became of it:\n");
 		any = true;
 		tell(f, s, seen, dry_run);
 	}

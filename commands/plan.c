@@ -69,12 +69,16 @@ static void print_step(struct session *s, int n, const struct step *st, const st
 		strbuf_adds(&out, "\n    changes: ");
 		text_wrap(&out, st->procedure->changes, 66, "      ");
 	}
-	if (p->asked || *p->outcome.text)
-		strbuf_addf(&out, "\n    now: %s%s%s",
-			    !p->asked	? "unknown"
-			    : p->needed ? "work is there"
-					: "nothing to do",
-			    *p->outcome.text ? ", " : "", p->outcome.text);
+	if (p->asked || *p->outcome.text) {
+		AUTO_FREE char *now = xasprintf("%s%s%s",
+						!p->asked   ? "unknown"
+						: p->needed ? "work is there"
+							    : "nothing to do",
+						*p->outcome.text ? ", " : "", p->outcome.text);
+
+		strbuf_adds(&out, "\n    now: ");
+		text_wrap(&out, now, 71, "         ");
+	}
 	strbuf_adds(&out, "\n");
 	s->reporter->print(s->reporter->self, out.data);
 }

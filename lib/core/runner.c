@@ -366,6 +366,13 @@ static void add_total(struct outcome *totals, const struct count *c)
 	outcome_count(totals, c->key, before + c->n);
 }
 
+/* Checks by hand: nothing follows that could pass over one of them, and what two of them have
+ * counted is no work of the run. */
+static bool only_looks(const struct run *r)
+{
+	return r->rq->crew > 0;
+}
+
 static void fold(struct run *r, const struct step *step, const struct outcome *o)
 {
 	int status = exit_of_outcome(o);
@@ -373,13 +380,13 @@ static void fold(struct run *r, const struct step *step, const struct outcome *o
 		status == EXIT_STOPPED_EARLY || status == EXIT_SIGINT || status == EXIT_SIGTERM;
 	bool bad = o->result >= RESULT_FINDING;
 
-	for (size_t i = 0; i < OUTCOME_COUNTS && o->counts[i].key; i++)
+	for (size_t i = 0; i < OUTCOME_COUNTS && o->counts[i].key && !only_looks(r); i++)
 		add_total(&r->totals, &o->counts[i]);
 	r->exit = exit_worse(r->exit, status);
 	if (bad && r->n_failing < MOST_STEPS) {
 		r->failing[r->n_failing++] = label_of(step);
 		/* What could not even begin is not mended by passing over it. */
-		if (!(step->flags & STEP_CRITICAL) && !o->unmet)
+		if (!(step->flags & STEP_CRITICAL) && !o->unmet && !only_looks(r))
 			r->passable[r->n_passable++] = label_of(step);
 	}
 	/* A scenario that was stopped on its way is as much in need of rescue. */

@@ -41,6 +41,7 @@ def test_a_finding_names_what_mends_it(plmaint, pg_db, site, made):
     said = plmaint.run("health", "check", "--label", STALE, json=False, code=78).out
     assert "mended by: pulp-apps-remove" in said
     assert "Procedures mend 1 of these findings: `plmaint health check --fix` offers them." in said
+    assert "whitelist" not in said, "there is nothing that it would pass over a check for"
     assert "remedies" not in look(plmaint, STUCK)
 
 
@@ -135,6 +136,8 @@ def test_what_no_procedure_mends_is_told(plmaint, pg_db, site, made):
     spoil(label, site, made, pg_db)
     told = mend(plmaint, label, code=BROKEN[label].result == "finding" and 1).one("fix")
     assert told["state"] == "none" and told["procedures"] == []
+    said = mend(plmaint, f"{label},{STALE}", json=False, code=1).out
+    assert "\n  pulp-paths                   by hand: found 1, now 1\n" in said and "whitelist" not in said
 
 
 def test_killed_between_two_procedures_the_rest_is_done_later(plmaint, pg_db, site, made):
