@@ -437,6 +437,7 @@ def test_a_pulp_in_a_container_of_podman(host, tool, box):
     kept = host.machine.path("/run/plmaint/pulp.json")
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "another" not in kept.read_text(), "what the container's environment says counts"
+    tool.run("health", "check", "--label", "pulp-database,host-mounts", code=0)
     refused = tool.run(*companion, "command=repository-size", code=1).one("step.end")
     assert "no container of Pulp runs" in refused["message"]
     tool.run("service", "start", code=0)
