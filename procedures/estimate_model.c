@@ -6,12 +6,14 @@
  */
 #include "lib/core/mem.h"
 #include "procedures/manifest_estimate.h"
+#include "procedures/manifest_forecast.h"
 #include "procedures/procedures.h"
 #include <math.h>
 #include <stdlib.h>
 
-/* Seconds of one writer for a row, and how well that is known of a host nobody has seen. */
-static const double fill_row = 80e-6, list_row = 160e-6, detach_row = 50e-6, prior_spread = 0.7;
+/* How well it is known what a row takes on a host nobody has seen. */
+static const double prior_spread = 0.7;
+static const double ordinary = 4500; /* bytes of an image whose own are not known */
 static const double known_spread = 0.3; /* the same when earlier runs say it */
 static const double begin = 0.05;	/* seconds: settings, sessions, schema */
 static const double begin_step = 0.05;	/* the same for a step with workers */
@@ -36,6 +38,7 @@ struct model {
 	struct estimate_part parts[PARTS];
 	struct estimate_block *blocks;
 	size_t n_strata, n_blocks;
+	double took, usual; /* seconds of the sampled rows: here, and as is thought */
 };
 
 /* Reading is what the sample has shown in any case. */
@@ -70,10 +73,13 @@ static void add_stratum(struct model *m, int part, double rows, double page_rows
 	};
 }
 
-static void add_block(struct model *m, size_t stratum, double rows, double seconds, double first)
+static void add_block(struct model *m, size_t stratum, double rows, double seconds, double first,
+		      double usual)
 {
 	if (isnan(seconds))
 		return;
+	m->took += seconds;
+	m->usual += usual;
 	m->blocks[m->n_blocks++] = (struct estimate_block){
 		.stratum = (int)stratum, .rows = rows, .seconds = seconds, .first = first
 	};
@@ -109,9 +115,10 @@ static void add_group(struct model *m, const struct manifest_estimate *e,
 	bool lists = g->kind == PENDING_LISTS;
 	if (fills)
 		add_stratum(m, lists ? PART_LISTS : PART_IMAGES, g->rows, f->page_rows,
-			    lists ? list_row : fill_row, lists ? &f->lists : &f->images,
-			    read_row(s, index), workers);
-	add_stratum(m, PART_DETACH, g->rows, f->page_rows, detach_row, &f->detach, 0, workers);
+			    manifest_forecast_usual(g->kind, 1, g->bytes / fmax(1, g->rows)),
+			    lists ? &f->lists : &f->images, read_row(s, index), workers);
+	add_stratum(m, PART_DETACH, g->rows, f->page_rows,
+		    manifest_forecast_usual(PENDING_DETACH, 1, 0), &f->detach, 0, workers);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct sample_block *b = &s->block[i];
 		double rows = (double)b->rows;
@@ -123,11 +130,13 @@ static void add_group(struct model *m, const struct manifest_estimate *e,
 						   either(b->fill, b->fill_first),
 					   in_order * s->one_read + s->one_fill, s->commit,
 					   f->batch_rows, rows),
-				  b->fill_first - b->fill);
+				  b->fill_first - b->fill,
+				  manifest_forecast_usual(g->kind, rows, (double)b->bytes));
 		add_block(m, detach, rows,
 			  with_room * of_batch(either(b->detach, b->detach_first), s->one_detach,
 					       s->commit_flushed, f->detach_rows, rows),
-			  b->detach_first - b->detach);
+			  b->detach_first - b->detach,
+			  manifest_forecast_usual(PENDING_DETACH, rows, 0));
 	}
 }
 
@@ -136,24 +145,9 @@ static void add_lost(struct model *m, const struct manifest_estimate *e,
 		     const struct estimate_facts *f)
 {
 	if (e->lost > 0)
-		add_stratum(m, PART_IMAGES, (double)e->lost, f->page_rows, 2 * fill_row, &f->images,
-			    0, e->writers);
-}
-
-/* How many times what is usual the sampled rows take here; 1 when none were. */
-static double slower(const struct model *m)
-{
-	double took = 0, usual = 0;
-
-	for (size_t i = 0; i < m->n_blocks; i++) {
-		const struct estimate_block *b = &m->blocks[i];
-		int part = m->strata[b->stratum].part;
-		took += b->seconds;
-		usual += b->rows * (part == PART_DETACH	 ? detach_row
-				    : part == PART_LISTS ? list_row
-							 : fill_row);
-	}
-	return usual > 0 ? took / usual : 1;
+		add_stratum(m, PART_IMAGES, (double)e->lost, f->page_rows,
+			    manifest_forecast_usual(PENDING_LOST_IMAGES, 1, ordinary), &f->images, 0,
+			    e->writers);
 }
 
 static void add_parts(struct model *m, const struct manifest_estimate *e,
@@ -161,6 +155,7 @@ static void add_parts(struct model *m, const struct manifest_estimate *e,
 {
 	bool fills = e->fill + e->lost > 0, detaches = e->fill + e->filled > 0;
 	double step = begin_step + e->sample.session;
+	double slower = m->usual > 0 ? m->took / m->usual : 1;
 
 	m->parts[PART_AROUND] = (struct estimate_part){ .fixed = begin + counts * f->count };
 	m->parts[PART_FILL_STEP] =
@@ -180,7 +175,7 @@ static void add_parts(struct model *m, const struct manifest_estimate *e,
 	};
 	if (f->vacuum)
 		m->parts[PART_VACUUM] = (struct estimate_part){
-			.fixed = vacuum_cost_here(&f->vacuum_cost, slower(m)), .sigma = known_spread
+			.fixed = vacuum_cost_here(&f->vacuum_cost, slower), .sigma = known_spread
 		};
 }
 

@@ -6,13 +6,14 @@
  */
 #include "procedures/manifest_forecast.h"
 #include "lib/batch/calibration.h"
+#include "lib/batch/forecast.h"
 #include "lib/core/mem.h"
 #include "lib/pulp/live.h"
 #include "procedures/vacuum_cost.h"
 #include <math.h>
 #include <string.h>
 
-/* Busy seconds of a row, bytes of an ordinary one, and how many times more the first rows cost:
+/* Busy seconds of an ordinary row, its bytes, and how many times more the first rows cost:
  * each page that is written for the first time since a checkpoint is logged whole.  growth: see
  * estimate_model.c; of an image's bytes two thirds are its configuration, which is not stored. */
 static const struct {
@@ -37,6 +38,19 @@ enum {
 	LEAST_ROWS = 200
 }; /* of one that says what rows cost, and not what a transaction does */
 
+/* A row of many layers takes longer, and is no sign of a slow host. */
+static double units_of(const struct calibration *c, size_t kind)
+{
+	double rows = (double)c->rows;
+
+	return c->bytes >= 0 ? forecast_units(guesses[kind].bytes, rows, (double)c->bytes) : rows;
+}
+
+double manifest_forecast_usual(enum pending_kind kind, double rows, double bytes)
+{
+	return guesses[kind].each * forecast_units(guesses[kind].bytes, rows, bytes);
+}
+
 void manifest_forecast_recall(struct manifest_job *j)
 {
 	AUTO_CALIBRATIONS struct calibrations c = { 0 };
@@ -50,7 +64,7 @@ void manifest_forecast_recall(struct manifest_job *j)
 		for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
 			if (strcmp(c.item[i].phase, guesses[k].name) == 0 && !*c.item[i].stratum &&
 			    c.item[i].rows >= LEAST_ROWS && c.item[i].seconds > 0)
-				j->cost[k] = c.item[i].seconds / (double)c.item[i].rows;
+				j->cost[k] = c.item[i].seconds / units_of(&c.item[i], k);
 	for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
 		if (j->cost[k] > 0) {
 			slower += log(j->cost[k] / guesses[k].each);

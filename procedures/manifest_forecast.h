@@ -4,6 +4,8 @@
 #include "procedures/manifest_job.h"
 
 enum { MANIFEST_AHEAD = 8 };
+/* Busy seconds that rows of so many bytes usually take. */
+double manifest_forecast_usual(enum pending_kind kind, double rows, double bytes);
 /* Reads what rows cost on this host before. */
 void manifest_forecast_recall(struct manifest_job *j);
 /* The fields of the phase that the forecast reads; pending is its condition. */

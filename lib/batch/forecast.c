@@ -21,11 +21,16 @@ static const double bytes_share = 0.3;
 static const double patience = 5;   /* seconds */
 static const double rate_while = 4; /* seconds over which the rate is a mean */
 
+double forecast_units(double usual_bytes, double rows, double bytes)
+{
+	if (usual_bytes <= 0)
+		return rows;
+	return (1 - bytes_share) * rows + bytes_share * bytes / usual_bytes;
+}
+
 static double units_of(const struct batch_phase *p, double rows, double bytes)
 {
-	if (p->usual_bytes <= 0)
-		return rows;
-	return (1 - bytes_share) * rows + bytes_share * bytes / p->usual_bytes;
+	return forecast_units(p->usual_bytes, rows, bytes);
 }
 
 static double growth_of(const struct batch_phase *p, double rows, double bytes)

@@ -48,6 +48,9 @@ struct forecast {
 	double moved;	   /* when a batch was committed last */
 };
 
+/* Of so many rows: one is what a row of usual_bytes is, 0 where rows are alike. */
+double forecast_units(double usual_bytes, double rows, double bytes);
+
 struct run;
 /* What is thought before anything is seen. */
 void forecast_open(struct run *r);
