@@ -13,7 +13,7 @@
 
 /* How well it is known what a row takes on a host nobody has seen. */
 static const double prior_spread = 0.7;
-static const double ordinary = 4500; /* bytes of an image whose own are not known */
+static const double ordinary = 4500;	/* bytes of an image whose own are not known */
 static const double known_spread = 0.3; /* the same when earlier runs say it */
 static const double begin = 0.05;	/* seconds: settings, sessions, schema */
 static const double begin_step = 0.05;	/* the same for a step with workers */
@@ -146,8 +146,8 @@ static void add_lost(struct model *m, const struct manifest_estimate *e,
 {
 	if (e->lost > 0)
 		add_stratum(m, PART_IMAGES, (double)e->lost, f->page_rows,
-			    manifest_forecast_usual(PENDING_LOST_IMAGES, 1, ordinary), &f->images, 0,
-			    e->writers);
+			    manifest_forecast_usual(PENDING_LOST_IMAGES, 1, ordinary), &f->images,
+			    0, e->writers);
 }
 
 static void add_parts(struct model *m, const struct manifest_estimate *e,
@@ -174,9 +174,38 @@ static void add_parts(struct model *m, const struct manifest_estimate *e,
 		.sigma = f->detach.sigma,
 	};
 	if (f->vacuum)
-		m->parts[PART_VACUUM] = (struct estimate_part){
-			.fixed = vacuum_cost_here(&f->vacuum_cost, slower), .sigma = known_spread
-		};
+		m->parts[PART_VACUUM] =
+			(struct estimate_part){ .fixed = vacuum_cost_here(&f->vacuum_cost, slower),
+						.sigma = known_spread };
+}
+
+/* Of the blocks in which it was seen. */
+static double mean(const struct sample *s, size_t what)
+{
+	double rows = 0, sum = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		double v = *(const double *)((const char *)&s->block[i] + what);
+		if (isnan(v))
+			continue;
+		rows += (double)s->block[i].rows;
+		sum += v;
+	}
+	return rows > 0 ? sum / rows : NAN;
+}
+
+void manifest_estimate_row(const struct manifest_estimate *e, struct row_cost *ret)
+{
+	const struct sample *s = &e->sample;
+
+	*ret = (struct row_cost){ .fetch = mean(s, offsetof(struct sample_block, fetch)),
+				  .read = mean(s, offsetof(struct sample_block, reading)),
+				  .hash = mean(s, offsetof(struct sample_block, hashing)),
+				  .parse = mean(s, offsetof(struct sample_block, parsing)),
+				  .write = mean(s, offsetof(struct sample_block, fill)),
+				  .detach = mean(s, offsetof(struct sample_block, detach)),
+				  .wal = s->wal,
+				  .wal_images = fmax(0, s->wal_first - s->wal) };
 }
 
 static void estimate_bytes(struct manifest_estimate *e, const struct estimate_facts *f)

@@ -36,6 +36,13 @@ struct manifest_estimate {
 	double wal_bytes, disk_bytes, free_bytes; /* NaN: unknown */
 	int64_t cache_keys;			  /* -1: there is no cache */
 };
+/* What a row of the sample takes, seconds of one thread; NaN: not seen.  The log's full-page images
+ * come with the first row of a page. */
+struct row_cost {
+	double fetch, read, hash, parse, write, detach;
+	double wal, wal_images; /* bytes */
+};
+void manifest_estimate_row(const struct manifest_estimate *e, struct row_cost *ret);
 bool manifest_estimate(struct actor *a, const struct estimate_wish *wish,
 		       struct manifest_estimate *ret, struct err *err) MUST_CHECK;
 void manifest_estimate_release(struct manifest_estimate *e);

@@ -79,6 +79,9 @@ static void load(void *ctx, struct batch_row *head)
 
 	manifest_row_load(&m->rows, it->row);
 	head->fate = fate_of(it->row);
+	head->reading = it->row->reading;
+	head->hashing = it->row->hashing;
+	head->parsing = it->row->parsing;
 }
 
 static bool apply(void *ctx, struct pg *db, struct batch_row **rows, size_t n, int *debt,

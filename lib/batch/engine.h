@@ -38,6 +38,7 @@ struct batch_row {
 			 */
 	int turn; /* in a window with an order of its own, ascending: rows of another turn gain from
 		   * a transaction of their own */
+	double reading, hashing, parsing; /* seconds of its loading, for a sample */
 };
 
 /* The verdict that is recorded for a row that is not simply done. */

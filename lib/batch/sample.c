@@ -81,6 +81,9 @@ static void plan_blocks(struct sampling *s, const struct sample_part *parts, siz
 					    .seen = { .part = (int)p,
 						      .fetch = NAN,
 						      .load = NAN,
+						      .reading = NAN,
+						      .hashing = NAN,
+						      .parsing = NAN,
 						      .fill = NAN,
 						      .fill_first = NAN,
 						      .detach = NAN,
@@ -128,8 +131,14 @@ static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct
 	w->fate = xcalloc(w->window.n + 1, sizeof(*w->fate));
 	for (size_t i = 0; i < w->window.n; i++)
 		w->fate[i] = w->window.rows[i]->fate;
-	for (size_t i = 0; i < w->window.n; i++)
+	w->seen.reading = w->seen.hashing = w->seen.parsing = 0;
+	for (size_t i = 0; i < w->window.n; i++) {
+		const struct batch_row *row = w->window.rows[i];
 		w->seen.bad += w->fate[i] == FATE_QUARANTINED;
+		w->seen.reading += row->reading;
+		w->seen.hashing += row->hashing;
+		w->seen.parsing += row->parsing;
+	}
 	return true;
 }
 
@@ -443,6 +452,9 @@ static void fit_blocks(struct sampling *s, double one)
 		if (s->most < b->rows) {
 			b->fetch *= (double)s->most / (double)b->rows;
 			b->load *= (double)s->most / (double)b->rows;
+			b->reading *= (double)s->most / (double)b->rows;
+			b->hashing *= (double)s->most / (double)b->rows;
+			b->parsing *= (double)s->most / (double)b->rows;
 			b->bytes = b->bytes / b->rows * s->most;
 			b->rows = s->most;
 		}

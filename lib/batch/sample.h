@@ -28,8 +28,9 @@ struct sample_block {
 	size_t rows, bytes;
 	size_t bad; /* of the rows: their data cannot be had */
 	double fetch, load;
-	double fill, fill_first;     /* again, and the first time */
-	double detach, detach_first; /* with its own fetch and its deferred triggers */
+	double reading, hashing, parsing; /* of loading, of all readers together */
+	double fill, fill_first;	  /* again, and the first time */
+	double detach, detach_first;	  /* with its own fetch and its deferred triggers */
 };
 
 struct sample {

@@ -4,6 +4,7 @@
  * then verify and classify.  manifest_write.c has the statements that change something.
  */
 #include "lib/pulp/manifest_rows.h"
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/hash.h"
 #include <stdio.h>
@@ -258,15 +259,19 @@ static void refuse(struct manifest_row *row, enum reason reason)
 }
 
 /* Bytes of one artifact that are what the database says of them. */
-static enum reason read_verified(const struct manifest_rows *m, const struct artifact_ref *a,
-				 struct fs_file *file)
+static enum reason read_verified(const struct manifest_rows *m, struct manifest_row *row,
+				 const struct artifact_ref *a, struct fs_file *file)
 {
 	char hex[65];
+	double began = clock_monotonic();
 	enum reason reason = storage_read(m->storage, a->domain, a->file, a->size, file);
+	double read = clock_monotonic();
 
+	row->reading += read - began;
 	if (reason != REASON_NONE)
 		return reason;
 	sha256_hex(file->data, file->len, hex);
+	row->hashing += clock_monotonic() - read;
 	if (strcmp(hex, a->sha256) == 0)
 		return REASON_NONE;
 	free(file->data);
@@ -304,7 +309,7 @@ static bool load_data(const struct manifest_rows *m, struct manifest_row *row)
 		refuse(row, reason);
 		return false;
 	}
-	reason = read_verified(m, a, &file);
+	reason = read_verified(m, row, a, &file);
 	/* The common row was hashed just now: its digest is its artifact's sha256. */
 	if (reason == REASON_NONE &&
 	    (strncmp(row->digest, "sha256:", 7) != 0 || strcmp(row->digest + 7, a->sha256) != 0) &&
@@ -332,7 +337,7 @@ static enum reason load_config(const struct manifest_rows *m, struct manifest_ro
 		return c->artifacts > 1 ? REASON_CONFIG_SEVERAL_ARTIFACTS
 		       : c->links > 0	? REASON_CONFIG_NO_ARTIFACT
 					: REASON_CONFIG_NO_LINK;
-	enum reason reason = read_verified(m, c, file);
+	enum reason reason = read_verified(m, row, c, file);
 	if (reason == REASON_NONE || reason == REASON_MEDIA_GONE)
 		return reason;
 	blame(m, row, c);
@@ -448,7 +453,9 @@ void manifest_row_load(const struct manifest_rows *m, struct manifest_row *row)
 	in.level_type = m->schema->has_type;
 	in.size_is_int4 = m->schema->size_is_int4;
 	in.refill = m->refill || waited;
+	double began = clock_monotonic();
 	manifest_classify(&in, &row->out);
+	row->parsing += clock_monotonic() - began;
 	row->reason = row->out.reason;
 	row->missing = row->out.missing;
 	if (row->list)

@@ -50,6 +50,7 @@ struct manifest_row {
 	char *config_bytes; /* owned */
 	char *fingerprint;  /* owned; made when a verdict asks for it */
 	struct manifest_out out;
+	double reading, hashing, parsing; /* seconds */
 	int64_t file_size,
 		file_changed; /* of the file the reason is about; -1 when it is not there */
 	const struct artifact_ref *about;

@@ -38,7 +38,8 @@ def test_nothing_is_changed_and_no_lock_is_left(site, pg_db, plmaint):
     site.bulk_images(400, repos=2)
     before = snapshot(site.conn)
     site.conn.commit()
-    estimate = told(plmaint.run(*ESTIMATE, code=0))
+    ran = plmaint.run(*ESTIMATE, code=0)
+    estimate, row = told(ran), ran.one("estimate.row")
     assert diff(before, snapshot(site.conn)) == []
     assert after.ledger(pg_db) is None
     assert not pg_db.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'plmaint%'")
@@ -47,6 +48,8 @@ def test_nothing_is_changed_and_no_lock_is_left(site, pg_db, plmaint):
     assert ordered(estimate["full"]) and ordered(estimate["throttled"])
     assert 0 < estimate["full"]["p50"] < estimate["throttled"]["p50"]
     assert estimate["wal_bytes"] > 0 and estimate["disk_bytes"] > 0
+    assert all(0 < row[part] < 0.1 for part in ("fetch", "read", "hash", "parse", "write", "detach")), row
+    assert row["wal_bytes"] > 100 and row["wal_images"] >= 0
     site.conn.commit()
     plmaint.run("pre-migrate", "run", code=0)
     assert after.pending(site) == 0, "and a run does all of it"
@@ -113,10 +116,12 @@ def test_sample_out_of_range(plmaint, site, sample):
 def test_no_write_writes_nothing_and_is_wider(site, pg_db, plmaint):
     site.bulk_images(300, repos=1, own_config=False)
     before = after.written(pg_db)
-    estimate = told(plmaint.run(*ESTIMATE, "--no-write", code=0))
+    ran = plmaint.run(*ESTIMATE, "--no-write", code=0)
+    estimate, row = told(ran), ran.one("estimate.row")
     assert after.written(pg_db) == before
     assert not estimate["wrote"] and estimate["not_written"] == "--no-write"
     assert estimate["sampled"] > 0
+    assert row["read"] > 0 and row["parse"] > 0 and not {"write", "detach", "wal_bytes"} & set(row)
     full = estimate["full"]
     assert full["p90"] / full["p10"] > 1.5
 

@@ -59,6 +59,32 @@ TEST(plain_progress_at_most_once_a_minute)
 		  "4.0 to 7.0 s, 120 MB; waits: lock of a table\n");
 }
 
+TEST(status_line_has_all)
+{
+	AUTO_BOX struct box b;
+
+	box_open(&b, REPORT_PLAIN, false, false);
+	EMIT(b.r, "progress", F_TEXT("label", "fill"), F_INT("done", 80), F_INT("total", 100),
+	     F_BOOL("estimated", true), F_REAL("rate", 10), F_REAL("duty", 0.25),
+	     F_REAL("felt", 0.0042), F_REAL("felt_limit", 0.005),
+	     F_TEXT("reason", "another session waited 40 ms for a lock of ours"),
+	     { .key = "eta", .kind = FIELD_RANGE, .v.range = { 720, 840, 1140 } });
+	CHECK_STR(text_of(&b),
+		  "  fill:  80 %  80 of ± 100 rows, 10 rows/s at duty 0.25, about 14 min left, "
+		  "12 to 19 min, requests take 4.2 of 5.0 ms; slowed: another session waited 40 ms "
+		  "for a lock of ours\n");
+}
+
+TEST(nothing_is_more_than_whole)
+{
+	AUTO_BOX struct box b;
+
+	box_open(&b, REPORT_PLAIN, false, false);
+	EMIT(b.r, "progress", F_TEXT("label", "fill"), F_INT("done", 120), F_INT("total", 100),
+	     { .key = "eta", .kind = FIELD_RANGE, .v.range = { 4, 5, 7 } });
+	CHECK_STR(text_of(&b), "  fill: 100 %  120 of 100 rows\n");
+}
+
 TEST(plain_step_and_end)
 {
 	static const char *const examples[] = { "a\033[2Jb", NULL };
@@ -157,7 +183,7 @@ TEST(json_has_only_what_is_known)
 		     "{\"event\":\"x\",\"schema\":1,\"run\":\"the-run\",\"time\":\"2") == b.text);
 }
 
-TAP_MAIN(row(plain_progress_at_most_once_a_minute), row(plain_step_and_end),
-	 row(waits_and_notices_are_told), row(quiet_leaves_out_what_passed),
-	 row(tty_draws_over_its_progress), row(colour_only_when_asked),
-	 row(json_has_only_what_is_known))
+TAP_MAIN(row(plain_progress_at_most_once_a_minute), row(status_line_has_all),
+	 row(nothing_is_more_than_whole), row(plain_step_and_end), row(waits_and_notices_are_told),
+	 row(quiet_leaves_out_what_passed), row(tty_draws_over_its_progress),
+	 row(colour_only_when_asked), row(json_has_only_what_is_known))
