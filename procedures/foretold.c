@@ -178,6 +178,8 @@ static size_t add_costs(const struct batch_job *job, const struct batch_result *
 		c[n].rows = cost->rows;
 		c[n].bytes = cost->bytes;
 		c[n].seconds = cost->busy;
+		if (cost->busy > 0)
+			c[n].duty = fmax(1 - cost->waited / cost->busy, 0);
 	}
 	return n;
 }

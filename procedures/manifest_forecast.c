@@ -13,18 +13,18 @@
 #include <math.h>
 #include <string.h>
 
-/* Busy seconds of an ordinary row, its bytes, and how many times more the first rows cost:
- * each page that is written for the first time since a checkpoint is logged whole.  growth: see
+/* Busy seconds of an ordinary row, its bytes; how many times more a row costs that is the first of
+ * its page: the page is logged whole, and has no room for another version.  growth: see
  * estimate_model.c; of an image's bytes two thirds are its configuration, which is not stored. */
 static const struct {
 	const char *name;
-	double each, bytes, early;
+	double each, bytes, first;
 	struct growth growth;
-} guesses[] = { [PENDING_LOST_IMAGES] = { "recover", 160e-6, 4500, 0.5, { 600, 0.2 } },
-		[PENDING_LOST_LISTS] = { "recover lists", 160e-6, 1500, 0.5, { 600, 0.6 } },
-		[PENDING_IMAGES] = { "images", 75e-6, 4500, 0.5, { 600, 0.2 } },
-		[PENDING_LISTS] = { "lists", 160e-6, 1500, 0.2, { 600, 0.6 } },
-		[PENDING_DETACH] = { "detach", 55e-6, 0, 6, { 700, 0 } } };
+} guesses[] = { [PENDING_LOST_IMAGES] = { "recover", 200e-6, 4500, 0, { 600, 0.2 } },
+		[PENDING_LOST_LISTS] = { "recover lists", 200e-6, 1500, 0, { 600, 0.6 } },
+		[PENDING_IMAGES] = { "images", 95e-6, 4500, 0, { 600, 0.2 } },
+		[PENDING_LISTS] = { "lists", 200e-6, 1500, 0, { 600, 0.6 } },
+		[PENDING_DETACH] = { "detach", 60e-6, 0, 2.9, { 700, 0 } } };
 static const double guess_doubt = 0.6;
 /* Of what was measured on this host, or of a guess made larger by how slow it was at others. */
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
@@ -38,12 +38,30 @@ enum {
 	LEAST_ROWS = 200
 }; /* of one that says what rows cost, and not what a transaction does */
 
-/* A row of many layers takes longer, and is no sign of a slow host. */
-static double units_of(const struct calibration *c, size_t kind)
+/* Where detach writes; as the statistics have it. */
+static double artifact_pages(const struct manifest_job *j)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (!pg_query(
+		    j->control,
+		    "SELECT greatest(relpages, 0) FROM pg_class WHERE oid = 'core_artifact'::regclass",
+		    NULL, 0, &r, &ignored))
+		return 0;
+	return (double)pg_int(r, 0, 0);
+}
+
+/* A row of many layers takes longer, and is no sign of a slow host; nor are first ones. */
+static double units_of(const struct manifest_job *j, const struct calibration *c, size_t kind)
 {
 	double rows = (double)c->rows;
+	double units =
+		c->bytes >= 0 ? forecast_units(guesses[kind].bytes, rows, (double)c->bytes) : rows;
 
-	return c->bytes >= 0 ? forecast_units(guesses[kind].bytes, rows, (double)c->bytes) : rows;
+	return guesses[kind].first > 0
+		       ? units + guesses[kind].first * forecast_firsts_of(rows, artifact_pages(j))
+		       : units;
 }
 
 double manifest_forecast_usual(enum pending_kind kind, double rows, double bytes)
@@ -59,15 +77,20 @@ void manifest_forecast_recall(struct manifest_job *j)
 
 	if (!calibration_read(j->control, NULL, "cost", LOOK_BACK, &c, &ignored))
 		return;
-	/* The newest of each phase counts. */
+	/* The newest of each phase counts.  Files are read by fill alone: how long they take says
+	 * nothing of the others. */
+	double here[ARRAY_LEN(guesses)] = { 0 };
 	for (size_t i = c.n; i-- > 0;)
 		for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
 			if (strcmp(c.item[i].phase, guesses[k].name) == 0 && !*c.item[i].stratum &&
-			    c.item[i].rows >= LEAST_ROWS && c.item[i].seconds > 0)
-				j->cost[k] = c.item[i].seconds / units_of(&c.item[i], k);
+			    c.item[i].rows >= LEAST_ROWS && c.item[i].seconds > 0) {
+				double duty = c.item[i].duty;
+				j->cost[k] = c.item[i].seconds / units_of(j, &c.item[i], k);
+				here[k] = j->cost[k] * (duty > 0 ? duty : 1);
+			}
 	for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
-		if (j->cost[k] > 0) {
-			slower += log(j->cost[k] / guesses[k].each);
+		if (here[k] > 0) {
+			slower += log(here[k] / guesses[k].each);
 			n++;
 		}
 	j->slower = n > 0 ? exp(slower / n) : 0;
@@ -119,7 +142,7 @@ void manifest_forecast_phase(const struct manifest_job *j, enum pending_kind kin
 	ret->expected = known(j, kind);
 	ret->usual_bytes = guesses[kind].bytes;
 	ret->guess = guess_of(j, kind);
-	ret->early = guesses[kind].early;
+	ret->firsts = (struct eta_firsts){ artifact_pages(j), guesses[kind].first };
 	ret->growth = guesses[kind].growth;
 	/* What was lost has no link to go by. */
 	ret->sample_sql =
@@ -132,7 +155,8 @@ static int work(const struct manifest_job *j, struct batch_ahead *a, enum pendin
 	*a = (struct batch_ahead){ .name = guesses[kind].name,
 				   .rows = (double)rows,
 				   .guess = guess_of(j, kind),
-				   .early = guesses[kind].early,
+				   .firsts = { forecast_firsts_of((double)rows, artifact_pages(j)),
+					       guesses[kind].first },
 				   .growth = (double)rows *
 					     (guesses[kind].growth.row +
 					      guesses[kind].growth.share * guesses[kind].bytes) };

@@ -144,11 +144,13 @@ bool manifest_job_wait(struct manifest_job *j, const char *label, struct outcome
 bool manifest_job_follow(struct manifest_job *j, const char *label, bool *followed,
 			 struct err *err) MUST_CHECK;
 
+struct manifest_pages;
 /* One phase bound to Pulp's rows; released by manifest_phase_release. */
 struct manifest_phase {
 	struct manifest_rows rows;
 	enum pending_kind kind;
-	atomic_uint windows; /* fetched so far, by all writers */
+	atomic_uint windows;	     /* fetched so far, by all writers */
+	struct manifest_pages *seen; /* of artifacts, in windows of detach until now */
 };
 void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum pending_kind kind,
 			 struct batch_phase *ret);

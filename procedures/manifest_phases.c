@@ -2,6 +2,7 @@
 /* Pulp's rows as the engine sees them: fetch, load, apply and verdict of each phase. */
 #include "lib/core/mem.h"
 #include "procedures/manifest_forecast.h"
+#include "procedures/manifest_pages.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,15 +217,18 @@ static int by_turn(const void *x, const void *y)
  * Detach updates the artifact's row too.  Where its page has room the new version stays there and
  * none of the seventeen indexes is touched (HOT), which halves the cost; a full page has room once
  * the version that another transaction left behind is dead to all.  So in each turn comes one row
- * of every page, and a page is not met again before the others have been.  Every second window
+ * of every page, and a page is not met again before the others have been.  The first row of a page
+ * that no window had before finds it cold, and logs it whole.  Every second window
  * begins in the middle of the table, so that two writers do not walk side by side.
  */
-static void take_turns(struct item *items, size_t n, bool from_middle)
+static void take_turns(struct manifest_pages *seen, struct item *items, size_t n, bool from_middle)
 {
 	qsort(items, n, sizeof(*items), by_page);
-	for (size_t i = 1; i < n; i++) {
-		if (items[i].page == items[i - 1].page && items[i].page >= 0)
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && items[i].page == items[i - 1].page && items[i].page >= 0)
 			items[i].head.turn = items[i - 1].head.turn + 1;
+		else
+			items[i].head.first = manifest_pages_add(seen, items[i].page);
 	}
 	if (from_middle && n > 0) {
 		int64_t middle = items[n / 2].page, last = items[n - 1].page;
@@ -261,7 +265,7 @@ static bool fetch_links(void *ctx, struct pg *db, const unsigned char *after,
 	}
 	*w = (struct batch_window){ .last = n < (size_t)max_rows };
 	memcpy(w->end, n > 0 ? b->items[n - 1].head.key : hi, 16);
-	take_turns(b->items, n, atomic_fetch_add(&m->windows, 1) % 2 == 1);
+	take_turns(m->seen, b->items, n, atomic_fetch_add(&m->windows, 1) % 2 == 1);
 	hand_over(b, n, w);
 	return true;
 }
@@ -391,11 +395,14 @@ void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum 
 		.verdict = detach ? link_verdict : verdict,
 		.repositories = repositories,
 	};
+	m->seen = detach ? manifest_pages_new() : NULL;
 	manifest_forecast_phase(j, kind, m->rows.pending, ret);
 }
 
 void manifest_phase_release(struct manifest_phase *m, struct batch_phase *phase)
 {
+	manifest_pages_free(m->seen);
+	m->seen = NULL;
 	free(m->rows.pending);
 	free(phase->pending_sql);
 	free(phase->sample_sql);

@@ -18,7 +18,8 @@ struct calibration {
 	double actual;	      /* seconds of work that it took, or that were left */
 	int64_t rows, bytes;
 	double seconds; /* busy ones of all writers */
-	double duty;	/* share of time in which it worked */
+	double duty; /* share of time in which it worked; cost: in which it did not wait for files
+		      */
 };
 /* Nothing known but what it is about. */
 struct calibration calibration_about(const char *job, const char *what);

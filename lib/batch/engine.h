@@ -38,6 +38,7 @@ struct batch_row {
 			 */
 	int turn; /* in a window with an order of its own, ascending: rows of another turn gain from
 		   * a transaction of their own */
+	bool first; /* it touches what none before it has, and costs more; for the forecast */
 	double reading, hashing, parsing; /* seconds of its loading, for a sample */
 };
 
@@ -58,6 +59,7 @@ struct batch_window {
 	size_t n;
 	size_t bytes;
 	bool last;	       /* nothing pending is left beyond it in the range */
+	double took;	       /* seconds of its fetch; set by the engine */
 	unsigned char end[16]; /* keys up to here are covered by this window */
 	void *backing;	       /* what the rows borrow from; released with the window */
 	void (*release)(void *backing);
@@ -113,8 +115,10 @@ struct batch_phase {
 	int64_t expected;	/* rows, until it is planned; 0: nobody has counted */
 	double usual_bytes;	/* of a row, on which the guess rests; 0: rows are alike */
 	struct eta_guess guess; /* of such a row */
-	double early;		/* how many times more the very first rows cost */
-	struct growth growth;	/* of the database, by its rows */
+	/* First ones, where windows tell them: one of each of these pages at most, and how many
+	 * times more each costs. */
+	struct eta_firsts firsts;
+	struct growth growth; /* of the database, by its rows */
 	/* A query of one number: how many bytes some of the pending rows from r.lo to r.hi have in
 	 * the mean; NULL: not asked.  Owned like pending_sql. */
 	char *sample_sql;
@@ -126,7 +130,7 @@ struct batch_ahead {
 	double seconds;	  /* 0: it is work */
 	double rows;
 	struct eta_guess guess;
-	double early;
+	struct eta_firsts firsts;
 	double growth; /* of the database, bytes */
 };
 
@@ -187,7 +191,8 @@ enum { BATCH_PHASES = 2 };
 /* What one phase took, by this program. */
 struct phase_cost {
 	int64_t rows, bytes;
-	double busy; /* seconds of all writers at work on windows and batches */
+	double busy;   /* seconds of all writers at work on windows and batches */
+	double waited; /* of these, for files to be read */
 };
 
 struct batch_result {

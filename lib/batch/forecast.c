@@ -18,7 +18,9 @@
 
 /* Of a row's cost so much grows with its bytes. */
 static const double bytes_share = 0.3;
-static const double patience = 5;   /* seconds */
+static const double patience = 5; /* seconds */
+/* Of a writer's time; the rest goes on leases, and on waiting for the others at the end. */
+static const double at_work = 0.93;
 static const double rate_while = 4; /* seconds over which the rate is a mean */
 
 double forecast_units(double usual_bytes, double rows, double bytes)
@@ -38,6 +40,16 @@ static double growth_of(const struct batch_phase *p, double rows, double bytes)
 	return p->growth.row * rows + p->growth.share * bytes;
 }
 
+double forecast_firsts_of(double rows, double pages)
+{
+	return pages > 0 ? pages * (1 - exp(-rows / pages)) : 0;
+}
+
+static struct eta_firsts firsts_of(const struct batch_phase *p, double rows)
+{
+	return (struct eta_firsts){ forecast_firsts_of(rows, p->firsts.n), p->firsts.times };
+}
+
 void forecast_open(struct run *r)
 {
 	struct forecast *f = &r->forecast;
@@ -45,17 +57,17 @@ void forecast_open(struct run *r)
 
 	if (r->setup->trace_file && !(r->trace = fopen(r->setup->trace_file, "ae")))
 		log_warning("no trace is written: '%s' cannot be opened", r->setup->trace_file);
-	eta_start(&f->eta,
-		  r->setup->writers * control_value(r->setup->steer, KNOB_duty, r->setup->duty));
+	eta_start(&f->eta, at_work * r->setup->writers *
+				   control_value(r->setup->steer, KNOB_duty, r->setup->duty));
 	for (int i = 0; i < job->n_phases; i++)
 		(void)eta_add(&f->eta, (double)job->phases[i].expected, job->phases[i].guess,
-			      job->phases[i].early);
+			      firsts_of(&job->phases[i], (double)job->phases[i].expected));
 	for (int i = 0; i < job->n_ahead; i++) {
 		const struct batch_ahead *a = &job->ahead[i];
 		if (a->seconds > 0)
 			(void)eta_add_aside(&f->eta, a->seconds, a->guess.doubt);
 		else
-			(void)eta_add(&f->eta, a->rows, a->guess, a->early);
+			(void)eta_add(&f->eta, a->rows, a->guess, a->firsts);
 	}
 }
 
@@ -172,28 +184,55 @@ void forecast_begin(struct run *r, const struct counts *c)
 
 	f->phase = r->phase_index;
 	f->done = c->phase[f->phase].done;
+	r->first_rows = (struct first_rows){ 0 };
 	/* Before its beginning, and in a pause, nobody stood still. */
 	f->moved = clock_monotonic();
 	if (f->at <= 0)
 		f->at = f->moved;
 }
 
-void forecast_batch(struct run *r, size_t rows, size_t bytes, double started)
+size_t forecast_firsts(struct batch_row *const *rows, size_t n)
 {
-	double busy = clock_monotonic() - started,
-	       units = units_of(r->phase, (double)rows, (double)bytes);
+	size_t firsts = 0;
+
+	for (size_t i = 0; i < n; i++)
+		firsts += rows[i]->first;
+	return firsts;
+}
+
+void forecast_window(struct run *r, const struct batch_window *w)
+{
+	size_t firsts = forecast_firsts(w->rows, w->n);
+
+	pthread_mutex_lock(&r->lock);
+	r->first_rows.fetched += (int64_t)w->n;
+	r->first_rows.fetched_firsts += (int64_t)firsts;
+	r->worked.work += w->took;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void forecast_batch(struct run *r, const struct batch *b)
+{
+	double work = clock_monotonic() - b->started, busy = work + b->before,
+	       units = units_of(r->phase, (double)b->rows, (double)b->bytes);
 
 	pthread_mutex_lock(&r->lock);
 	r->sum.cost[r->phase_index].busy += busy;
-	r->worked.rows += (int64_t)rows;
+	r->sum.cost[r->phase_index].waited += b->waited;
+	r->worked.rows += (int64_t)b->rows;
 	r->worked.units += units;
+	r->worked.firsts += (double)b->firsts;
 	r->worked.busy += busy;
+	r->worked.work += work;
+	r->worked.waited += b->waited;
 	r->worked.batches++;
-	r->worked.slowest = fmax(busy, 0.99 * r->worked.slowest);
+	r->worked.slowest = fmax(work, 0.99 * r->worked.slowest);
+	r->first_rows.done += (int64_t)b->rows;
+	r->first_rows.done_firsts += (int64_t)b->firsts;
 	pthread_mutex_unlock(&r->lock);
 	if (r->trace)
-		fprintf(r->trace, "%.3f %.6g %.6g %s\n", clock_monotonic(), units, busy,
-			r->phase->name);
+		fprintf(r->trace, "%.3f %.6g %zu %.6g %s\n", clock_monotonic(), units, b->firsts,
+			busy, r->phase->name);
 }
 
 void forecast_hold(struct run *r)
@@ -219,6 +258,34 @@ static void learn_rate(struct forecast *f, double seconds, double rows)
 	f->rate += (rows / seconds - f->rate) * (1 - fade) / f->rate_weight;
 }
 
+/* Those of the windows that were fetched are known; of the rows beyond them as many as there were
+ * in these, but of each page one at most. */
+static double firsts_left(struct run *r, double rows)
+{
+	double pages = r->phase->firsts.n;
+
+	pthread_mutex_lock(&r->lock);
+	const struct first_rows n = r->first_rows;
+	pthread_mutex_unlock(&r->lock);
+	double known = (double)(n.fetched_firsts - n.done_firsts);
+	double beyond = fmax(rows - (double)(n.fetched - n.done), 0);
+	double unseen = fmax(pages - (double)n.fetched_firsts, 0);
+	double share = n.fetched > 0 ? (double)n.fetched_firsts / (double)n.fetched : 1;
+	double most = pages > 0	      ? unseen / pages * forecast_firsts_of(beyond, pages)
+		      : n.fetched > 0 ? beyond
+				      : 0;
+
+	return fmax(known, 0) + fmin(share * beyond, most);
+}
+
+/* What was done and is no batch yet counts with the next. */
+static void put_back(struct run *r, const struct worked *own)
+{
+	pthread_mutex_lock(&r->lock);
+	r->worked.work += own->work;
+	pthread_mutex_unlock(&r->lock);
+}
+
 static void learn(struct run *r, const struct counts *c, double now)
 {
 	struct forecast *f = &r->forecast;
@@ -231,18 +298,25 @@ static void learn(struct run *r, const struct counts *c, double now)
 	for (int i = 0; i < r->job->n_phases && i < FORECAST_PHASES; i++)
 		eta_count(&f->eta, i, c->phase[i].total, c->phase[i].left);
 	/* Batches count when they end: until one does, nobody knows that nothing is done. */
-	if (rows == 0 && own.batches == 0 && f->at > 0 && now - f->at < patience)
+	if (rows == 0 && own.batches == 0 && f->at > 0 && now - f->at < patience) {
+		put_back(r, &own);
 		return;
+	}
 	if (f->at > 0) {
 		eta_pass(&f->eta, &(struct eta_step){ .part = p,
 						      .seconds = now - f->at,
 						      .units = each * (double)rows,
 						      .own = own.units,
+						      .firsts = own.firsts,
 						      .busy = own.busy,
-						      .batches = own.batches });
+						      .batches = own.batches,
+						      .work = own.work,
+						      .waited = own.waited });
 		learn_rate(f, now - f->at, (double)rows);
 		f->looked += now - f->at;
 	}
+	if (r->phase->firsts.times > 0)
+		eta_count_firsts(&f->eta, p, firsts_left(r, c->phase[p].left));
 	if (rows > 0)
 		f->moved = now;
 	f->at = now;

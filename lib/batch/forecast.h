@@ -26,9 +26,25 @@ struct counts {
 /* What this program's batches took since it was asked last. */
 struct worked {
 	int64_t rows;
-	double units, busy; /* seconds */
+	double units, firsts;
+	double busy, work; /* seconds: of these units, with their part of a window's fetch; as they
+			    * passed */
+	double waited;	   /* of busy, for files */
 	int batches;
 	double slowest; /* seconds; of late, forgotten by and by */
+};
+
+/* What was committed at once.  started: when its writer began with it; before: seconds of what was
+ * done for all of its window, as its part. */
+struct batch {
+	size_t rows, firsts, bytes;
+	double started, before;
+	double waited; /* for files: of what passed since it began */
+};
+
+/* First ones of a phase, as far as its windows tell; by this program, since its writers began. */
+struct first_rows {
+	int64_t fetched, fetched_firsts, done, done_firsts;
 };
 
 struct forecast {
@@ -51,7 +67,12 @@ struct forecast {
 /* Of so many rows: one is what a row of usual_bytes is, 0 where rows are alike. */
 double forecast_units(double usual_bytes, double rows, double bytes);
 
+/* So many rows that lie anywhere on so many pages are the first of their page. */
+double forecast_firsts_of(double rows, double pages);
+
 struct run;
+struct batch_row;
+struct batch_window;
 /* What is thought before anything is seen. */
 void forecast_open(struct run *r);
 /* When the run is over, records what was foretold and what came. */
@@ -62,8 +83,12 @@ bool forecast_count(struct run *r, struct counts *c, struct err *err) MUST_CHECK
 void forecast_add(const struct run *r, struct counts *c, int64_t rows, int64_t bytes);
 /* Writers begin with a phase. */
 void forecast_begin(struct run *r, const struct counts *c);
-/* One batch of ours, from any writer's thread; started: when the writer began with it. */
-void forecast_batch(struct run *r, size_t rows, size_t bytes, double started);
+/* How many of the rows are first ones. */
+size_t forecast_firsts(struct batch_row *const *rows, size_t n);
+/* A window was fetched. */
+void forecast_window(struct run *r, const struct batch_window *w);
+/* A batch of ours was; both from any writer's thread. */
+void forecast_batch(struct run *r, const struct batch *b);
 /* A hold lies between this and what follows. */
 void forecast_hold(struct run *r);
 /* Looks, and tells everybody. */

@@ -59,6 +59,7 @@ struct run {
 			       */
 	struct batch_result sum;
 	struct worked worked;		 /* for the forecast */
+	struct first_rows first_rows;	 /* likewise */
 	int64_t bad, bad_in_a_row, seen; /* for the breaker */
 	struct pace pace;		 /* the rests of all writers together */
 	int64_t budget;			 /* rows that may still be taken; -1 = no limit */

@@ -191,7 +191,12 @@ static bool settle_window(struct worker *w, const struct lease *lease,
 		if (!ok)
 			return false;
 		if (r->phase->window_rows > 0) {
-			forecast_batch(r, n, 0, started);
+			forecast_batch(r,
+				       &(struct batch){
+					       .rows = n,
+					       .firsts = forecast_firsts(win->rows + from, n),
+					       .started = started,
+					       .before = win->took * (double)n / (double)win->n });
 			run_rest(r, started);
 		}
 		if (end)
@@ -245,6 +250,7 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		readers_submit(r->readers, &s->loading, r->phase, &s->window);
 		return true;
 	}
+	double began = clock_monotonic();
 	throttle_begin(r->throttle);
 	bool ok = r->phase->fetch(r->phase->ctx, w->db, after == batch_before_all ? NULL : after,
 				  lease->hi, (int)take, bytes, &s->window, err);
@@ -254,6 +260,10 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		return false;
 	}
 	budget_return(r, take - (int64_t)s->window.n);
+	if (r->phase->window_rows > 0) {
+		s->window.took = clock_monotonic() - began;
+		forecast_window(r, &s->window);
+	}
 	s->large = s->window.bytes > bytes;
 	if (!s->large) /* else its turn comes when this writer holds no other window */
 		readers_submit(r->readers, &s->loading, r->phase, &s->window);
@@ -322,11 +332,15 @@ static bool walk(struct worker *w, const struct lease *lease, struct err *err)
 		ok = settle_window(w, lease, &s->window, after, pos, &mine, err);
 		after = memcpy(place, s->window.end, 16);
 		leave_window(r, s, w->settled - already);
+		double applied = clock_monotonic();
 		if (looked)
 			load(r, ahead);
 		/* Else each of its batches was timed, and has rested. */
 		if (r->phase->window_rows == 0 && w->settled > already)
-			forecast_batch(r, (size_t)(w->settled - already), bytes, started);
+			forecast_batch(r, &(struct batch){ .rows = (size_t)(w->settled - already),
+							   .bytes = bytes,
+							   .started = started,
+							   .waited = clock_monotonic() - applied });
 		if (last)
 			break;
 		now = 1 - now;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Cost is learned batch by batch and forgotten by and by; pace over three whiles at once, of which
+ * Cost is learned batch by batch and forgotten by and by, what first ones cost beside apart from
+ * what all do, by a regression that begins at the guess; pace over three whiles at once, of which
  * the short one foretells the next seconds and the long one what is far.  The interval comes from
  * how much blocks of time differed from each other: neighbouring samples are alike, so single ones
  * would promise too much.
@@ -10,7 +11,11 @@
 #include <string.h>
 
 static const double half_batches = 20; /* after so many a batch weighs half */
-static const double guess_weight = 30; /* units: what a good guess weighs against what was seen */
+static const double guess_weight = 30; /* units until which little is taken over from a part */
+/* Of a batch's seconds: by how much, as a share, one differs from another. */
+static const double batch_noise = 0.5;
+/* More than so many times what was thought, it says something of a lock or a halt. */
+static const double most_strange = 3;
 /* Of a guess that was measured on this machine: by how much another load makes it wrong. */
 static const double steady_doubt = 0.15;
 /* Seconds over which each pace is a mean, and until when it is taken to hold. */
@@ -18,12 +23,13 @@ static const double whiles[ETA_PACES] = { 4, 60, 900 };
 static const double holds[ETA_PACES] = { 5, 60, INFINITY };
 /* Seconds of pace that the first guess stands for. */
 static const double guessed_for[ETA_PACES] = { 2, 10, 30 };
-static const double early_share = 0.04; /* of a part: in it the surcharge falls to 1/e */
-static const double cold_doubt = 0.5;	/* of the logarithm of what the first cost */
-/* How often what was foretold of the first it may be; units that this weighs; of whom they say it.
- */
-static const double most_dear = 10, first_weight = 100, least_first = 0.2;
+/* Of what a first one costs beside: from a cold disk it is ten times what it is from memory. */
+static const double first_doubt = 2;
+static const double least_guess_doubt = 0.02, most_guess_doubt = 5;
 static const double longest = 1e9; /* seconds: thirty years are as good as any more */
+enum { settled = 6 };		   /* rounds until the regression's doubt fits what it says */
+static const double least_of_guess = 0.05; /* less than that no unit costs */
+static const double most_units = 1e15, most_times = 1e6;
 static const double first_span = 0.5;
 /* Once a part is seen the others' guesses are only wrong in their ratio to it. */
 static const double ratio_doubt = 0.5;
@@ -68,14 +74,15 @@ static int add(struct eta *e, struct eta_part part)
 	return i;
 }
 
-int eta_add(struct eta *e, double units, struct eta_guess guess, double early)
+int eta_add(struct eta *e, double units, struct eta_guess guess, struct eta_firsts firsts)
 {
-	guess.each = fmax(some(guess.each), 1e-9);
+	guess.each = clamp(guess.each, 1e-9, longest);
 	guess.doubt = some(guess.doubt);
-	return add(e, (struct eta_part){ .total = some(units),
-					 .left = some(units),
-					 .guess = guess,
-					 .early = some(early) });
+	units = fmin(some(units), most_units);
+	firsts.times = fmin(some(firsts.times), most_times);
+	firsts.n = fmin(some(firsts.n), units);
+	return add(e, (struct eta_part){
+			      .total = units, .left = units, .guess = guess, .firsts = firsts });
 }
 
 int eta_add_aside(struct eta *e, double seconds, double doubt)
@@ -88,49 +95,26 @@ int eta_add_aside(struct eta *e, double seconds, double doubt)
 
 void eta_count(struct eta *e, int part, double total, double left)
 {
-	e->part[part].total = fmax(some(total), some(left));
-	e->part[part].left = some(left);
+	struct eta_part *p = &e->part[part];
+
+	p->left = fmin(some(left), most_units);
+	p->total = clamp(total, p->left, most_units);
 }
 
-/* How much the units from the shares a to b of a part are first ones: 1 at its beginning. */
-static double firstness(double a, double b)
+void eta_count_firsts(struct eta *e, int part, double left)
 {
-	double x = clamp(a, 0, 1) / early_share, y = clamp(b, 0, 1) / early_share;
-
-	return y - x < 1e-6 ? exp(-x) : (exp(-x) - exp(-y)) / (y - x);
+	e->part[part].firsts.n = fmin(some(left), most_units);
 }
 
-/* How many times more the very first cost, as far as some were seen: pages that are written for the
- * first time since a checkpoint go into the WAL whole, and what is cold is read from disk. */
-static double early_of(const struct eta_part *p)
-{
-	return p->early * (first_weight + p->dear) / (first_weight + p->first);
-}
-
-/* The surcharge of the first units. Mean over the shares from a to b of the part. */
-static double surcharge(const struct eta_part *p, double a, double b)
-{
-	return 1 + early_of(p) * firstness(a, b);
-}
-
-static double share_done(const struct eta_part *p)
-{
-	return p->total > 0 ? clamp(1 - p->left / p->total, 0, 1) : 1;
-}
-
-/* Units that a guess weighs against what was seen. */
-static double weight_of(const struct eta_part *p)
-{
-	return clamp(0.7 / (p->guess.doubt * p->guess.doubt), 1, guess_weight);
-}
-
-/* A machine that is slower than was thought at one part is so at the others, the more so the less
+/* A machine that is slower than was thought at the other parts is so at this, the more so the less
  * their guess is known to fit it. */
 static double guess_of(const struct eta *e, const struct eta_part *p)
 {
 	double spent = 0, thought = 0, seen = 0, doubt = p->guess.doubt * p->guess.doubt;
 
 	for (int i = 0; i < e->parts; i++) {
+		if (p == &e->part[i])
+			continue;
 		spent += e->part[i].spent;
 		thought += e->part[i].ever * e->part[i].guess.each;
 		seen += e->part[i].ever;
@@ -144,63 +128,92 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 	return p->guess.each * (p->aside ? pow(fmax(slower, 1), aside_share) : slower);
 }
 
+/* What a unit of a part costs, and what a first one costs beside. */
+struct cost {
+	double each, first;
+	/* How well each was guessed against how well it was seen: 1 is all guess. */
+	double guessed, first_guessed;
+};
+
+/* The regression, in guessed costs: numbers near 1.  times: what a first one is thought to cost;
+ * d, f: standard deviations of the guess.  A slow machine is slow at both; beyond it the first are
+ * known less. */
+static struct cost regress(const struct eta_part *p, double guess, double times, double d, double f)
+{
+	double a = 1 / (d * d), b = times > 0 ? 1 / (f * f) : 0, t = fmax(times, 1e-6);
+	double seen = p->seen.uu * guess * guess, seen_first = p->seen.ff * guess * guess;
+	double uu = a + b + seen, uf = -b / t + p->seen.uf * guess * guess,
+	       ff = b / (t * t) + seen_first;
+	double us = a + p->seen.us * guess, fs = p->seen.fs * guess;
+	double det = uu * ff - uf * uf;
+	struct cost c = { us / (a + seen), times, a / (a + seen), 0 };
+
+	if (times <= 0)
+		return c;
+	c.first_guessed = b / (b + seen_first * t * t);
+	/* Where the two cannot be told apart it is as was thought; below nothing is neither. */
+	if (det > 1e-9 * uu * ff) {
+		c.each = fmax((us * ff - uf * fs) / det, least_of_guess);
+		c.first = fmax((uu * fs - uf * us) / det, 0);
+	}
+	if (c.first <= 0)
+		c.each = us / (a + seen);
+	return c;
+}
+
+static struct cost cost_of(const struct eta *e, const struct eta_part *p)
+{
+	double guess = clamp(guess_of(e, p), 1e-9, longest), times = p->firsts.times;
+	double doubt = clamp(p->guess.doubt, least_guess_doubt, most_guess_doubt);
+	struct cost c = { 1, times, 1, 1 };
+
+	/* How wrong a guess may be is a ratio: what is ten times as dear is so by ten times more.
+	 */
+	for (int i = 0; i < settled; i++)
+		c = regress(p, guess, times, doubt * fmax(c.each, 1),
+			    first_doubt * (times > 0 ? fmax(c.first / times, 1) : 1));
+	c.each = clamp(c.each * guess, 0, longest);
+	c.first = clamp(c.first * guess, 0, longest);
+	return c;
+}
+
 double eta_cost(const struct eta *e, int part)
 {
-	const struct eta_part *p = &e->part[part];
-	double weight = weight_of(p), guess = guess_of(e, p);
-	double seen = (p->t + weight * guess) / (p->n + weight);
-	/* How many times more the first ones cost is a guess as well: as long as little else was
-	 * seen they all may mislead, and alike. */
-	double most = p->early / (1 + p->early), first = most * most * early_share * p->total;
-	double trust = first > 0 ? p->ever / (p->ever + first) : 1;
-
-	/* But by no more than that. */
-	return clamp(fmax(trust * seen + (1 - trust) * guess, seen / (1 + early_of(p))), 0,
-		     longest);
+	return cost_of(e, &e->part[part]).each;
 }
 
 static double seconds_of(const struct eta *e, int part)
 {
 	const struct eta_part *p = &e->part[part];
 
-	double each =
-		p->aside ? guess_of(e, p) : eta_cost(e, part) * surcharge(p, share_done(p), 1);
-	return clamp(p->left * clamp(each, 0, longest), 0, longest);
-}
-
-/*
- * First ones that are dearer than was thought: either all are, or only they, since it is cold. Each
- * takes the blame as far as it is known less.
- */
-static void learn_first(struct eta_part *p, double each, double took, double own, double f)
-{
-	double thought = 1 + p->early * f, times = took / fmax(each, 1e-12);
-	double cold = cold_doubt * p->early / (1 + p->early), rest = p->guess.doubt;
-	double blame = cold * cold / fmax(cold * cold + rest * rest, 1e-12);
-
-	if (p->early <= 0 || f < least_first || times < thought)
-		return;
-	times = thought * pow(times / thought, blame);
-	p->first += own * f;
-	p->dear += own * f * clamp((times - 1) / (p->early * f), 1, most_dear);
+	if (p->aside)
+		return clamp(p->left * guess_of(e, p), 0, longest);
+	struct cost c = cost_of(e, p);
+	return clamp(p->left * c.each + fmin(p->firsts.n, p->left) * c.first, 0, longest);
 }
 
 static void learn_cost(const struct eta *e, struct eta_part *p, const struct eta_step *s)
 {
-	double own = some(s->own), busy = some(s->busy);
-	double done = share_done(p), before = done - some(s->units) / fmax(p->total, 1);
+	double own = fmin(some(s->own), most_units), busy = fmin(some(s->busy), longest);
+	double firsts = fmin(some(s->firsts), own);
 
 	if (own <= 0 || busy <= 0)
 		return;
-	learn_first(p, eta_cost(e, s->part), busy / own, own, firstness(before, done));
-	double fade = exp2(-some(s->batches) / half_batches);
-	/* What the first ones cost more is known least: they say the less of the others. */
-	double more = surcharge(p, before, done), weight = own / (more * more);
-	double took = busy / own / more;
-	p->n = p->n * fade + weight;
-	p->t = p->t * fade + weight * took;
-	p->ever += weight;
-	p->spent += weight * took;
+	struct cost c = cost_of(e, p);
+	double thought = own * c.each + firsts * c.first;
+	/* Weighed by what was thought: by what came, the quick ones would count for more. */
+	double noise = batch_noise * fmax(fmax(thought, busy / most_strange), 1e-12);
+	double batches = fmax(1, s->batches), weight = batches / (noise * noise);
+	double fade = exp2(-batches / half_batches);
+	p->seen.uu = p->seen.uu * fade + weight * own * own;
+	p->seen.uf = p->seen.uf * fade + weight * own * firsts;
+	p->seen.ff = p->seen.ff * fade + weight * firsts * firsts;
+	p->seen.us = p->seen.us * fade + weight * own * busy;
+	p->seen.fs = p->seen.fs * fade + weight * firsts * busy;
+	c = cost_of(e, p);
+	p->ever += own;
+	p->spent += fmax(busy - some(s->waited), 0) * own * c.each /
+		    fmax(own * c.each + firsts * c.first, 1e-12);
 }
 
 static void learn_pace(struct eta *e, double seconds, double busy)
@@ -238,15 +251,21 @@ static void fill_block(struct eta *e, double seconds, double done)
 void eta_pass(struct eta *e, const struct eta_step *s)
 {
 	struct eta_part *p = &e->part[s->part];
-	double seconds = some(s->seconds), units = some(s->units), own = some(s->own);
-	double done = share_done(p), before = done - units / fmax(p->total, 1);
-	double model = units * eta_cost(e, s->part) * surcharge(p, before, done);
+	double seconds = some(s->seconds), units = fmin(some(s->units), most_units),
+	       own = fmin(some(s->own), most_units);
+	double others = own > 0 ? fmax(units / own, 1) : 1; /* times what we did, all did */
+	double firsts = fmin(others * some(s->firsts), units);
+	struct cost c = cost_of(e, p);
+	double model = units * c.each + firsts * c.first;
 
 	learn_cost(e, p, s);
+	p->firsts.n = some(p->firsts.n - firsts);
+	p->firsts_done = fmin(p->firsts_done + firsts, most_units);
 	if (seconds <= 0)
 		return;
 	/* Others' batches are not timed here: they are taken to cost what ours do. */
-	learn_pace(e, seconds, own > 0 ? some(s->busy) * fmax(units / own, 1) : model);
+	double work = s->work > 0 ? some(s->work) : some(s->busy);
+	learn_pace(e, seconds, own > 0 || work > 0 ? work * others : model);
 	fill_block(e, seconds, model);
 }
 
@@ -300,6 +319,21 @@ static double pace_variance(const struct eta *e, double seconds)
 	return relative * (1 / coming + 1 / n) + pace_doubt * pace_doubt / (n * n) + moods;
 }
 
+/* Variance of the logarithm of what is left of a part: what was seen of it leaves so much less of
+ * what was doubted. */
+static double doubt_of(const struct eta *e, const struct eta_part *p)
+{
+	struct cost c = cost_of(e, p);
+	double each = p->left * c.each, first = fmin(p->firsts.n, p->left) * c.first;
+	double all = fmax(each + first, 1e-12);
+	double x = p->guess.doubt * c.guessed * each / all,
+	       y = first_doubt * c.first_guessed * first / all;
+
+	if (p->aside)
+		return p->guess.doubt * p->guess.doubt;
+	return x * x + y * y;
+}
+
 struct eta_range eta_left(const struct eta *e, int parts)
 {
 	double cost = 0, aside = 0, variance = 0, seconds;
@@ -316,12 +350,8 @@ struct eta_range eta_left(const struct eta *e, int parts)
 	for (int i = 0; i < parts; i++) {
 		const struct eta_part *p = &e->part[i];
 		double share = fmin(1, seconds_of(e, i) * (p->aside ? 1 : pace) / all);
-		double weight = weight_of(p);
-		double doubt =
-			p->guess.doubt * weight / (p->ever + weight) * (any_seen ? ratio_doubt : 1);
-		/* How much the first cost more is known least. */
-		double first = 1 - 1 / surcharge(p, share_done(p), share_done(p));
-		variance += share * share * (doubt * doubt + 0.25 * first * first);
+		variance +=
+			share * share * doubt_of(e, p) * (any_seen ? ratio_doubt * ratio_doubt : 1);
 	}
 	double worked = seconds / all;
 	variance += worked * worked * pace_variance(e, seconds) + least_doubt * least_doubt;
@@ -335,8 +365,11 @@ double eta_share(const struct eta *e, int parts)
 
 	for (int i = 0; i < parts; i++) {
 		const struct eta_part *p = &e->part[i];
-		left += seconds_of(e, i);
-		all += p->total * (p->aside ? guess_of(e, p) : eta_cost(e, i) * surcharge(p, 0, 1));
+		double more = seconds_of(e, i);
+		struct cost c = cost_of(e, p);
+		left += more;
+		all += more + (p->aside ? (p->total - p->left) * guess_of(e, p)
+					: (p->total - p->left) * c.each + p->firsts_done * c.first);
 	}
 	return all > 0 ? clamp(1 - left / all, 0, 1) : 1;
 }

@@ -5,8 +5,9 @@
  * Pauses and closed windows are no part of either: whoever asks adds them from the calendar.
  *
  * Work has parts (phases), and is measured in units: one is what an ordinary row is, a larger row
- * is more.  A part that has not begun counts with what it is thought to cost.  Pure: no clock is
- * asked.
+ * is more.  Some of a part's rows may be first ones, which touch a page that nothing has touched
+ * before: each costs something beside.  A part that has not begun counts with what it is thought to
+ * cost.  Pure: no clock is asked.
  */
 #pragma once
 #include <stdbool.h>
@@ -18,13 +19,21 @@ struct eta_guess {
 	double each;  /* seconds */
 	double doubt; /* standard deviation of its logarithm: 0.1 is about 10 % */
 };
+/* First ones: how many, and how many times what a unit costs each costs beside it. */
+struct eta_firsts {
+	double n, times;
+};
 struct eta_part {
-	double total, left; /* units */
-	double early;	    /* how many times more, beside the usual once, the very first cost */
-	double first, dear; /* units of these that were seen; how many times early they cost more */
+	double total, left;	  /* units */
+	struct eta_firsts firsts; /* left */
+	double firsts_done;
 	struct eta_guess guess;
-	double n, t;	    /* seen: units and busy seconds, older ones weigh less */
-	double ever, spent; /* seen in all */
+	/* Seen, older ones weigh less: sums of units, firsts and seconds by each other, from which
+	 * a regression has what a unit costs and what a first one costs beside. */
+	struct {
+		double uu, uf, ff, us, fs;
+	} seen;
+	double ever, spent; /* units in all, and busy seconds of them as ordinary ones */
 	/* Its seconds pass by themselves and are no worker's: a grace, a vacuum. */
 	bool aside;
 };
@@ -38,8 +47,12 @@ struct eta_step {
 	int part;
 	double seconds; /* in which work was allowed */
 	double units;	/* done, by everybody */
-	double own, busy;
-	int batches; /* own: units, busy seconds and batches of this program */
+	double own, firsts, busy;
+	int batches; /* own: units, firsts, busy seconds and batches of this program */
+	/* Its busy seconds within these, where the batches also bear what was done before them; 0:
+	 * the same. */
+	double work;
+	double waited; /* of busy: on what no other part waits for, as for files */
 };
 
 struct eta {
@@ -62,17 +75,19 @@ struct eta {
 /* pace: what is thought before anything is seen: workers x duty. */
 void eta_start(struct eta *e, double pace);
 /* Adds a part and gives its number, or the last one when there are too many. */
-int eta_add(struct eta *e, double units, struct eta_guess guess, double early);
+int eta_add(struct eta *e, double units, struct eta_guess guess, struct eta_firsts firsts);
 /* So many seconds that pass by themselves, give or take. */
 int eta_add_aside(struct eta *e, double seconds, double doubt);
 /* How much of a part is left, as it was counted now. */
 void eta_count(struct eta *e, int part, double total, double left);
+/* Of what is left of it so many are first ones. */
+void eta_count_firsts(struct eta *e, int part, double left);
 void eta_pass(struct eta *e, const struct eta_step *s);
 /* Seconds of allowed time to the end of the first so many parts; e->parts: of all. */
 struct eta_range eta_left(const struct eta *e, int parts);
 /* Of their cost so much is done, 0 to 1. */
 double eta_share(const struct eta *e, int parts);
-/* Busy seconds that a unit of the part costs by now. */
+/* Busy seconds that a unit of the part, not a first one, costs by now. */
 double eta_cost(const struct eta *e, int part);
 /* Busy seconds for each second, as of late. */
 double eta_pace(const struct eta *e);

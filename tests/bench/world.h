@@ -50,8 +50,11 @@ struct world {
 	struct calendar windows;
 	double wall, open; /* clock; seconds of them in which it might work */
 	double total[WORLD_PHASES], left[WORLD_PHASES], each[WORLD_PHASES], early[WORLD_PHASES];
-	double cold; /* how many times more the very first detach costs, from disk */
-	int at[2];   /* place in the recording */
+	double files;		  /* times that fill takes for files that come from disk */
+	struct eta_firsts firsts; /* of detach: a share of its rows */
+	bool in_order;		  /* they come before all others, else fewer and fewer */
+	double misjudged;	  /* times as many as there are, are thought to be left */
+	int at[2];		  /* place in the recording */
 	int phase;
 	double busy_until, idle_until;
 	bool others;
@@ -78,12 +81,14 @@ static bool read_costs(const char *path, struct costs *c)
 {
 	FILE *f = fopen(path, "r");
 	char line[128], phase[32];
-	double t, units, busy, mean[2] = { 0 };
+	double t, units, firsts, busy, mean[2] = { 0 };
 
 	*c = (struct costs){ 0 };
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lf %lf %lf %31[a-z ]", &t, &units, &busy, phase) != 4 ||
-		    units <= 0 || strcmp(phase, "vacuum") == 0)
+		/* First ones are the world's own. */
+		if (sscanf(line, "%lf %lf %lf %lf %31[a-z ]", &t, &units, &firsts, &busy, phase) !=
+			    5 ||
+		    units <= 0 || firsts > units / 10)
 			continue;
 		int i = strcmp(phase, "detach") == 0;
 		if (c->n[i] < MOST_COSTS)
@@ -92,9 +97,6 @@ static bool read_costs(const char *path, struct costs *c)
 	if (f)
 		fclose(f);
 	for (int i = 0; i < 2; i++) {
-		/* Without the surcharge of the first rows, which the world adds itself. */
-		int skip = c->n[i] / 10;
-		memmove(c->of[i], c->of[i] + skip, sizeof(double) * (size_t)(c->n[i] -= skip));
 		/* Time passes evenly here, so that what counts is the mean of units for each
 		 * second. */
 		for (int k = 0; k < c->n[i]; k++)
@@ -108,24 +110,31 @@ static bool read_costs(const char *path, struct costs *c)
 /* What is thought of a phase, and what it is on this machine today. */
 static void make_phases(struct world *w, double rows, enum world_kind kind)
 {
-	static const struct eta_guess guesses[] = { { 80e-6, 0.6 },
+	static const struct eta_guess guesses[] = { { 75e-6, 0.6 },
 						    { 160e-6, 0.6 },
-						    { 65e-6, 0.6 } };
-	static const double early[] = { 0.5, 0.2, 8 };
-	bool measured = dice(w) < 0.7; /* it has run here before */
+						    { 55e-6, 0.6 } };
+	static const struct eta_firsts usual = { 0.05, 6 };
+	static const double early[] = { 1, 0.4, 0 }; /* which nobody tells the forecast of */
+	bool measured = dice(w) < 0.7;		     /* it has run here before */
 	double machine = exp(0.5 * normal(w)), lists = 0.02 + 0.15 * dice(w);
 
-	double files = kind == COLD ? 2 + 2 * dice(w) : 1; /* read from disk, by fill alone */
-	w->cold = kind == COLD ? 15 + 30 * dice(w) : 0;
+	w->files = kind == COLD ? 2 + 2 * dice(w) : 1;
+	w->firsts.n = usual.n * exp(0.4 * normal(w));
+	w->firsts.times =
+		usual.times * (0.5 + 0.7 * dice(w)) + (kind == COLD ? 15 + 30 * dice(w) : 0);
+	w->in_order = dice(w) < 0.5;
+	w->misjudged = exp(0.3 * normal(w));
 	for (int i = 0; i < WORLD_PHASES; i++) {
 		double units = i == 0 ? rows * (1 - lists) : i == 1 ? rows * lists : rows;
 		struct eta_guess g = guesses[i];
 		w->total[i] = w->left[i] = units;
-		w->each[i] = g.each * machine * exp(0.2 * normal(w)) * (i < 2 ? files : 1);
-		w->early[i] = early[i] * (i < 2 ? 2 * dice(w) : 0.5 + 0.7 * dice(w));
+		w->each[i] = g.each * machine * exp(0.2 * normal(w)) * (i < 2 ? w->files : 1);
+		w->early[i] = early[i] * dice(w);
 		if (measured)
 			g = (struct eta_guess){ w->each[i] * exp(0.15 * normal(w)), 0.15 };
-		(void)eta_add(&w->eta, units, g, early[i]);
+		(void)eta_add(&w->eta, units, g,
+			      i < 2 ? (struct eta_firsts){ 0 }
+				    : (struct eta_firsts){ usual.n * units, usual.times });
 	}
 }
 
@@ -159,20 +168,35 @@ static void steer(struct world *w)
 	controller_step(&w->c, &w->s, w->open);
 }
 
+/* Of the rows at this share of the way so many are first ones; of those left, in all. */
+static double firsts_at(const struct world *w, double share)
+{
+	return w->in_order ? share < w->firsts.n : exp(-share / w->firsts.n);
+}
+
+static double firsts_left(const struct world *w, double share)
+{
+	double n = w->in_order ? fmax(0, w->firsts.n - share)
+			       : w->firsts.n * exp(-share / w->firsts.n);
+
+	return n * w->total[WORLD_PHASES - 1];
+}
+
 /* Work of one tick; returns units done. */
-static double work(struct world *w, double seconds, double *busy, double *batches)
+static double work(struct world *w, double seconds, double *firsts, double *busy, double *batches)
 {
 	int p = w->phase, r = p == WORLD_PHASES - 1;
 	double share = 1 - w->left[p] / w->total[p];
-	double recorded = w->costs->of[r][w->at[r]];
-	double cold = r ? w->cold * exp(-share / 0.025) : 0;
-	double cost = w->each[p] * recorded * (1 + w->early[p] * exp(-share / 0.04) + cold) *
+	double recorded = w->costs->of[r][w->at[r]], first = r ? firsts_at(w, share) : 0;
+	double cost = w->each[p] * recorded *
+		      (1 + w->early[p] * exp(-share / 0.04) + w->firsts.times * first) *
 		      (w->others ? 1.3 : 1);
 
 	w->at[r] = (w->at[r] + 1) % w->costs->n[r];
 	*busy = writers * w->c.now.duty * seconds;
 	double units = fmin(*busy / cost, w->left[p]);
 	*busy = units * cost;
+	*firsts = units * first;
 	*batches = fmax(1, units / 500);
 	w->left[p] -= units;
 	return units;
@@ -256,12 +280,14 @@ static void pass(struct world *w, enum world_kind kind, double *units)
 	struct eta_step step = { .part = w->phase };
 
 	for (int i = 0; i < 2 && w->left[w->phase] > 0; i++) {
-		double busy, batches;
+		double busy, firsts, batches;
 		(void)closed(w);
 		let_others(w, kind);
 		steer(w);
-		step.own += work(w, world_tick, &busy, &batches);
+		step.own += work(w, world_tick, &firsts, &busy, &batches);
+		step.firsts += firsts;
 		step.busy += busy;
+		step.waited += w->phase < WORLD_PHASES - 1 ? busy * (1 - 1 / w->files) : 0;
 		step.batches += (int)batches;
 		step.seconds += world_tick;
 		w->wall += world_tick;
@@ -271,6 +297,10 @@ static void pass(struct world *w, enum world_kind kind, double *units)
 	*units = step.own;
 	eta_count(&w->eta, w->phase, w->total[w->phase], w->left[w->phase]);
 	eta_pass(&w->eta, &step);
+	if (w->phase == WORLD_PHASES - 1)
+		eta_count_firsts(
+			&w->eta, w->phase,
+			w->misjudged * firsts_left(w, 1 - w->left[w->phase] / w->total[w->phase]));
 	if (w->interval <= 0 && step.batches > 0)
 		w->interval = step.seconds / step.batches;
 }

@@ -23,24 +23,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	eta_start(&e, feed_number(&f));
 	eta_add(&e, feed_number(&f), (struct eta_guess){ feed_number(&f), feed_number(&f) },
-		feed_number(&f));
+		(struct eta_firsts){ feed_number(&f), feed_number(&f) });
 	while (f.left > 0) {
 		int part = feed_byte(&f) % e.parts;
 		uint8_t how = feed_byte(&f);
 		if (how % 16 == 0)
 			eta_add(&e, feed_number(&f),
 				(struct eta_guess){ feed_number(&f), feed_number(&f) },
-				feed_number(&f));
+				(struct eta_firsts){ feed_number(&f), feed_number(&f) });
 		if (how % 16 == 1)
 			eta_add_aside(&e, feed_number(&f), feed_number(&f));
 		if (how % 2)
 			eta_count(&e, part, feed_number(&f), feed_number(&f));
+		if (how % 16 == 3)
+			eta_count_firsts(&e, part, feed_number(&f));
 		e.moods = how & 4;
 		eta_pass(&e, &(struct eta_step){ .part = part,
 						 .seconds = feed_number(&f),
 						 .units = feed_number(&f),
 						 .own = feed_number(&f),
+						 .firsts = feed_number(&f),
 						 .busy = feed_number(&f),
+						 .work = feed_number(&f),
+						 .waited = feed_number(&f),
 						 .batches = feed_byte(&f) });
 		struct eta_range r = eta_left(&e, e.parts);
 		double share = eta_share(&e, e.parts);
