@@ -186,7 +186,9 @@ def load(db, until):
 
 
 def mixes(rounds):
-    """Two runs with a window, which take a minute each; the others in turns."""
+    """Two runs with a window, which take a minute each; the others in turns. MIXES=NAME,... are these instead."""
+    if os.environ.get("MIXES"):
+        return os.environ["MIXES"].split(",") * rounds
     turns = ["small", "large", "cold", "duty", "pause", "burst"] * rounds
     for i in (0, 6):
         if i < len(turns):
