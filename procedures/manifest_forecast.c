@@ -98,11 +98,13 @@ void manifest_forecast_recall(struct manifest_job *j)
 
 static struct eta_guess guess_of(const struct manifest_job *j, enum pending_kind kind)
 {
+	bool reads = kind != PENDING_DETACH;
+
 	if (j->cost[kind] > 0)
-		return (struct eta_guess){ j->cost[kind], measured_doubt };
+		return (struct eta_guess){ j->cost[kind], measured_doubt, reads };
 	if (j->slower > 0)
-		return (struct eta_guess){ j->slower * guesses[kind].each, alike_doubt };
-	return (struct eta_guess){ guesses[kind].each, guess_doubt };
+		return (struct eta_guess){ j->slower * guesses[kind].each, alike_doubt, reads };
+	return (struct eta_guess){ guesses[kind].each, guess_doubt, reads };
 }
 
 static int64_t known(const struct manifest_job *j, enum pending_kind kind)
@@ -213,7 +215,7 @@ int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last
 			ret[n++] = (struct batch_ahead){
 				.seconds = fmax(j->slower, 1) *
 					   (plan_least + plan_each * (double)filled),
-				.guess = { 0, plan_doubt },
+				.guess = { .doubt = plan_doubt },
 			};
 			n += work(j, &ret[n], PENDING_DETACH, filled);
 		}
@@ -223,7 +225,7 @@ int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last
 		struct vacuum_cost v = vacuum_cost_recall(j->control, all);
 		ret[n++] = (struct batch_ahead){
 			.seconds = vacuum_cost_here(&v, j->slower) + proof_each * all,
-			.guess = { 0, v.seen ? seen_vacuum_doubt : vacuum_doubt },
+			.guess = { .doubt = v.seen ? seen_vacuum_doubt : vacuum_doubt },
 		};
 	}
 	return n;

@@ -89,7 +89,7 @@ int eta_add_aside(struct eta *e, double seconds, double doubt)
 {
 	return add(e, (struct eta_part){ .total = 1,
 					 .left = 1,
-					 .guess = { some(seconds), some(doubt) },
+					 .guess = { .each = some(seconds), .doubt = some(doubt) },
 					 .aside = true });
 }
 
@@ -115,7 +115,7 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 	for (int i = 0; i < e->parts; i++) {
 		if (p == &e->part[i])
 			continue;
-		spent += e->part[i].spent;
+		spent += e->part[i].spent - (p->guess.reads ? 0 : e->part[i].waited);
 		thought += e->part[i].ever * e->part[i].guess.each;
 		seen += e->part[i].ever;
 	}
@@ -212,8 +212,9 @@ static void learn_cost(const struct eta *e, struct eta_part *p, const struct eta
 	p->seen.fs = p->seen.fs * fade + weight * firsts * busy;
 	c = cost_of(e, p);
 	p->ever += own;
-	p->spent += fmax(busy - some(s->waited), 0) * own * c.each /
-		    fmax(own * c.each + firsts * c.first, 1e-12);
+	double ordinary = own * c.each / fmax(own * c.each + firsts * c.first, 1e-12);
+	p->spent += busy * ordinary;
+	p->waited += fmin(some(s->waited), busy) * ordinary;
 }
 
 static void learn_pace(struct eta *e, double seconds, double busy)

@@ -18,6 +18,7 @@ enum { ETA_PARTS = 12, ETA_BLOCKS = 64, ETA_PACES = 3 };
 struct eta_guess {
 	double each;  /* seconds */
 	double doubt; /* standard deviation of its logarithm: 0.1 is about 10 % */
+	bool reads;   /* some of it is waiting for files */
 };
 /* First ones: how many, and how many times what a unit costs each costs beside it. */
 struct eta_firsts {
@@ -34,6 +35,7 @@ struct eta_part {
 		double uu, uf, ff, us, fs;
 	} seen;
 	double ever, spent; /* units in all, and busy seconds of them as ordinary ones */
+	double waited;	    /* of these, for files */
 	/* Its seconds pass by themselves and are no worker's: a grace, a vacuum. */
 	bool aside;
 };
@@ -52,7 +54,7 @@ struct eta_step {
 	/* Its busy seconds within these, where the batches also bear what was done before them; 0:
 	 * the same. */
 	double work;
-	double waited; /* of busy: on what no other part waits for, as for files */
+	double waited; /* of busy: for files, which says nothing of parts that read none */
 };
 
 struct eta {

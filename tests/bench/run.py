@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """make bench: figures with their peers in the same run, as a table in build/bench/.
 
-ONLY=migrate|workers|memory|upstream|classify|control|eta|throttle|health|backup chooses; ROWS and ROUNDS change the size (100000 and 5), MIXES what
-ONLY=eta runs.
+ONLY=migrate|workers|memory|upstream|classify|control|eta|throttle|health|backup chooses; ROWS and ROUNDS change the
+size (100000 and 5), and MIXES what ONLY=eta runs.
 """
 import os
 import pathlib

@@ -110,10 +110,10 @@ static bool read_costs(const char *path, struct costs *c)
 /* What is thought of a phase, and what it is on this machine today. */
 static void make_phases(struct world *w, double rows, enum world_kind kind)
 {
-	static const struct eta_guess guesses[] = { { 75e-6, 0.6 },
-						    { 160e-6, 0.6 },
-						    { 55e-6, 0.6 } };
-	static const struct eta_firsts usual = { 0.05, 6 };
+	static const struct eta_guess guesses[] = { { 95e-6, 0.6, true },
+						    { 200e-6, 0.6, true },
+						    { 60e-6, 0.6, false } };
+	static const struct eta_firsts usual = { 0.13, 2.9 };
 	static const double early[] = { 1, 0.4, 0 }; /* which nobody tells the forecast of */
 	bool measured = dice(w) < 0.7;		     /* it has run here before */
 	double machine = exp(0.5 * normal(w)), lists = 0.02 + 0.15 * dice(w);
@@ -121,7 +121,7 @@ static void make_phases(struct world *w, double rows, enum world_kind kind)
 	w->files = kind == COLD ? 2 + 2 * dice(w) : 1;
 	w->firsts.n = usual.n * exp(0.4 * normal(w));
 	w->firsts.times =
-		usual.times * (0.5 + 0.7 * dice(w)) + (kind == COLD ? 15 + 30 * dice(w) : 0);
+		usual.times * (0.5 + 0.7 * dice(w)) + (kind == COLD ? 5 + 10 * dice(w) : 0);
 	w->in_order = dice(w) < 0.5;
 	w->misjudged = exp(0.3 * normal(w));
 	for (int i = 0; i < WORLD_PHASES; i++) {
@@ -131,7 +131,7 @@ static void make_phases(struct world *w, double rows, enum world_kind kind)
 		w->each[i] = g.each * machine * exp(0.2 * normal(w)) * (i < 2 ? w->files : 1);
 		w->early[i] = early[i] * dice(w);
 		if (measured)
-			g = (struct eta_guess){ w->each[i] * exp(0.15 * normal(w)), 0.15 };
+			g = (struct eta_guess){ w->each[i] * exp(0.15 * normal(w)), 0.15, i < 2 };
 		(void)eta_add(&w->eta, units, g,
 			      i < 2 ? (struct eta_firsts){ 0 }
 				    : (struct eta_firsts){ usual.n * units, usual.times });

@@ -22,14 +22,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct eta e;
 
 	eta_start(&e, feed_number(&f));
-	eta_add(&e, feed_number(&f), (struct eta_guess){ feed_number(&f), feed_number(&f) },
+	eta_add(&e, feed_number(&f),
+		(struct eta_guess){ feed_number(&f), feed_number(&f), feed_byte(&f) & 1 },
 		(struct eta_firsts){ feed_number(&f), feed_number(&f) });
 	while (f.left > 0) {
 		int part = feed_byte(&f) % e.parts;
 		uint8_t how = feed_byte(&f);
 		if (how % 16 == 0)
 			eta_add(&e, feed_number(&f),
-				(struct eta_guess){ feed_number(&f), feed_number(&f) },
+				(struct eta_guess){ feed_number(&f), feed_number(&f),
+						    feed_byte(&f) & 1 },
 				(struct eta_firsts){ feed_number(&f), feed_number(&f) });
 		if (how % 16 == 1)
 			eta_add_aside(&e, feed_number(&f), feed_number(&f));

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdint.h>
 
-static const struct eta_guess guess = { 100e-6, 0.6 };
+static const struct eta_guess guess = { 100e-6, 0.6, false };
 static const struct eta_firsts none = { 0, 0 };
 
 static bool near(double a, double b, double share)
@@ -108,7 +108,7 @@ TEST(a_cold_beginning_is_not_the_rest)
 	/* As recorded of detach from a cold disk: six times more was thought, seventy times it is.
 	 */
 	eta_start(&e, 2);
-	eta_add(&e, total, (struct eta_guess){ 55e-6, 0.3 }, (struct eta_firsts){ 3000, 6 });
+	eta_add(&e, total, (struct eta_guess){ 55e-6, 0.3, false }, (struct eta_firsts){ 3000, 6 });
 	while (left > 57000) {
 		with_firsts(&e, &left, total, each, 1, cold);
 		double firsts = fmax(left - 57000, 0);
@@ -174,8 +174,11 @@ TEST(files_that_are_slow_to_read_are_no_slow_machine)
 	double total = 10000, left = total;
 
 	eta_start(&e, 2);
+	struct eta_guess reads = { guess.each, guess.doubt, true };
+
+	eta_add(&e, total, reads, none);
 	eta_add(&e, total, guess, none);
-	eta_add(&e, total, guess, none);
+	eta_add(&e, total, reads, none);
 	for (int i = 0; i < 20; i++) {
 		left -= 250;
 		eta_count(&e, 0, total, left);
@@ -190,6 +193,8 @@ TEST(files_that_are_slow_to_read_are_no_slow_machine)
 	}
 	CHECK(near(eta_left(&e, 1).p50, left * 4e-3 / 2, 0.1));
 	CHECK(near(eta_left(&e, 2).p50, (left * 4e-3 + total * guess.each) / 2, 0.1));
+	/* But they are, where others are read. */
+	CHECK(eta_left(&e, 3).p50 > total * 2e-3 / 2);
 }
 
 TEST(parts_that_have_not_begun_count)
@@ -199,7 +204,7 @@ TEST(parts_that_have_not_begun_count)
 
 	eta_start(&e, 2);
 	eta_add(&e, total, guess, none);
-	eta_add(&e, total, (struct eta_guess){ 200e-6, 0.6 }, none);
+	eta_add(&e, total, (struct eta_guess){ 200e-6, 0.6, false }, none);
 	eta_add_aside(&e, 30, 0);
 	steady(&e, 0, &left, total, 500, 10);
 	/* This machine is 40 times slower than was thought, so it is at the second part too. */
@@ -290,7 +295,7 @@ TEST(no_input_gives_nonsense)
 							: (double)(dice % 2000) - 50;
 			}
 			if (i % 40 == 0)
-				eta_add(&e, x[0], (struct eta_guess){ x[1], x[2] },
+				eta_add(&e, x[0], (struct eta_guess){ x[1], x[2], i % 2 },
 					(struct eta_firsts){ x[3], x[7] });
 			if (i % 90 == 0)
 				eta_add_aside(&e, x[0], x[1]);
