@@ -28,7 +28,7 @@ static bool take_value(void *arg, const char *section, const char *key, const ch
 	AUTO_FREE char *source = xasprintf("%s:%d", r->path, line);
 	const struct config_key *k = config_find_key(name);
 
-	if (k && k->flags & CONFIG_COMMAND && r->mode & (S_IWGRP | S_IWOTH)) {
+	if (k && k->kind == CONFIG_COMMAND && r->mode & (S_IWGRP | S_IWOTH)) {
 		(void)err_set(err, ERR_CONFIG, "%s names a command and others can write the file",
 			      name);
 		return err_hint(err, "chmod go-w '%s'.", r->path);

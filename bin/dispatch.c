@@ -350,7 +350,7 @@ static bool go_background(struct line *l, bool *parent, int *status, struct err 
 	bool ended;
 	long keep;
 
-	if (!config_long(l->config, "general.history", 1, 100000, &keep, err) ||
+	if (!config_long(l->config, "general.history", &keep, err) ||
 	    !background_start(config_get(l->config, "general.state_dir"), l->run_id, (size_t)keep,
 			      &l->background, err))
 		return false;

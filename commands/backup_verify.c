@@ -107,7 +107,7 @@ static bool read_files(struct verifying *v, const struct repository *r, long sam
 			   .arg = v };
 	struct file_throttle throttle;
 
-	if (!config_long(v->session->config, "backup.threads", 1, 32, &p.threads, err) ||
+	if (!config_long(v->session->config, "backup.threads", &p.threads, err) ||
 	    !file_throttle_open(v->session->actor, "backup", false, &throttle, &v->stints, err))
 		return false;
 	p.stints = v->stints;
@@ -121,7 +121,7 @@ static bool prove(struct verifying *v, const struct repository *r, long sample, 
 {
 	/* Where Pulp is, if it is here at all: its users are not to feel this. */
 	v->session->provide(v->session, NEED_SETTINGS, true);
-	if (!config_long(v->session->config, "backup.nice", 0, 19, &v->nice, err) ||
+	if (!config_long(v->session->config, "backup.nice", &v->nice, err) ||
 	    !read_files(v, r, sample, err))
 		return false;
 	for (size_t i = 0; i < v->manifest->n_databases; i++)

@@ -119,13 +119,13 @@ static void tell(void *arg, const char *path, const char *what, bool lost)
 static bool as_configured(const struct config *config, const struct backup_config_params *o,
 			  struct config_archive *c, struct err *err)
 {
-	const char *size = config_get(config, "backup.max_file_size");
 	const char *encrypt = o->encrypt ? o->encrypt : config_get(config, "backup.encrypt");
 	long bytes = o->max_file_size, level = o->compression;
 
-	if (!bytes && size && !parse_size(size, &bytes, err))
-		return err_wrap(err, "backup.max_file_size");
-	if (!level && !config_long(config, "backup.compression", 1, 19, &level, err))
+	if (!bytes && config_get(config, "backup.max_file_size") &&
+	    !config_long(config, "backup.max_file_size", &bytes, err))
+		return false;
+	if (!level && !config_long(config, "backup.compression", &level, err))
 		return false;
 	c->encrypt = encrypt && *encrypt ? encrypt : NULL;
 	c->max_file_size = bytes;

@@ -248,9 +248,12 @@ static bool settings(struct copy_crew *c, struct err *err)
 {
 	const struct config *config = c->rq.actor->look->config;
 
-	return config_long(config, "backup.threads", 1, MOST_THREADS, &c->wanted, err) &&
-	       config_long(config, "backup.nice", 0, 19, &c->nice, err) &&
-	       file_throttle_open(c->rq.actor, "backup", c->rq.closed, &c->throttle, &c->stints,
+	if (!config_long(config, "backup.threads", &c->wanted, err) ||
+	    !config_long(config, "backup.nice", &c->nice, err))
+		return false;
+	if (c->wanted > MOST_THREADS)
+		c->wanted = MOST_THREADS;
+	return file_throttle_open(c->rq.actor, "backup", c->rq.closed, &c->throttle, &c->stints,
 				  err);
 }
 

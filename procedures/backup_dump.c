@@ -316,9 +316,9 @@ bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct 
 	long jobs;
 
 	/* Who waits for a site that stands still wants the dump, and nobody is served meanwhile. */
-	if (!config_long(a->look->config, "backup.jobs", 1, 64, &jobs, err) ||
+	if (!config_long(a->look->config, "backup.jobs", &jobs, err) ||
 	    (!backup_job_closed(j) &&
-	     !config_long(a->look->config, "backup.nice", 0, 19, &dumping.nice, err)) ||
+	     !config_long(a->look->config, "backup.nice", &dumping.nice, err)) ||
 	    !find_tool(a->look, "pg_dump", s, &program, err))
 		return false;
 	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);

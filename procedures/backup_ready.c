@@ -47,17 +47,6 @@ static void found(struct looking *l, const struct err *err)
 	outcome_example(l->out, "%s", err->text);
 }
 
-static bool numbers(const struct config *config, struct err *err)
-{
-	long n;
-	double share;
-
-	return config_long(config, "backup.jobs", 1, 64, &n, err) &&
-	       config_long(config, "backup.threads", 1, 32, &n, err) &&
-	       config_long(config, "backup.nice", 0, 19, &n, err) &&
-	       config_real(config, "backup.duty", 0.01, 1, &share, err);
-}
-
 /* The dumps; what the artifacts take is counted when they are, before the first is copied. */
 static bool repository(struct actor *a, const struct backup_params *p, int64_t bytes,
 		       struct err *err)
@@ -84,8 +73,6 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	AUTO_SOURCES struct dump_sources s = { .n = 0 };
 	int64_t bytes = 0;
 
-	if (!numbers(p->config, err))
-		found(&l, err);
 	if (!backup_config_ready(p, &o->config, err))
 		found(&l, err);
 	if (!dump_sources_find(p, &s, err))

@@ -74,8 +74,8 @@ static bool read_sizes(const struct config *c, struct estimate_facts *f, struct 
 {
 	long batch, detach;
 
-	if (!config_long(c, "pre-migrate.batch_rows", 1, 100000, &batch, err) ||
-	    !config_long(c, "pre-migrate.detach_rows", 1, 100000, &detach, err))
+	if (!config_long(c, "pre-migrate.batch_rows", &batch, err) ||
+	    !config_long(c, "pre-migrate.detach_rows", &detach, err))
 		return false;
 	f->batch_rows = (double)batch;
 	f->detach_rows = (double)detach;

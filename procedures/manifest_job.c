@@ -184,13 +184,13 @@ static bool read_config(struct manifest_job *j, const struct config *c, struct e
 	long writers, readers, memory, nice;
 	const char *bad = config_get(c, "pre-migrate.on_bad_row");
 
-	if (!config_long(c, "pre-migrate.writers", 1, 16, &writers, err) ||
-	    !config_long(c, "pre-migrate.readers", 1, 64, &readers, err) ||
-	    !config_long(c, "pre-migrate.nice", 0, 19, &nice, err) ||
-	    !parse_size(config_get(c, "pre-migrate.memory"), &memory, err) ||
+	if (!config_long(c, "pre-migrate.writers", &writers, err) ||
+	    !config_long(c, "pre-migrate.readers", &readers, err) ||
+	    !config_long(c, "pre-migrate.nice", &nice, err) ||
+	    !config_long(c, "pre-migrate.memory", &memory, err) ||
 	    !config_seconds(c, "pre-migrate.lease", &s->lease, err) ||
 	    !config_seconds(c, "pre-migrate.stall_after", &s->stall_after, err) ||
-	    !config_real(c, "pre-migrate.duty", 0.01, 1.0, &s->duty, err))
+	    !config_real(c, "pre-migrate.duty", &s->duty, err))
 		return false;
 	s->writers = (int)writers;
 	s->readers = (int)readers;

@@ -357,21 +357,22 @@ void manifest_phase_bind(struct manifest_job *j, struct manifest_phase *m, enum 
 {
 	const struct config *c = j->actor->look->config;
 	const char *compression = config_get(c, "pre-migrate.toast_compression");
-	const char *protect = config_get(c, "detach.protect");
 	bool recover = kind <= PENDING_LOST_LISTS, detach = kind == PENDING_DETACH,
 	     plain = compression && strcmp(compression, "default") == 0;
 	long rows = 500;
-	struct err ignored;
+	bool protect = true;
+	struct err ignored; /* both are valid: they were when the configuration was read */
 
-	(void)!config_long(c, detach ? "pre-migrate.detach_rows" : "pre-migrate.batch_rows", 1,
-			   100000, &rows, &ignored);
+	(void)!config_long(c, detach ? "pre-migrate.detach_rows" : "pre-migrate.batch_rows", &rows,
+			   &ignored);
+	(void)!config_bool(c, "detach.protect", &protect, &ignored);
 	*m = (struct manifest_phase){
 		.kind = kind,
 		.rows = { .schema = &j->schema,
 			  .storage = j->storage,
 			  .recover = recover,
 			  .refill = j->pending.refill,
-			  .protect = !protect || strcmp(protect, "no") != 0 },
+			  .protect = protect },
 	};
 	m->rows.pending = pending_where(&j->schema, kind, &j->pending);
 	*ret = (struct batch_phase){

@@ -61,7 +61,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	long threads;
 
 	if (!restore_job_open(a->look, params, &j, err) || !complete(&j, err) ||
-	    !config_long(a->look->config, "restore.threads", 1, 16, &threads, err))
+	    !config_long(a->look->config, "restore.threads", &threads, err))
 		return false;
 
 	const struct proof p = { .repository = j.repository,

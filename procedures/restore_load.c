@@ -238,7 +238,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 	if (!actor_lock_host(a, err) || !restore_job_open(a->look, params, &j, err) ||
 	    !restore_job_guard(&j, err) || !restore_job_ask(&j, err) ||
-	    !config_long(a->look->config, "restore.jobs", 1, 64, &jobs, err))
+	    !config_long(a->look->config, "restore.jobs", &jobs, err))
 		return false;
 	for (size_t i = 0; i < j.n; i++) {
 		const struct restore_database *d = &j.databases[i];

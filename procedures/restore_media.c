@@ -179,8 +179,8 @@ static bool put_gently(struct actor *a, struct content_work *w, const char *load
 	struct restore_note note;
 	long threads, nice;
 
-	if (!config_long(config, "restore.threads", 1, 16, &threads, err) ||
-	    !config_long(config, "restore.nice", 0, 19, &nice, err) ||
+	if (!config_long(config, "restore.threads", &threads, err) ||
+	    !config_long(config, "restore.nice", &nice, err) ||
 	    !restore_note_read(config_get(config, "general.state_dir"), &note, err) ||
 	    !file_throttle_open(a, "restore", note.phase != RESTORE_NONE, &throttle, &stints, err))
 		return false;

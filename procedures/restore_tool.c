@@ -23,7 +23,7 @@ static bool run(const struct probe *p, const char *conninfo, long server_version
 	long nice;
 	int status;
 
-	if (!config_long(p->config, "restore.nice", 0, 19, &nice, err) ||
+	if (!config_long(p->config, "restore.nice", &nice, err) ||
 	    !pg_tool_find(config_get(p->config, "database.programs"), "pg_restore",
 			  (int)server_version, &program, err) ||
 	    !pg_tool_environment(conninfo, &env, err))

@@ -32,18 +32,6 @@ static bool read_profile(const struct config *c, const char *key, enum profile *
 		       word);
 }
 
-/* Within the range that the knob of the name has, too. */
-static bool read_seconds(const struct config *c, const char *key, double least, double most,
-			 double *ret, struct err *err)
-{
-	if (!config_seconds(c, key, ret, err))
-		return false;
-	if (*ret >= least && *ret <= most)
-		return true;
-	return err_set(err, ERR_CONFIG, "%s: '%s' is not a duration from %g to %g s", key,
-		       config_get(c, key), least, most);
-}
-
 bool site_brake_named(const struct throttle_options *o)
 {
 	return o->sense.query || o->sense.url || o->sense.command || o->max_wal > 0;
@@ -68,10 +56,10 @@ bool site_throttle(const struct actor *a, const char *profile_key, struct thrott
 	};
 
 	if (!read_profile(c, profile_key, &o.profile, err) ||
-	    !read_seconds(c, "throttle.calm", 0, 3600, &o.calm, err) ||
-	    !read_seconds(c, "throttle.max_lag", 0.1, 3600, &o.max_lag, err) ||
-	    !read_seconds(c, "throttle.query_every", 1, 60, &o.query_every, err) ||
-	    !config_real(c, "throttle.max_wal", 0, 100000, &o.max_wal, err))
+	    !config_seconds(c, "throttle.calm", &o.calm, err) ||
+	    !config_seconds(c, "throttle.max_lag", &o.max_lag, err) ||
+	    !config_seconds(c, "throttle.query_every", &o.query_every, err) ||
+	    !config_real(c, "throttle.max_wal", &o.max_wal, err))
 		return false;
 	cache_options(c, &a->look->place, &o.sense.redis);
 	*ret = o;
@@ -124,7 +112,7 @@ bool file_throttle_open(const struct actor *a, const char *prefix, bool closed,
 
 	*t = (struct file_throttle){ .actor = a };
 	if (!site_throttle(a, profile, &t->options, err) ||
-	    !config_real(a->look->config, duty, 0.01, 1, &setup.duty, err))
+	    !config_real(a->look->config, duty, &setup.duty, err))
 		return false;
 	t->options.online = anybody_to_spare;
 	t->options.max_wal = 0; /* none of it is ours */

@@ -3,24 +3,42 @@
  * config_set. */
 #include "lib/core/config.h"
 
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/options.h"
 
 #include <ctype.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
-#define KEY(name, fallback, flags, help) { name, fallback, help, flags },
+/* What a value may be; the words of config_keys.def. */
+#define TEXT CONFIG_TEXT, 0, 0, NULL
+#define SECRET_FILE CONFIG_SECRET_FILE, 0, 0, NULL
+#define COMMAND CONFIG_COMMAND, 0, 0, NULL
+#define WHOLE(least, most) CONFIG_WHOLE, least, most, NULL
+#define REAL(least, most) CONFIG_REAL, least, most, NULL
+#define SHARE REAL(0.01, 1)
+#define TIME(least, most) CONFIG_TIME, least, most, NULL
+#define SIZE(least) CONFIG_SIZE, least, INFINITY, NULL
+#define YES_NO CONFIG_BOOL, 0, 0, NULL
+#define WORDS(...)                               \
+	CONFIG_WORD, 0, 0, (const char *const[]) \
+	{                                        \
+		__VA_ARGS__, NULL                \
+	}
+#define PROFILE WORDS("gentle", "default", "fast", "finalize")
+#define KEY(name, fallback, type, help) { name, fallback, help, type },
 const struct config_key config_keys[] = {
 #include "lib/core/config_keys.def"
-	{ NULL, NULL, NULL, 0 },
+	{ NULL, NULL, NULL, TEXT },
 };
 #undef KEY
 
-#define KEY(name, fallback, flags, help) +1
+#define KEY(name, fallback, type, help) +1
 enum {
 	KEY_COUNT = 0
 #include "lib/core/config_keys.def"
@@ -209,52 +227,79 @@ static bool bad_value(const struct config *c, const char *key, struct err *err)
 	return err_hint(err, "%s", hint);
 }
 
-bool config_long(const struct config *c, const char *key, long min, long max, long *ret,
-		 struct err *err)
+/* The key, and its value in *value; NULL where there is none. */
+static const struct config_key *typed(const struct config *c, const char *key, const char **value,
+				      struct err *err)
 {
-	const char *v = config_get(c, key);
-	long n;
+	const struct config_key *k = config_find_key(key);
 
-	if (!v)
-		return err_set(err, ERR_CONFIG, "%s is not set", key);
-	/* A size is a number too; what has neither unit nor fraction goes the strict way. */
-	if (v[strspn(v, "+-0123456789")] == '\0' ? !parse_long(v, min, max, &n, err)
-						 : !parse_size(v, &n, err))
+	*value = config_get(c, key);
+	if (*value)
+		return k;
+	(void)err_set(err, ERR_CONFIG, "%s is not set", key);
+	return NULL;
+}
+
+bool config_long(const struct config *c, const char *key, long *ret, struct err *err)
+{
+	const char *v;
+	const struct config_key *k = typed(c, key, &v, err);
+
+	if (!k)
+		return false;
+	if (k->kind == CONFIG_WHOLE)
+		return parse_long(v, (long)k->least, (long)k->most, ret, err) ||
+		       bad_value(c, key, err);
+	long bytes;
+
+	if (!parse_size(v, &bytes, err))
 		return bad_value(c, key, err);
-	if (n < min || (max > min && n > max)) {
-		(void)err_set(err, ERR_CONFIG, "'%s' is outside %ld..%ld", v, min, max);
+	if ((double)bytes < k->least) {
+		(void)err_set(err, ERR_CONFIG, "'%s' is less than %.0f bytes", v, k->least);
 		return bad_value(c, key, err);
 	}
-	*ret = n;
+	*ret = bytes;
 	return true;
 }
 
-bool config_real(const struct config *c, const char *key, double min, double max, double *ret,
-		 struct err *err)
+bool config_real(const struct config *c, const char *key, double *ret, struct err *err)
 {
-	const char *v = config_get(c, key);
+	const char *v;
+	const struct config_key *k = typed(c, key, &v, err);
 
-	if (!v)
-		return err_set(err, ERR_CONFIG, "%s is not set", key);
-	return parse_real(v, min, max, ret, err) || bad_value(c, key, err);
+	return k && (parse_real(v, k->least, k->most, ret, err) || bad_value(c, key, err));
 }
 
 bool config_seconds(const struct config *c, const char *key, double *ret, struct err *err)
 {
-	const char *v = config_get(c, key);
+	const char *v;
+	const struct config_key *k = typed(c, key, &v, err);
+	char least[32], most[32];
+	double seconds;
 
-	if (!v)
-		return err_set(err, ERR_CONFIG, "%s is not set", key);
-	return parse_seconds(v, ret, err) || bad_value(c, key, err);
+	if (!k)
+		return false;
+	if (!parse_seconds(v, &seconds, err))
+		return bad_value(c, key, err);
+	if (seconds >= k->least && seconds <= k->most) {
+		*ret = seconds;
+		return true;
+	}
+	clock_in_words(k->least, least, sizeof(least));
+	clock_in_words(k->most, most, sizeof(most));
+	(void)err_set(err, ERR_CONFIG,
+		      isfinite(k->most) ? "'%s' is not between %s and %s" : "'%s' is less than %s",
+		      v, least, most);
+	return bad_value(c, key, err);
 }
 
 bool config_bool(const struct config *c, const char *key, bool *ret, struct err *err)
 {
 	static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
-	const char *v = config_get(c, key);
+	const char *v;
 
-	if (!v)
-		return err_set(err, ERR_CONFIG, "%s is not set", key);
+	if (!typed(c, key, &v, err))
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (strcasecmp(v, words[i]) == 0) {
 			*ret = i % 2;
@@ -327,19 +372,19 @@ bool config_assign(struct config *c, const char *assignment, struct err *err)
 	return config_set(c, key, eq + 1, "--set", err);
 }
 
-static bool check_words(const struct config *c, const char *key, const char *const *words,
-			struct err *err)
+static bool check_word(const struct config *c, const struct config_key *k, struct err *err)
 {
-	const char *v = config_get(c, key), *near;
+	const char *v = config_get(c, k->name), *near;
 
-	for (size_t i = 0; words[i]; i++)
-		if (strcmp(v, words[i]) == 0)
+	for (size_t i = 0; k->words[i]; i++)
+		if (strcmp(v, k->words[i]) == 0)
 			return true;
-	near = nearest_name(v, words);
-	(void)err_set(err, ERR_CONFIG, "%s (%s): unknown word '%s'", key, config_source(c, key), v);
+	near = nearest_name(v, k->words);
+	(void)err_set(err, ERR_CONFIG, "%s (%s): unknown word '%s'", k->name,
+		      config_source(c, k->name), v);
 	if (near)
 		return err_hint(err, "Did you mean %s?", near);
-	return err_hint(err, "%s: %s.", key, config_find_key(key)->help);
+	return err_hint(err, "%s: %s.", k->name, k->help);
 }
 
 static bool check_secret_file(const struct config *c, const char *key, struct err *err)
@@ -347,8 +392,6 @@ static bool check_secret_file(const struct config *c, const char *key, struct er
 	const char *path = config_get(c, key);
 	struct stat st;
 
-	if (!path)
-		return true;
 	if (stat(path, &st) < 0) {
 		(void)err_errno(err, "%s (%s): '%s'", key, config_source(c, key), path);
 		err->code = ERR_CONFIG;
@@ -362,41 +405,37 @@ static bool check_secret_file(const struct config *c, const char *key, struct er
 	return true;
 }
 
-bool config_check(const struct config *c, struct err *err)
+static bool check_value(const struct config *c, const struct config_key *k, struct err *err)
 {
-	static const char *const modes[] = { "enabled", "check-only", "disabled", NULL };
-	static const char *const bad_row[] = { "quarantine", "fail", NULL };
-	static const char *const toast[] = { "auto", "default", NULL };
-	static const char *const critical[] = { "hibernate", "abort", NULL };
-	static const char *const profiles[] = { "gentle", "default", "fast", "finalize", NULL };
-	double seconds, duty;
-	long n;
+	double real;
+	long whole;
 	bool yes;
 
+	switch (k->kind) {
+	case CONFIG_TEXT:
+	case CONFIG_COMMAND:
+		return true;
+	case CONFIG_SECRET_FILE:
+		return check_secret_file(c, k->name, err);
+	case CONFIG_WHOLE:
+	case CONFIG_SIZE:
+		return config_long(c, k->name, &whole, err);
+	case CONFIG_REAL:
+		return config_real(c, k->name, &real, err);
+	case CONFIG_TIME:
+		return config_seconds(c, k->name, &real, err);
+	case CONFIG_BOOL:
+		return config_bool(c, k->name, &yes, err);
+	case CONFIG_WORD:
+		return check_word(c, k, err);
+	}
+	return true;
+}
+
+bool config_check(const struct config *c, struct err *err)
+{
 	for (const struct config_key *k = config_keys; k->name; k++)
-		if (k->flags & CONFIG_SECRET_FILE && !check_secret_file(c, k->name, err))
+		if (config_get(c, k->name) && !check_value(c, k, err))
 			return false;
-	return check_words(c, "general.mode", modes, err) &&
-	       check_words(c, "pre-migrate.on_bad_row", bad_row, err) &&
-	       check_words(c, "pre-migrate.toast_compression", toast, err) &&
-	       check_words(c, "pre-migrate.profile", profiles, err) &&
-	       config_long(c, "general.history", 1, 100000, &n, err) &&
-	       config_long(c, "pre-migrate.batch_rows", 1, 100000, &n, err) &&
-	       config_long(c, "pre-migrate.detach_rows", 1, 100000, &n, err) &&
-	       config_long(c, "pre-migrate.writers", 1, 16, &n, err) &&
-	       config_long(c, "pre-migrate.readers", 1, 64, &n, err) &&
-	       config_long(c, "pre-migrate.nice", 0, 19, &n, err) &&
-	       config_long(c, "pre-migrate.memory", 1 << 20, LONG_MAX, &n, err) &&
-	       config_real(c, "pre-migrate.duty", 0.01, 1, &duty, err) &&
-	       config_seconds(c, "pre-migrate.grace", &seconds, err) &&
-	       config_seconds(c, "pre-migrate.lease", &seconds, err) &&
-	       config_seconds(c, "throttle.calm", &seconds, err) &&
-	       config_seconds(c, "throttle.max_lag", &seconds, err) &&
-	       config_real(c, "throttle.max_wal", 0, 100000, &duty, err) &&
-	       check_words(c, "throttle.critical", critical, err) &&
-	       (!config_get(c, "general.step_timeout") ||
-		config_seconds(c, "general.step_timeout", &seconds, err)) &&
-	       (!config_get(c, "pre-migrate.max_duration") ||
-		config_seconds(c, "pre-migrate.max_duration", &seconds, err)) &&
-	       config_bool(c, "detach.protect", &yes, err);
+	return true;
 }

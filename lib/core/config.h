@@ -10,16 +10,25 @@
 
 struct config;
 
+enum config_kind {
+	CONFIG_TEXT,
+	CONFIG_SECRET_FILE, /* names a file that holds a secret, which others must not reach */
+	CONFIG_COMMAND, /* words of an argv: the file that sets it must not be others' to write */
+	CONFIG_WHOLE,
+	CONFIG_REAL,
+	CONFIG_TIME, /* seconds, or as parse_seconds has it */
+	CONFIG_SIZE, /* bytes, or as parse_size has it */
+	CONFIG_BOOL,
+	CONFIG_WORD /* one of a few */
+};
 struct config_key {
 	const char *name;     /* "database.pulp.conninfo": section is all before the last dot */
 	const char *fallback; /* default as text, or NULL = not set */
 	const char *help;     /* one line, lower case */
-	unsigned flags;
+	enum config_kind kind;
+	double least, most;	  /* of a number, a time or a size; most may be infinite */
+	const char *const *words; /* of CONFIG_WORD, NULL-terminated */
 };
-enum {
-	CONFIG_SECRET_FILE = 1, /* value names a file that holds a secret: its mode is checked */
-	CONFIG_COMMAND = 2
-}; /* value is an argv list: the file that sets it must not be writable by others */
 extern const struct config_key config_keys[]; /* ends with name NULL */
 
 /* Where a value came from, for `config show`: "default", "/etc/plmaint/plmaint.conf:12",
@@ -35,7 +44,7 @@ bool config_assign(struct config *c, const char *assignment, struct err *err) MU
 bool config_is_secret(const char *key, const char *value);
 /* The value as it may be shown, passwords hidden; caller frees; NULL when not set. */
 char *config_shown(const struct config *c, const char *key);
-/* Refuses a CONFIG_SECRET_FILE that others can read, and values out of their few words. */
+/* Refuses values that their keys do not allow, and a CONFIG_SECRET_FILE that others can read. */
 bool config_check(const struct config *c, struct err *err) MUST_CHECK;
 const struct config_key *config_find_key(const char *name); /* NULL when there is none */
 char *config_variable(const char *key); /* "PLMAINT_GENERAL_MODE"; caller frees */
@@ -47,10 +56,11 @@ bool config_set(struct config *c, const char *key, const char *value, const char
 /* Borrowed; NULL when not set and without default. */
 const char *config_get(const struct config *c, const char *key);
 const char *config_source(const struct config *c, const char *key);
-bool config_long(const struct config *c, const char *key, long min, long max, long *ret,
-		 struct err *err) MUST_CHECK;
-bool config_real(const struct config *c, const char *key, double min, double max, double *ret,
-		 struct err *err) MUST_CHECK;
+/* The values of keys of these kinds, of which *ret is left as it is on failure.  ERR_CONFIG: it is
+ * not set, or not what the key allows; after config_check only the first can be. */
+bool config_long(const struct config *c, const char *key, long *ret,
+		 struct err *err) MUST_CHECK; /* CONFIG_WHOLE, and CONFIG_SIZE in bytes */
+bool config_real(const struct config *c, const char *key, double *ret, struct err *err) MUST_CHECK;
 bool config_seconds(const struct config *c, const char *key, double *ret,
 		    struct err *err) MUST_CHECK;
 bool config_bool(const struct config *c, const char *key, bool *ret, struct err *err) MUST_CHECK;

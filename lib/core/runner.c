@@ -488,7 +488,7 @@ static void forget_old_runs(struct run *r)
 	struct err err;
 	long keep;
 
-	if (!config_long(r->session->config, "general.history", 1, 100000, &keep, &err) ||
+	if (!config_long(r->session->config, "general.history", &keep, &err) ||
 	    !journal_prune(r->journal, (size_t)keep - 1, &err))
 		log_warning("old runs stay in the journal: %s", err.text);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The man page, in man(7) macros that groff and mandoc both know. */
+#include "lib/core/clock.h"
 #include "lib/core/config.h"
 #include "lib/core/exit.h"
 #include "lib/core/text.h"
@@ -8,6 +9,8 @@
 #include "lib/report/help.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdio.h>
 
 /* A dash is a minus, a dot or quote at the start of a line is no macro, and a blank line is a
  * paragraph. */
@@ -132,6 +135,29 @@ static void add_catalogue(struct strbuf *out, const struct catalogue *c)
 	}
 }
 
+/* "from 1 to 16; default 4" */
+static void add_bounds(struct strbuf *text, const struct config_key *k)
+{
+	char least[32], most[32];
+	const char *parted = " (";
+
+	if (k->kind == CONFIG_TIME) {
+		clock_in_words(k->least, least, sizeof(least));
+		clock_in_words(k->most, most, sizeof(most));
+	} else {
+		(void)snprintf(least, sizeof(least), "%.10g", k->least);
+		(void)snprintf(most, sizeof(most), "%.10g", k->most);
+	}
+	if (isfinite(k->most) && k->most > k->least) {
+		strbuf_addf(text, " (from %s to %s", least, most);
+		parted = "; ";
+	}
+	if (k->fallback)
+		strbuf_addf(text, "%sdefault %s", parted, k->fallback);
+	if (k->fallback || parted[0] == ';')
+		strbuf_adds(text, ")");
+}
+
 static void add_config(struct strbuf *out)
 {
 	strbuf_adds(out,
@@ -143,8 +169,7 @@ static void add_config(struct strbuf *out)
 		AUTO_STRBUF struct strbuf text = { 0 };
 
 		strbuf_adds(&text, k->help);
-		if (k->fallback)
-			strbuf_addf(&text, " (default %s)", k->fallback);
+		add_bounds(&text, k);
 		docs_man_item(out, k->name, text.data);
 	}
 }

@@ -59,6 +59,8 @@ TEST(every_knob_stands_above_a_key_of_the_configuration)
 		double v;
 		REQUIRE(key != NULL);
 		CHECK(knob_parse((enum knob)k, key->fallback, &v, &err));
+		if (!knob_docs[k].words)
+			CHECK(knob_docs[k].least == key->least && knob_docs[k].most == key->most);
 	}
 }
 

@@ -47,7 +47,9 @@ def tool(tmp_path):
     (["health", "list", "--exclude-tags", "zebra"], "no 'zebra'", "health list-tags"),
     (["health", "check", "--tags", "default", "--exclude-tags", "default"], "no check is left", "health list"),
     (["health", "check", "--output", "xml"], "'xml' is not known", "nagios"),
-    (["health", "check", "--set", "health.timeout=0s"], "health.timeout is not between", ""),
+    (["config", "show", "--set", "backup.profile=furious"], "unknown word 'furious'", "gentle"),
+    (["config", "show", "--set", "restore.threads=99"], "'99' is outside 1..16", ""),
+    (["health", "check", "--set", "health.timeout=0s"], "health.timeout (--set): '0s' is not between 100 ms and 60 min", ""),
     (["--config"], "needs a value", ""),
     (["--dump=zebra"], "no form 'zebra'", "markdown"),
 ])

@@ -163,7 +163,7 @@ def test_artifacts_of_one_page_are_updated_in_turns(site, plmaint):
     assert max(together.values()) <= 2
 
 
-@pytest.mark.parametrize("protect", ["yes", "no"])
+@pytest.mark.parametrize("protect", ["on", "off"])
 def test_protection_time_of_unlinked_artifacts_begins_now(site, plmaint, protect):
     plmaint.configure({"detach.protect": protect})
     made = site.image("oci", site.repository())
@@ -173,7 +173,7 @@ def test_protection_time_of_unlinked_artifacts_begins_now(site, plmaint, protect
             "SELECT pulp_id, timestamp_of_interest > now() - interval '1 hour' FROM core_artifact"
         )
     )
-    assert young[made.artifact.pk] == (protect == "yes")
+    assert young[made.artifact.pk] == (protect == "on")
     assert young[made.config.artifact.pk] is False
 
 

@@ -370,21 +370,6 @@ def test_trace_is_written_and_the_server_is_seen_in_every_phase(site, pg_db, tmp
     assert "lock_wait=0@" in lines[-1]
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "words"),
-    [
-        ("pre-migrate.profile", "furious", "gentle"),
-        ("throttle.query_every", "2h", "not a duration from 1 to 60 s"),
-        ("throttle.max_lag", "0s", "not a duration from 0.1 to 3600 s"),
-        ("throttle.calm", "1d", "not a duration from 0 to 3600 s"),
-    ],
-)
-def test_values_beyond_their_range(site, plmaint, key, value, words):
-    site.bulk_images(1, repos=1, own_config=False)
-    plmaint.configure({key: value})
-    assert words in str(plmaint.run(*KEEP, code=2))
-
-
 def test_plain_role_sees_enough(online, pg_db, plmaint):
     """Without any right beyond those of Pulp's role nothing is an error, and nothing unknown holds
     the work up where there is no standby.
