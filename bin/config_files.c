@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char main_file[] = "/etc/plmaint/plmaint.conf";
 static const char more_files[] = "/etc/plmaint/conf.d";
@@ -18,6 +19,7 @@ struct reading {
 	struct config *config;
 	const char *path;
 	mode_t mode;
+	bool ours; /* root's or our own: nobody else may write it by owning it */
 };
 
 static bool take_value(void *arg, const char *section, const char *key, const char *value, int line,
@@ -28,10 +30,11 @@ static bool take_value(void *arg, const char *section, const char *key, const ch
 	AUTO_FREE char *source = xasprintf("%s:%d", r->path, line);
 	const struct config_key *k = config_find_key(name);
 
-	if (k && k->kind == CONFIG_COMMAND && r->mode & (S_IWGRP | S_IWOTH)) {
+	if (k && k->kind == CONFIG_COMMAND && (!r->ours || r->mode & (S_IWGRP | S_IWOTH))) {
 		(void)err_set(err, ERR_CONFIG, "%s names a command and others can write the file",
 			      name);
-		return err_hint(err, "chmod go-w '%s'.", r->path);
+		return r->ours ? err_hint(err, "chmod go-w '%s'.", r->path)
+			       : err_hint(err, "chown root '%s'.", r->path);
 	}
 	if (config_is_secret(name, value) && r->mode & S_IRWXO) {
 		(void)err_set(err, ERR_CONFIG, "%s holds a password and others can reach the file",
@@ -55,7 +58,7 @@ static bool read_file(struct config *c, const char *path, bool may_miss, struct 
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_CONFIG, "the configuration '%s' is not a file", path);
 
-	struct reading r = { c, path, st.st_mode };
+	struct reading r = { c, path, st.st_mode, st.st_uid == 0 || st.st_uid == geteuid() };
 
 	if (ini_read(path, take_value, &r, err))
 		return true;

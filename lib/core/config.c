@@ -95,23 +95,24 @@ static bool unknown_key(const char *key, struct err *err)
 	return err_hint(err, "`plmaint config show` lists every key.");
 }
 
-/* scheme://user:password@host: where the password begins, or NULL. */
+/* scheme://user:password@host, also among other words: where the first password begins, or NULL. */
 static const char *url_password(const char *value, size_t *ret_len)
 {
-	const char *rest = strstr(value, "://");
+	const char *rest = value;
 
-	if (!rest)
-		return NULL;
-	rest += 3;
+	while ((rest = strstr(rest, "://")) != NULL) {
+		rest += 3;
 
-	size_t authority = strcspn(rest, "/?#");
-	const char *at = memrchr(rest, '@', authority);
-	const char *colon = at ? memchr(rest, ':', (size_t)(at - rest)) : NULL;
+		size_t authority = strcspn(rest, "/?#");
+		const char *at = memrchr(rest, '@', authority);
+		const char *colon = at ? memchr(rest, ':', (size_t)(at - rest)) : NULL;
 
-	if (!colon || colon + 1 == at)
-		return NULL;
-	*ret_len = (size_t)(at - colon) - 1;
-	return colon + 1;
+		if (colon && colon + 1 < at) {
+			*ret_len = (size_t)(at - colon) - 1;
+			return colon + 1;
+		}
+	}
+	return NULL;
 }
 
 /* password=... of a connection string or of a URL's query, quoted or not: where its value begins.
@@ -146,25 +147,29 @@ static const char *keyword_password(const char *value, size_t *ret_len)
 	return NULL;
 }
 
-static const char *find_password(const char *value, size_t *ret_len)
+/* A connection string, or what may name a password in its query as one does. */
+static bool has_keywords(const char *key)
+{
+	static const char suffix[] = ".conninfo";
+	size_t len = strlen(key);
+
+	return (len >= sizeof(suffix) && strcmp(key + len - (sizeof(suffix) - 1), suffix) == 0) ||
+	       strcmp(key, "redis.url") == 0;
+}
+
+static const char *find_password(const char *key, const char *value, size_t *ret_len)
 {
 	const char *p = url_password(value, ret_len);
 
-	return p ? p : keyword_password(value, ret_len);
+	return p || !has_keywords(key) ? p : keyword_password(value, ret_len);
 }
 
 bool config_is_secret(const char *key, const char *value)
 {
 	size_t len;
 
-	static const char suffix[] = ".conninfo";
-	size_t key_len = strlen(key);
-
-	if ((key_len < sizeof(suffix) ||
-	     strcmp(key + key_len - (sizeof(suffix) - 1), suffix) != 0) &&
-	    strcmp(key, "redis.url") != 0)
-		return false;
-	return value && (find_password(value, &len) || strcasestr(value, "sslpassword"));
+	return value && (find_password(key, value, &len) ||
+			 (has_keywords(key) && strcasestr(value, "sslpassword")));
 }
 
 char *config_shown(const struct config *c, const char *key)
@@ -176,8 +181,8 @@ char *config_shown(const struct config *c, const char *key)
 		return NULL;
 	if (!config_is_secret(key, value))
 		return xstrdup(value);
-	p = find_password(value, &len);
-	if (!p || strcasestr(value, "sslpassword") || find_password(p + len, &(size_t){ 0 }))
+	p = find_password(key, value, &len);
+	if (!p || strcasestr(value, "sslpassword") || find_password(key, p + len, &(size_t){ 0 }))
 		return xstrdup("(hidden: holds a password)");
 	return xasprintf("%.*s***%s", (int)(p - value), value, p + len);
 }

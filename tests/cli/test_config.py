@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Configuration: what wins over what, who may read a file with a password, and the modes of the whole program."""
+import os
+
 import pytest
 
 from harness import cli
+from harness.need import need
 
 
 @pytest.fixture
@@ -67,6 +70,17 @@ def test_file_without_a_password_may_be_read_by_all(tool):
     tool.run("config", "check", json=False, code=0)
 
 
+@pytest.mark.parametrize("owner, mode, code", [(0, 0o644, 0), (0, 0o622, 2), (0, 0o660, 2), (65534, 0o600, 2)])
+def test_file_with_a_command(tool, owner, mode, code):
+    """Whoever writes it, or owns it and so may, chooses what root runs."""
+    need(root=True)
+    tool.configure({"hooks.before_run": "/bin/true"})
+    tool.config.chmod(mode)
+    os.chown(tool.config, owner, -1)
+    done = tool.run("config", "check", json=False, code=code)
+    assert ("others can write the file" in done.err) == bool(code)
+
+
 @pytest.mark.parametrize("mode, code", [(0o600, 0), (0o640, 0), (0o644, 2)])
 def test_password_file(tool, tmp_path, mode, code):
     secret = tmp_path / "secret"
@@ -83,7 +97,7 @@ def test_password_file_that_is_not_there(tool, tmp_path):
 
 
 @pytest.mark.parametrize("value", ["database.pulp.conninfo=host=h password=s3cret", "database.pulp.conninfo=postgresql://u:s3cret@h/d",
-                                   "redis.url=redis://:s3cret@h"])
+                                   "redis.url=redis://:s3cret@h", "throttle.status_url=http://u:s3cret@h/"])
 def test_password_on_the_command_line_is_refused(tool, value):
     done = tool.run("config", "show", "--set", value, json=False, code=2)
     assert "holds a password" in done.err and "s3cret" not in done.out + done.err

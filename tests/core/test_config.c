@@ -3,6 +3,7 @@
  * shown. */
 #include "lib/core/config.h"
 
+#include "lib/core/mem.h"
 #include "tests/harness/tap.h"
 
 static void free_config(struct config **c)
@@ -89,6 +90,28 @@ TEST(passwords)
 	free(shown);
 }
 
+/* Any key may take a URL, and any URL a password. */
+TEST(passwords_in_urls)
+{
+	static const char *const keys[] = { "throttle.status_url", "pulp.api_url",
+					    "restore.pull_url", "throttle.command" };
+	static const char url[] = "-q http://h/a http://u:x@h/b";
+	AUTO_CONFIG struct config *c = config_new();
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		CHECK(!config_set(c, keys[i], url, "--set", &err));
+		CHECK(config_set(c, keys[i], url, "f:1", &err));
+
+		char *shown = config_shown(c, keys[i]);
+
+		CHECK_STR(shown, "-q http://h/a http://u:***@h/b");
+		free(shown);
+	}
+	CHECK(!config_is_secret("throttle.status_url", "http://h:80/a?password=b"));
+	CHECK(!config_is_secret("pre-migrate.window", "22:00-05:00"));
+}
+
 TEST(typed_values)
 {
 	AUTO_CONFIG struct config *c = config_new();
@@ -147,5 +170,5 @@ TEST(defaults_are_in_order)
 }
 
 TAP_MAIN(row(default_then_set_then_empty), row(slips_are_named), row(environment), row(passwords),
-	 row(typed_values), row(no_value_is_taken_that_its_key_does_not_allow),
-	 row(defaults_are_in_order))
+	 row(passwords_in_urls), row(typed_values),
+	 row(no_value_is_taken_that_its_key_does_not_allow), row(defaults_are_in_order))

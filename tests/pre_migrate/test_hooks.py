@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Commands of the site around a run: one may veto it, one is told how it ended; no shell sees them."""
 
-import os
 import shlex
 
 import pytest
@@ -73,12 +72,6 @@ def test_what_comes_after_changes_no_status(site, plmaint, script):
     site.image()
     ran = plmaint.run("pre-migrate", "run", code=0)
     assert "no mail" in ran.err and after.pending(site) == 0
-
-
-def test_a_file_that_others_can_write_may_not_name_one(plmaint, script):
-    plmaint.configure({BEFORE: script("before")})
-    os.chmod(plmaint.config, 0o622)
-    assert "others can write" in plmaint.run("pre-migrate", "run", code=2).err
 
 
 def test_short_commands_have_no_hooks(site, plmaint, script):
