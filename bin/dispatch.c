@@ -417,7 +417,7 @@ static int work(struct line *l)
 		return status;
 	/* An answer that was waited for and given up by the operator. */
 	if (err.code == ERR_STOPPED && stop_requested())
-		return exit_worse(exit_of_signal(stop_signal()), fail(l, &err));
+		return exit_worse(exit_of_stop(stop_signal()), fail(l, &err));
 	return exit_worse(status, fail(l, &err));
 }
 

@@ -344,12 +344,6 @@ bool manifest_job_look(struct manifest_job *j, struct actor *a, struct err *err)
 	return true;
 }
 
-/* The step's status when it must end: by an operator's wish, or early. */
-static int exit_of_stop(void)
-{
-	return stop_signal() ? exit_of_signal(stop_signal()) : EXIT_STOPPED_EARLY;
-}
-
 bool manifest_job_wait(struct manifest_job *j, const char *label, struct outcome *out)
 {
 	char why[256];
@@ -365,7 +359,7 @@ bool manifest_job_wait(struct manifest_job *j, const char *label, struct outcome
 	}
 	outcome_set(out, RESULT_WARNING, "nothing was begun: %s", why);
 	outcome_hint(out, "The same command goes on from here.");
-	out->exit = exit_of_stop();
+	out->exit = exit_of_stop(stop_signal());
 	return false;
 }
 
@@ -481,7 +475,7 @@ void manifest_job_report(const struct batch_result *res, const char *verb, bool 
 			out,
 			"`plmaint pre-migrate quarantine list` shows each with its reason and repositories.");
 	if (res->stopped) {
-		out->exit = exit_of_stop();
+		out->exit = exit_of_stop(stop_signal());
 		outcome_hint(
 			out,
 			"Stopped with its state saved%s%s; the same command goes on from here.",

@@ -15,7 +15,6 @@
 #include "procedures/manifest_forecast.h"
 #include "procedures/procedures.h"
 #include "procedures/verdict_revisit.h"
-#include <signal.h>
 #include <stdio.h>
 
 static const double look_again = 0.5; /* seconds between looks while waiting */
@@ -47,9 +46,7 @@ static void put_off(struct outcome *out, const char *what, const char *hint)
 {
 	outcome_set(out, RESULT_WARNING, "links were kept: %s", what);
 	outcome_hint(out, "%s", hint);
-	out->exit = stop_signal() == SIGINT ? EXIT_SIGINT
-		    : stop_signal()	    ? EXIT_SIGTERM
-					    : EXIT_STOPPED_EARLY;
+	out->exit = exit_of_stop(stop_signal());
 }
 
 static void tell_wait(struct manifest_job *j, const char *why, double left)

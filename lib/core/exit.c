@@ -45,9 +45,14 @@ int exit_of_err(const struct err *err)
 	return EXIT_FAILED;
 }
 
-int exit_of_signal(int sig)
+int exit_of_stop(int sig)
 {
-	return sig == SIGINT ? EXIT_SIGINT : EXIT_SIGTERM;
+	return sig == 0 ? EXIT_STOPPED_EARLY : sig == SIGINT ? EXIT_SIGINT : EXIT_SIGTERM;
+}
+
+bool exit_is_resumable(int status)
+{
+	return status == EXIT_STOPPED_EARLY || status == EXIT_SIGINT || status == EXIT_SIGTERM;
 }
 
 static int badness(int status)

@@ -22,8 +22,10 @@ extern const struct exit_text exit_texts[]; /* ends with meaning NULL */
 
 /* The exit status of a command that ended with this error. */
 int exit_of_err(const struct err *err);
-/* The exit status of work that a signal has stopped. */
-int exit_of_signal(int sig);
+/* The exit status of work that was stopped with its state saved: by a signal, or 0: by itself. */
+int exit_of_stop(int sig);
+/* Whether the same command goes on from where one of this status has ended. */
+bool exit_is_resumable(int status);
 /* The worse of two: failed > stopped by signal > stopped early > unknown > warnings > done; usage
  * wins over all. */
 int exit_worse(int a, int b);

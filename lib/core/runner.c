@@ -21,7 +21,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_STEPS = 64 };
 static const double lost_limit = 60.0; /* seconds from the first loss of a session */
 
 struct run {
@@ -35,8 +34,8 @@ struct run {
 	bool failed;	       /* rescue steps are called for */
 	struct outcome totals; /* its counts alone: the last step's word on each key */
 	struct crew *crew;     /* NULL: steps are done by this process */
-	const char *failing[MOST_STEPS + 1];
-	const char *passable[MOST_STEPS + 1]; /* those of failing that --whitelist may pass over */
+	/* With room for all steps, NULL-terminated. */
+	const char **failing, **passable; /* passable: those that --whitelist may pass over */
 	size_t n_failing, n_passable;
 };
 
@@ -112,7 +111,7 @@ static void outcome_of_err(const struct step *s, const struct err *err, struct o
 	outcome_set(o, r, "%s", err->text);
 	outcome_hint(o, "%s", err->hint);
 	if (stopped)
-		o->exit = stop_requested() ? exit_of_signal(stop_signal()) : EXIT_STOPPED_EARLY;
+		o->exit = exit_of_stop(stop_signal());
 	else if (err->code == ERR_CONFIG || err->code == ERR_USAGE)
 		o->exit = EXIT_USAGE;
 }
@@ -221,7 +220,7 @@ static void work(struct session *s, const struct step *step, const void *params,
 	}
 	/* A procedure that saved its state and came back as asked. */
 	if (stop_requested() && o->result == RESULT_WARNING && !o->exit)
-		o->exit = exit_of_signal(stop_signal());
+		o->exit = exit_of_stop(stop_signal());
 }
 
 static void perform(struct run *r, const struct step *step, const void *given, struct outcome *o)
@@ -376,14 +375,13 @@ static bool only_looks(const struct run *r)
 static void fold(struct run *r, const struct step *step, const struct outcome *o)
 {
 	int status = exit_of_outcome(o);
-	bool stopped =
-		status == EXIT_STOPPED_EARLY || status == EXIT_SIGINT || status == EXIT_SIGTERM;
+	bool stopped = exit_is_resumable(status);
 	bool bad = o->result >= RESULT_FINDING;
 
 	for (size_t i = 0; i < OUTCOME_COUNTS && o->counts[i].key && !only_looks(r); i++)
 		add_total(&r->totals, &o->counts[i]);
 	r->exit = exit_worse(r->exit, status);
-	if (bad && r->n_failing < MOST_STEPS) {
+	if (bad) {
 		r->failing[r->n_failing++] = label_of(step);
 		/* What could not even begin is not mended by passing over it. */
 		if (!(step->flags & STEP_CRITICAL) && !o->unmet && !only_looks(r))
@@ -453,8 +451,7 @@ static void look_back(void *arg, const struct journal_line *l)
 		}
 		value = journal_value(l, "exit");
 		if (strcmp(l->event, "run.end") == 0 && value)
-			last->open = strcmp(value, "75") == 0 || strcmp(value, "130") == 0 ||
-				     strcmp(value, "143") == 0;
+			last->open = exit_is_resumable((int)strtol(value, NULL, 10));
 	}
 }
 
@@ -532,13 +529,20 @@ static int finish(struct run *r)
 	emit(r->session->reporter, "run.end", fields);
 	journal_close(r->journal);
 	free(r->name);
+	free(r->failing);
+	free(r->passable);
 	return r->exit;
 }
 
 static int run_all(const struct run_request *rq, const void *given)
 {
 	struct run r = { .rq = rq, .session = rq->session };
+	size_t n = 0;
 
+	while (rq->steps[n].check || rq->steps[n].procedure)
+		n++;
+	r.failing = xcalloc(n + 1, sizeof(*r.failing));
+	r.passable = xcalloc(n + 1, sizeof(*r.passable));
 	begin(&r);
 	if (rq->crew)
 		hire_crew(&r);
@@ -546,7 +550,7 @@ static int run_all(const struct run_request *rq, const void *given)
 		bool rescue = s->flags & STEP_RESCUE;
 
 		if (!rescue && !r.ended && stop_requested()) {
-			r.exit = exit_worse(r.exit, exit_of_signal(stop_signal()));
+			r.exit = exit_worse(r.exit, exit_of_stop(stop_signal()));
 			r.ended = r.failed = true;
 		}
 		if (s->flags & STEP_GATE && r.failed)

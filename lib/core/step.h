@@ -43,7 +43,7 @@ enum result {
 };
 const char *result_word(enum result r); /* "not-needed" */
 
-enum { OUTCOME_EXAMPLES = 10, OUTCOME_COUNTS = 4 };
+enum { OUTCOME_EXAMPLES = 10, OUTCOME_COUNTS = 5 };
 struct outcome {
 	enum result result;
 	char text[512]; /* lower case, no final stop: "37 duplicate rows in core_artifact" */
@@ -52,7 +52,8 @@ struct outcome {
 	int exit;   /* 0 = derive from result; else the status it asks for (75, 130, 143) */
 	bool unmet; /* something that the step needs is not there */
 	struct count {
-		const char *key; /* static text: "rows", "partial", "quarantined", "filled" */
+		/* Static text: "rows", "partial", "quarantined", "filled" or "found". */
+		const char *key;
 		int64_t n;
 	} counts[OUTCOME_COUNTS]; /* for step.end; run.end has the sum of all steps */
 };

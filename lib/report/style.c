@@ -3,6 +3,7 @@
 #include "lib/report/style.h"
 
 #include "lib/core/clock.h"
+#include "lib/core/exit.h"
 #include "lib/core/text.h"
 
 #include <math.h>
@@ -271,16 +272,14 @@ static void add_total(struct strbuf *out, const struct field *fields, const char
 
 static const char *words_of_exit(int status)
 {
-	switch (status) {
-	case 0:
-		return "Done";
-	case 78:
-		return "Done with warnings";
-	case 75:
-	case 130:
-	case 143:
+	if (exit_is_resumable(status))
 		return "Stopped early, its state is saved: run it again to go on";
-	case 3:
+	switch (status) {
+	case EXIT_DONE:
+		return "Done";
+	case EXIT_WARNINGS:
+		return "Done with warnings";
+	case EXIT_UNKNOWN:
 		return "Could not find out";
 	default:
 		return "Failed";
@@ -320,7 +319,7 @@ void block_run_end(struct report *r, const struct field *fields)
 		put_failing(r, failing->v.list);
 	if (whitelist)
 		put_whitelist(r, whitelist->v.list);
-	if (r->options.quiet && status == 0)
+	if (r->options.quiet && status == EXIT_DONE)
 		return;
 	clock_in_words(number_field(fields, "seconds"), words, sizeof(words));
 	strbuf_addf(&line, "%s after %s", words_of_exit(status), words);

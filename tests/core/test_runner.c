@@ -336,6 +336,57 @@ TEST(only_what_may_be_passed_over_is_offered)
 	CHECK_STR(s.log.data, "bad,");
 }
 
+static bool counts_all(struct actor *a, const void *params, struct outcome *out, struct err *err)
+{
+	(void)a, (void)params, (void)err;
+	outcome_count(out, "rows", 1);
+	outcome_count(out, "partial", 2);
+	outcome_count(out, "quarantined", 3);
+	outcome_count(out, "filled", 4);
+	return true;
+}
+
+static bool finds_five(const struct probe *p, const void *params, struct outcome *out,
+		       struct err *err)
+{
+	outcome_count(out, "found", 5);
+	return finds(p, params, out, err);
+}
+
+static const struct check five = { .label = "five", .run = finds_five };
+static const struct procedure tally = { .label = "tally", .changes = "rows", .run = counts_all };
+
+static void keep_totals(void *self, const char *event, const struct field *f)
+{
+	struct strbuf *log = self;
+	int failing = 0;
+
+	for (; strcmp(event, "run.end") == 0 && f->key; f++) {
+		if (f->kind == FIELD_INT)
+			strbuf_addf(log, "%s=%d ", f->key, (int)f->v.i);
+		else if (strcmp(f->key, "failing") == 0)
+			while (f->v.list[failing])
+				failing++;
+	}
+	if (failing)
+		strbuf_addf(log, "%d failing", failing);
+}
+
+/* As many as there are checks, and every key that steps count by. */
+TEST(nothing_is_left_out_of_the_end)
+{
+	AUTO_SITE struct site s;
+	struct step steps[102] = { { .check = &five, .flags = STEP_FAIL_SLOW },
+				   { .procedure = &tally } };
+
+	for (int i = 2; i < 101; i++)
+		steps[i] = (struct step){ .check = &bad, .flags = STEP_FAIL_SLOW };
+	site_init(&s);
+	s.reporter.emit = keep_totals;
+	CHECK_INT(run(&s, steps, NULL), EXIT_FAILED);
+	CHECK_STR(s.log.data, "exit=1 found=5 rows=1 partial=2 quarantined=3 filled=4 100 failing");
+}
+
 TEST(whitelist_and_when_are_told)
 {
 	AUTO_SITE struct site s;
@@ -472,6 +523,7 @@ TAP_MAIN(row(all_pass), row(first_failure_ends_it_and_rescue_runs),
 	 row(rescue_rests_when_all_is_well), row(fail_slow_shows_all_three_answers),
 	 row(a_crew_says_the_same_in_the_same_order), row(could_not_find_out_is_no_failure),
 	 row(unmet_needs_are_answered_by_kind), row(only_what_may_be_passed_over_is_offered),
-	 row(whitelist_and_when_are_told), row(verify_has_the_last_word),
-	 row(a_step_whose_session_was_lost_begins_again), row(a_time_limit_fails_the_step),
-	 row(journal_tells_of_a_run_that_was_killed), row(stopped_by_a_signal))
+	 row(nothing_is_left_out_of_the_end), row(whitelist_and_when_are_told),
+	 row(verify_has_the_last_word), row(a_step_whose_session_was_lost_begins_again),
+	 row(a_time_limit_fails_the_step), row(journal_tells_of_a_run_that_was_killed),
+	 row(stopped_by_a_signal))
