@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Fernet over libcrypto. */
 #include "lib/drivers/fernet.h"
+#include "lib/core/base64.h"
 #include "lib/core/mem.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -10,62 +11,38 @@
 
 enum {
 	VERSION = 0x80,
-	IV_AT = 9, /* behind the version and eight bytes of time */
+	LONGEST = 1 << 30, /* characters: libcrypto counts in int */
+	IV_AT = 9,	   /* behind the version and eight bytes of time */
 	BLOCK = 16,
 	TEXT_AT = IV_AT + BLOCK,
 	MAC_LEN = 32,
-	LEAST = TEXT_AT + BLOCK + MAC_LEN
+	LEAST = TEXT_AT + BLOCK + MAC_LEN,
+	KEY_LEN = 32,
+	KEY_TEXT = 44 /* of as many bytes as base64 */
 };
 
-static int sextet(char c)
+/* Padded, of either alphabet. */
+static bool decode(const char *text, size_t len, struct strbuf *out)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '-' || c == '+')
-		return 62;
-	return c == '_' || c == '/' ? 63 : -1;
-}
+	size_t digits = len;
 
-/* Padded base64 of either alphabet.  out has room for len / 4 * 3 bytes; 0: it is none. */
-static size_t decode(const char *text, size_t len, unsigned char *out)
-{
-	size_t n = 0, padding = 0;
-
-	while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
-		padding++;
-	if (len == 0 || len % 4 != 0)
-		return 0;
-	for (size_t i = 0; i < len; i += 4) {
-		unsigned bits = 0;
-
-		for (size_t k = 0; k < 4; k++) {
-			int s = i + k >= len - padding ? 0 : sextet(text[i + k]);
-
-			if (s < 0)
-				return 0;
-			bits = bits << 6 | (unsigned)s;
-		}
-		out[n++] = (unsigned char)(bits >> 16);
-		out[n++] = (unsigned char)(bits >> 8);
-		out[n++] = (unsigned char)bits;
-	}
-	return n - padding;
+	while (len - digits < 2 && digits > 0 && text[digits - 1] == '=')
+		digits--;
+	return len > 0 && len % 4 == 0 && !memchr(text, '=', digits) &&
+	       base64_decode(text, digits, BASE64_URL BASE64_PLAIN, true, out);
 }
 
 bool fernet_key_parse(const char *text, size_t len, struct fernet_key *ret)
 {
-	unsigned char raw[33];
-	bool ok = len == 44 && decode(text, len, raw) == 32;
+	AUTO_STRBUF struct strbuf raw = { 0 }; /* which 32 bytes do not make grow: no copy stays */
+	bool ok = len == KEY_TEXT && decode(text, len, &raw) && raw.len == KEY_LEN;
 
 	if (ok) {
-		memcpy(ret->sign, raw, sizeof ret->sign);
-		memcpy(ret->encrypt, raw + sizeof ret->sign, sizeof ret->encrypt);
+		memcpy(ret->sign, raw.data, sizeof ret->sign);
+		memcpy(ret->encrypt, raw.data + sizeof ret->sign, sizeof ret->encrypt);
 	}
-	OPENSSL_cleanse(raw, sizeof raw);
+	if (raw.data)
+		OPENSSL_cleanse(raw.data, raw.len);
 	return ok;
 }
 
@@ -101,10 +78,15 @@ static bool decrypt(const struct fernet_key *key, const unsigned char *raw, size
 enum fernet_verdict fernet_open(const struct fernet_key *key, const char *token, size_t len,
 				struct strbuf *plain)
 {
-	AUTO_FREE unsigned char *raw = xmalloc(len / 4 * 3 + 1);
-	size_t n = len < 1U << 30 ? decode(token, len, raw) : 0;
+	AUTO_STRBUF struct strbuf bytes = { 0 };
 
-	if (n < LEAST || raw[0] != VERSION || (n - LEAST) % BLOCK != 0)
+	if (len >= LONGEST || !decode(token, len, &bytes) || bytes.len < LEAST)
+		return FERNET_NO_TOKEN;
+
+	const unsigned char *raw = (const unsigned char *)bytes.data;
+	size_t n = bytes.len;
+
+	if (raw[0] != VERSION || (n - LEAST) % BLOCK != 0)
 		return FERNET_NO_TOKEN;
 	return is_signed(key, raw, n) && decrypt(key, raw, n, plain) ? FERNET_OPENED
 								     : FERNET_OTHER_KEY;

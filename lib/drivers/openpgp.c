@@ -6,12 +6,11 @@
  */
 #include "lib/drivers/openpgp.h"
 
-#include "lib/core/mem.h"
+#include "lib/core/base64.h"
 #include "lib/core/strbuf.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,30 +29,6 @@ struct found {
 	bool decided;
 	char fingerprint[OPENPGP_FINGERPRINT];
 };
-
-/* As Python does it: what is no digit is passed over. */
-static bool decode(const char *text, size_t len, struct strbuf *out)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t bits = 0;
-	size_t n = 0;
-
-	for (size_t i = 0; i < len && text[i] != '='; i++) {
-		const char *at = text[i] ? strchr(digits, text[i]) : NULL;
-
-		if (!at)
-			continue;
-		bits = bits << 6 | (uint32_t)(at - digits);
-
-		size_t nth = n++ % 4;
-		char octet = (char)(bits >> (6 - 2 * nth));
-
-		if (nth != 0)
-			strbuf_add(out, &octet, 1);
-	}
-	return n % 4 != 1;
-}
 
 static bool take_number(struct span *in, size_t bytes, size_t *ret)
 {
@@ -256,7 +231,8 @@ bool openpgp_signer(const char *base64, size_t len, char ret[OPENPGP_FINGERPRINT
 	AUTO_STRBUF struct strbuf raw = { 0 };
 	struct found f = { .decided = false };
 
-	if (!decode(base64, len, &raw) ||
+	/* As Python reads it, and so Pulp. */
+	if (!base64_decode(base64, len, BASE64_PLAIN, false, &raw) ||
 	    !walk((struct span){ (const unsigned char *)raw.data, raw.len }, MOST_DEPTH, &f))
 		return false;
 	memcpy(ret, f.fingerprint, sizeof(f.fingerprint));

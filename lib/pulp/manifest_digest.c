@@ -7,43 +7,18 @@
  */
 #include "lib/pulp/manifest.h"
 
-#include "lib/core/mem.h"
+#include "lib/core/base64.h"
 #include "lib/drivers/hash.h"
 #include "lib/drivers/json_scan.h"
 
 #include <stdint.h>
 #include <string.h>
 
-static int base64url_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
 /* RFC 7515: no padding; some writers add it.  The content of a JSON string without escapes. */
 static bool base64url(const struct json_span *v, struct strbuf *out)
 {
-	unsigned bits = 0, n = 0;
-
-	if (v->kind != JSON_STRING || (v->flags & JSON_HAS_ESCAPE))
-		return false;
-	for (const char *p = v->p + 1; p < v->p + v->len - 1 && *p != '='; p++) {
-		int digit = base64url_digit(*p);
-		if (digit < 0)
-			return false;
-		bits = bits << 6 | (unsigned)digit;
-		n += 6;
-		if (n >= 8) {
-			n -= 8;
-			strbuf_add(out, (char[]){ (char)(bits >> n & 0xff) }, 1);
-		}
-	}
-	return n < 6;
+	return v->kind == JSON_STRING && !(v->flags & JSON_HAS_ESCAPE) &&
+	       base64_decode(v->p + 1, v->len - 2, BASE64_URL, true, out);
 }
 
 struct payload {
