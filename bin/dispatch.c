@@ -10,6 +10,7 @@
 #include "bin/provide.h"
 #include "bin/words.h"
 #include "lib/core/exit.h"
+#include "lib/core/list.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
 #include "lib/core/runner.h"
@@ -211,19 +212,18 @@ static bool check_whitelist(const struct line *l, struct err *err)
 {
 	const char *list = l->globals.whitelist;
 
-	for (const char *at = list; at && *at; at += *at == ',') {
-		AUTO_FREE char *label = xstrndup(at, strcspn(at, ","));
+	for (const char *rest = list;;) {
+		AUTO_FREE char *label = list_take(&rest);
 
-		at += strlen(label);
-		if (*label && !catalogue_check(&catalogue, label) &&
-		    !catalogue_procedure(&catalogue, label))
+		if (!label)
+			break;
+		if (!catalogue_check(&catalogue, label) && !catalogue_procedure(&catalogue, label))
 			return unknown_label(label, err);
 	}
 	for (const struct step *s = l->action->scenario; s && (s->check || s->procedure); s++) {
 		const char *label = s->check ? s->check->label : s->procedure->label;
 
-		if (s->flags & STEP_CRITICAL && !l->globals.force &&
-		    runner_whitelisted(list, label)) {
+		if (s->flags & STEP_CRITICAL && !l->globals.force && list_has(list, label)) {
 			(void)err_set(err, ERR_USAGE, "step %s guards your data", label);
 			return err_hint(err, "Add --force to pass over it all the same.");
 		}

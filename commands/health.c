@@ -5,6 +5,7 @@
  */
 #include "commands/commands.h"
 #include "commands/health_fix.h"
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/runner.h"
 #include "lib/core/stop.h"
@@ -88,16 +89,11 @@ static bool has_tag(const struct check *c, const char *tag, size_t len)
 /* How many of the comma separated tags a check has, and in *of how many there are. */
 static size_t count_tags(const struct check *c, const char *list, size_t *of)
 {
-	size_t n = 0;
+	size_t n = 0, len;
 
 	*of = 0;
-	for (const char *at = list; at && *at; at += *at == ',') {
-		size_t len = strcspn(at, ",");
-
-		*of += len > 0;
-		n += len > 0 && has_tag(c, at, len);
-		at += len;
-	}
+	for (const char *at; list_next(&list, &at, &len); ++*of)
+		n += has_tag(c, at, len);
 	return n;
 }
 
@@ -106,7 +102,7 @@ static bool chosen(const struct check *c, const struct choice *o, const char *ot
 	const char *tags = o->label || o->tags ? o->tags : otherwise;
 	size_t of;
 
-	if (o->label && !runner_whitelisted(o->label, c->label))
+	if (o->label && !list_has(o->label, c->label))
 		return false;
 	if (count_tags(c, o->exclude_tags, &of) > 0)
 		return false;
@@ -139,15 +135,16 @@ static const char **all_tags(const struct catalogue *c)
 static bool known(const char *option, const char *list, const char *const *names,
 		  const char *shown_by, struct err *err)
 {
-	for (const char *at = list; at && *at; at += *at == ',') {
-		AUTO_FREE char *word = xstrndup(at, strcspn(at, ","));
+	for (;;) {
+		AUTO_FREE char *word = list_take(&list);
 		const char *near;
 		size_t i = 0;
 
-		at += strlen(word);
+		if (!word)
+			return true;
 		while (names[i] && strcmp(names[i], word) != 0)
 			i++;
-		if (names[i] || !*word)
+		if (names[i])
 			continue;
 		near = nearest_name(word, names);
 		(void)err_set(err, ERR_USAGE, "--%s: there is no '%s'", option, word);
@@ -155,7 +152,6 @@ static bool known(const char *option, const char *list, const char *const *names
 			return err_hint(err, "Did you mean %s?", near);
 		return err_hint(err, "`plmaint health %s` shows them.", shown_by);
 	}
-	return true;
 }
 
 static bool validate_choice(const struct session *s, const struct choice *o, struct err *err)

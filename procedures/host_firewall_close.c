@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Nobody but this host reaches Pulp from here on. */
 #include "lib/core/clock.h"
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/probe.h"
 #include "lib/host/closure.h"
@@ -23,15 +24,15 @@ static bool allow_all(const struct config *config, const struct firewall_params 
 {
 	const char *set = config_get(config, "maintenance-mode.allow");
 
-	for (const char *at = set ? set : ""; *at; at += strspn(at, ", ")) {
-		size_t len = strcspn(at, ", ");
-		AUTO_FREE char *word = xstrndup(at, len);
+	for (;;) {
+		AUTO_FREE char *word = list_take(&set);
 
-		if (len && !firewall_allow(list, word, err)) {
+		if (!word)
+			break;
+		if (!firewall_allow(list, word, err)) {
 			err->code = ERR_CONFIG;
 			return err_wrap(err, "maintenance-mode.allow");
 		}
-		at += len;
 	}
 	for (char *const *a = params->allow; a && *a; a++)
 		if (!firewall_allow(list, *a, err))

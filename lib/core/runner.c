@@ -9,6 +9,7 @@
 #include "lib/core/crew.h"
 #include "lib/core/exit.h"
 #include "lib/core/journal.h"
+#include "lib/core/list.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
@@ -66,20 +67,6 @@ static void note(struct run *r, const char *event, const struct field *fields)
 	r->journal = NULL;
 }
 #define NOTE(r, event, ...) note((r), (event), (const struct field[]){ __VA_ARGS__, F_END })
-
-bool runner_whitelisted(const char *whitelist, const char *label)
-{
-	size_t len = strlen(label);
-
-	for (const char *at = whitelist; at && *at; at += *at == ',') {
-		size_t word = strcspn(at, ",");
-
-		if (word == len && memcmp(at, label, len) == 0)
-			return true;
-		at += word;
-	}
-	return false;
-}
 
 static int exit_of_outcome(const struct outcome *o)
 {
@@ -279,7 +266,7 @@ static bool belongs(const struct run *r, const struct step *step, const char **w
 		*why = *why ? *why : "not part of this run";
 		return false;
 	}
-	if (!runner_whitelisted(r->session->whitelist, label_of(step)))
+	if (!list_has(r->session->whitelist, label_of(step)))
 		return true;
 	*why = step->flags & STEP_CRITICAL ? "whitelisted with --force" : "whitelisted";
 	return false;

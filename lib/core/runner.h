@@ -24,7 +24,5 @@ struct run_request {
 };
 /* Returns the exit status; every outcome has been reported through the session's reporter. */
 int runner_run(const struct run_request *rq);
-/* Whether label is one of the comma separated words; NULL is an empty list. */
-bool runner_whitelisted(const char *whitelist, const char *label);
 /* Runs one procedure by hand with params already parsed. */
 int runner_procedure(struct session *s, const struct procedure *p, const void *params);

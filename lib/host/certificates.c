@@ -6,6 +6,7 @@
  */
 #include "lib/host/certificates.h"
 
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 
@@ -164,13 +165,11 @@ void certificates_authorities(void (*fn)(void *arg, const char *path), void *arg
 
 void certificates_listed(const char *list, void (*fn)(void *arg, const char *path), void *arg)
 {
-	for (const char *at = list; *at; at += *at == ',') {
-		at += strspn(at, " ");
+	for (;;) {
+		AUTO_FREE char *path = list_take(&list);
 
-		AUTO_FREE char *path = xstrndup(at, strcspn(at, ","));
-
-		at += strlen(path);
-		if (*path)
-			fn(arg, path);
+		if (!path)
+			return;
+		fn(arg, path);
 	}
 }

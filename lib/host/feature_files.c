@@ -2,6 +2,7 @@
 /* The table of feature_files.def. */
 #include "lib/host/feature_files.h"
 
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/options.h"
 
@@ -28,31 +29,18 @@ const char *const feature_files_except[] = {
 	NULL
 };
 
-static bool listed(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *at = list ? list : ""; *at; at += *at == ',') {
-		size_t n = strcspn(at, ",");
-
-		if (n == len && strncmp(at, name, n) == 0)
-			return true;
-		at += n;
-	}
-	return false;
-}
-
 static bool check_list(const char *list, struct err *err)
 {
 	const char *names[ARRAY_LEN(table) + 1] = { NULL };
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		names[i] = table[i].feature;
-	for (const char *at = list ? list : ""; *at; at += *at == ',') {
-		AUTO_FREE char *word = xstrndup(at, strcspn(at, ","));
+	for (;;) {
+		AUTO_FREE char *word = list_take(&list);
 		bool known = false;
 
-		at += strlen(word);
+		if (!word)
+			return true;
 		for (size_t i = 0; i < ARRAY_LEN(table) && !known; i++)
 			known = strcmp(names[i], word) == 0;
 		if (known)
@@ -63,7 +51,6 @@ static bool check_list(const char *list, struct err *err)
 		err_set(err, ERR_USAGE, "there is no feature \"%s\" with files of its own", word);
 		return near ? err_hint(err, "Did you mean %s?", near) : false;
 	}
-	return true;
 }
 
 bool feature_choice_check(const struct feature_choice *c, struct err *err)
@@ -73,7 +60,7 @@ bool feature_choice_check(const struct feature_choice *c, struct err *err)
 
 bool feature_chosen(const struct feature_choice *c, const char *feature)
 {
-	return (!c->only || !*c->only || listed(c->only, feature)) && !listed(c->skip, feature);
+	return (!c->only || !*c->only || list_has(c->only, feature)) && !list_has(c->skip, feature);
 }
 
 static bool each_match(const char *pattern,

@@ -3,6 +3,7 @@
  * them and as the kernel has them. */
 #include "lib/host/firewall_tool.h"
 
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/options.h"
 #include "lib/drivers/process.h"
@@ -71,17 +72,12 @@ bool firewall_allow(char **list, const char *network, struct err *err)
 /* Whether each word of a is one of b. */
 static bool within(const char *a, const char *b)
 {
-	AUTO_FREE char *hay = xasprintf(",%s,", b ? b : "");
+	for (;;) {
+		AUTO_FREE char *word = list_take(&a);
 
-	for (const char *at = a ? a : ""; *at; at += strspn(at, ",")) {
-		size_t len = strcspn(at, ",");
-		AUTO_FREE char *needle = xasprintf(",%.*s,", (int)len, at);
-
-		if (!strstr(hay, needle))
-			return false;
-		at += len;
+		if (!word || !list_has(b, word))
+			return !word;
 	}
-	return true;
 }
 
 bool firewall_same(const char *a, const char *b)

@@ -5,6 +5,7 @@
  * the rules have its date, which the kernel compares with its clock.
  */
 #include "lib/core/clock.h"
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 #include "lib/host/firewall_tool.h"
@@ -147,30 +148,26 @@ static void leave(const struct chain *now, struct strbuf *script)
 
 static void add_networks(struct strbuf *script, const char *words, bool v6)
 {
-	for (const char *at = words ? words : ""; *at; at += strspn(at, ",")) {
-		size_t len = strcspn(at, ",");
+	size_t len;
 
+	for (const char *at; list_next(&words, &at, &len);)
 		if ((memchr(at, ':', len) != NULL) == v6)
 			strbuf_addf(script, OF_CHAIN "-s %.*s -j RETURN\n", (int)len, at);
-		at += len;
-	}
 }
 
 /* The second rule of a port is for what no connection is kept of. */
 static void add_ports(struct strbuf *script, const char *words, const char *end)
 {
 	static const char reject[] = "-j REJECT --reject-with tcp-reset";
+	size_t len;
 
-	for (const char *at = words; *at; at += strspn(at, ",")) {
-		int len = (int)strcspn(at, ",");
-
-		strbuf_addf(script, OF_CHAIN "-p tcp -m conntrack --ctorigdstport %.*s%s %s\n", len,
-			    at, end, reject);
+	for (const char *at; list_next(&words, &at, &len);) {
+		strbuf_addf(script, OF_CHAIN "-p tcp -m conntrack --ctorigdstport %.*s%s %s\n",
+			    (int)len, at, end, reject);
 		strbuf_addf(script,
 			    OF_CHAIN "-p tcp -m addrtype --dst-type LOCAL -m tcp --dport %.*s%s "
 				     "%s\n",
-			    len, at, end, reject);
-		at += len;
+			    (int)len, at, end, reject);
 	}
 }
 

@@ -4,6 +4,7 @@
  * at the port that the connection was made to.  Elements with a timeout leave the set by the
  * kernel's own clock, and with the last of them the site is open.
  */
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 #include "lib/drivers/json.h"
@@ -53,30 +54,27 @@ static void add_set(struct strbuf *out, const char *name, const char *type, cons
 		    bool v6)
 {
 	bool any = false;
+	size_t len;
 
 	strbuf_addf(out, "	set %s { type %s; flags interval; auto-merge;", name, type);
-	for (const char *at = words ? words : ""; *at; at += strspn(at, ",")) {
-		size_t len = strcspn(at, ",");
-
+	for (const char *at; list_next(&words, &at, &len);) {
 		if ((memchr(at, ':', len) != NULL) == v6) {
 			strbuf_addf(out, "%s%.*s", any ? ", " : " elements = { ", (int)len, at);
 			any = true;
 		}
-		at += len;
 	}
 	strbuf_adds(out, any ? " } }\n" : " }\n");
 }
 
 static void add_ports(struct strbuf *out, const struct firewall *f)
 {
-	strbuf_adds(out, "	set ports { type inet_service; flags timeout; elements = { ");
-	for (const char *at = f->ports; *at; at += strspn(at, ",")) {
-		size_t len = strcspn(at, ",");
+	size_t len;
 
+	strbuf_adds(out, "	set ports { type inet_service; flags timeout; elements = { ");
+	for (const char *at, *rest = f->ports; list_next(&rest, &at, &len);) {
 		strbuf_addf(out, "%s%.*s", at == f->ports ? "" : ", ", (int)len, at);
 		if (f->seconds > 0)
 			strbuf_addf(out, " timeout %.0fs", ceil(f->seconds));
-		at += len;
 	}
 	strbuf_adds(out, " } }\n");
 }

@@ -2,6 +2,7 @@
 /* /proc/self/mountinfo (proc_pid_mountinfo(5)): the file system is not asked, so it cannot hang. */
 #include "lib/host/mounts.h"
 
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 #include "lib/drivers/proc.h"
@@ -85,14 +86,5 @@ bool mount_of(const char *path, struct mount *ret, struct err *err)
 
 bool mount_has(const struct mount *m, const char *option)
 {
-	size_t len = strlen(option);
-
-	for (const char *at = m->options; *at; at += *at == ',') {
-		size_t word = strcspn(at, ",");
-
-		if (word == len && memcmp(at, option, len) == 0)
-			return true;
-		at += word;
-	}
-	return false;
+	return list_has(m->options, option);
 }

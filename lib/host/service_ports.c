@@ -5,6 +5,7 @@
  */
 #include "lib/host/service_ports.h"
 
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/options.h"
 #include "lib/core/strbuf.h"
@@ -40,19 +41,18 @@ static bool add_configured(const struct config *config, struct choice *c, struct
 {
 	const char *more = config_get(config, "maintenance-mode.ports");
 
-	for (const char *at = more ? more : ""; *at; at += strspn(at, ", ")) {
-		size_t len = strcspn(at, ", ");
-		AUTO_FREE char *word = xstrndup(at, len);
-		long port = 0;
+	for (;;) {
+		AUTO_FREE char *word = list_take(&more);
+		long port;
 
-		if (len && !parse_long(word, 1, PORTS - 1, &port, err)) {
+		if (!word)
+			return true;
+		if (!parse_long(word, 1, PORTS - 1, &port, err)) {
 			err->code = ERR_CONFIG;
 			return err_wrap(err, "maintenance-mode.ports");
 		}
-		c->wanted[port] = len > 0;
-		at += len;
+		c->wanted[port] = true;
 	}
-	return true;
 }
 
 static char *words(const bool *chosen, const bool *but)

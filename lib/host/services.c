@@ -2,6 +2,7 @@
 /* Processes first, names second; then what systemd says of the units that were found. */
 #include "lib/host/services.h"
 
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include "lib/core/options.h"
 #include "lib/host/certificates.h"
@@ -342,11 +343,14 @@ static bool means_nothing(const struct services *s, const char *option, const ch
 static bool mark(struct services *s, const char *option, const char *words, bool chosen,
 		 struct err *err)
 {
-	for (const char *at = words; at && *at; at += *at == ',') {
-		AUTO_FREE char *word = xstrndup(at, strcspn(at, ","));
-		bool any = *word == '\0' || is_feature(word);
+	for (;;) {
+		AUTO_FREE char *word = list_take(&words);
 
-		at += strlen(word);
+		if (!word)
+			return true;
+
+		bool any = is_feature(word);
+
 		for (size_t i = 0; i < s->n; i++) {
 			if (!word_means(word, &s->all[i]))
 				continue;
@@ -356,7 +360,6 @@ static bool mark(struct services *s, const char *option, const char *words, bool
 		if (!any)
 			return means_nothing(s, option, word, err);
 	}
-	return true;
 }
 
 bool services_choose(struct services *s, const char *only, const char *exclude, struct err *err)

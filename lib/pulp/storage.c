@@ -6,6 +6,7 @@
  * opening, so any thread may read.
  */
 #include "lib/pulp/storage.h"
+#include "lib/core/list.h"
 #include "lib/core/mem.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -108,37 +109,22 @@ static bool open_domain(char *item, struct storage *s, struct err *err)
 
 static bool open_domains(const char *list, struct storage *s, struct err *err)
 {
-	char *copy AUTO_FREE = xstrdup(list);
+	for (;;) {
+		AUTO_FREE char *item = list_take(&list);
 
-	for (char *item = copy; *item;) {
-		item += strspn(item, ", \t");
-		size_t len = strcspn(item, ",");
-		char *next = item + len + (item[len] == ',');
-		item[len] = '\0';
-		if (*item && !open_domain(item, s, err))
-			return false;
-		item = next;
+		if (!item || !open_domain(item, s, err))
+			return !item;
 	}
-	return true;
 }
 
 char *storage_domain_root(const struct config *config, const char *domain)
 {
 	const char *list = config_get(config, "pulp.domain_roots");
-	size_t n = strlen(domain);
+	size_t n = strlen(domain), len;
 
-	for (const char *item = list; item && *item;) {
-		item += strspn(item, ", \t");
-		size_t len = strcspn(item, ",");
-		const char *path = item + n + 1, *end = item + len;
-
-		if (len > n && strncmp(item, domain, n) == 0 && item[n] == '=') {
-			while (end > path && strchr(" \t", end[-1]))
-				end--;
-			return xstrndup(path, (size_t)(end - path));
-		}
-		item += len;
-	}
+	for (const char *item; list_next(&list, &item, &len);)
+		if (len > n && strncmp(item, domain, n) == 0 && item[n] == '=')
+			return xstrndup(item + n + 1, len - n - 1);
 	return NULL;
 }
 
