@@ -201,7 +201,7 @@ static int open_parent(const struct fs_root *r, const char *name, const char **r
 {
 	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 	const char *slash = strrchr(name, '/');
-	AUTO_FREE char *dir = slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup(".");
+	AUTO_FREE char *dir = fs_directory_of(name);
 
 	*ret_base = slash ? slash + 1 : name;
 	return r->openat2 ? fs_open_beneath(r->fd, dir, flags) : fs_open_walking(r->fd, dir, flags);

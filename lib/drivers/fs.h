@@ -69,5 +69,7 @@ bool fs_mkdirs(const char *path, unsigned mode, struct err *err) MUST_CHECK;
 /* Removes a directory with all that is in it; no symlink is followed.  What is not there is not to
  * be removed. */
 bool fs_remove_tree(const char *path, struct err *err) MUST_CHECK;
+/* The directory part of a path, "." where it has none; caller frees. */
+char *fs_directory_of(const char *path);
 /* Makes the names in a directory durable. */
 bool fs_sync_directory(const char *path, struct err *err) MUST_CHECK;

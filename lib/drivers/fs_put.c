@@ -82,8 +82,8 @@ static int reach_dir(const struct fs_sink *s, const char *name)
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	const char *slash = strrchr(name, '/');
-	AUTO_FREE char *above = slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup(".");
-	AUTO_FD int parent = strcmp(above, ".") == 0 ? open_dir(s, ".") : reach_dir(s, above);
+	AUTO_FREE char *above = fs_directory_of(name);
+	AUTO_FD int parent = slash ? reach_dir(s, above) : open_dir(s, above);
 	if (parent < 0)
 		return -1;
 	/* Another thread may have made it. */
@@ -141,10 +141,10 @@ bool fs_sink_put(const struct fs_sink *s, const char *name, int from, const char
 	if (!plain(name))
 		return err_set(err, ERR_DATA, "'%s' is no name below %s", name, s->path);
 	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-	AUTO_FREE char *above = slash ? xstrndup(name, (size_t)(slash - name)) : xstrdup(".");
+	AUTO_FREE char *above = fs_directory_of(name);
 	/* A kill may leave it; the next copy of the same file takes its place. */
 	AUTO_FREE char *temp = xasprintf(".plmaint-%.40s", wanted);
-	AUTO_FD int dir = slash ? reach_dir(s, above) : open_dir(s, ".");
+	AUTO_FD int dir = slash ? reach_dir(s, above) : open_dir(s, above);
 	if (dir < 0)
 		return err_errno(err, "cannot reach %s/%s", s->path, above);
 	(void)unlinkat(dir, temp, 0);

@@ -26,15 +26,11 @@ bool fs_write_all(int fd, const void *data, size_t len)
 	return true;
 }
 
-/* Makes the new name itself durable. */
-static bool sync_directory_of(const char *path)
+char *fs_directory_of(const char *path)
 {
-	AUTO_FREE char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-	if (slash)
-		slash[slash == dir] = '\0';
-	AUTO_FD int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd >= 0 && fsync(fd) == 0;
+	const char *slash = strrchr(path, '/');
+
+	return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
 }
 
 static bool fill(int fd, const void *data, size_t len, unsigned mode)
@@ -53,7 +49,8 @@ bool fs_write_atomic(const char *path, const void *data, size_t len, unsigned mo
 		(void)unlink(temp);
 		return false;
 	}
-	return sync_directory_of(path) || err_errno(err, "cannot make %s durable", path);
+	AUTO_FREE char *dir = fs_directory_of(path);
+	return fs_sync_directory(dir, err);
 }
 
 static bool make_one(const char *path, unsigned mode)

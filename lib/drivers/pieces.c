@@ -2,6 +2,7 @@
 /* Files in pieces. */
 #include "lib/drivers/pieces.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/fs.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,14 +31,6 @@ static char *piece_name(const char *path, size_t i)
 	return xasprintf("%s.%03zu", path, i);
 }
 
-/* The directory part, "." where there is none. */
-static char *directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
-}
-
 static bool is_piece(const char *name, const char *base)
 {
 	size_t len = strlen(base);
@@ -50,7 +43,7 @@ static bool is_piece(const char *name, const char *base)
 
 bool pieces_remove(const char *path, struct err *err)
 {
-	AUTO_FREE char *where = directory_of(path);
+	AUTO_FREE char *where = fs_directory_of(path);
 	const char *base = strrchr(path, '/');
 	DIR *dir = opendir(where);
 	bool ok = dir != NULL;
@@ -112,16 +105,13 @@ static bool put(void *arg, const void *bytes, size_t n, struct err *err)
 		size_t part = p->max && (int64_t)n > p->max - p->in_piece
 				      ? (size_t)(p->max - p->in_piece)
 				      : n;
-		ssize_t done = write(p->fd, at, part);
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
+		if (!fs_write_all(p->fd, at, part))
 			return err_errno(err, "cannot write %s", p->path);
-		at += done;
-		n -= (size_t)done;
-		p->in_piece += done;
-		p->bytes += done;
+		at += part;
+		n -= part;
+		p->in_piece += (int64_t)part;
+		p->bytes += (int64_t)part;
 	}
 	return true;
 }
@@ -149,14 +139,10 @@ struct sink pieces_sink(struct pieces_out *p)
 
 bool pieces_end(struct pieces_out *p, size_t *ret_files, int64_t *ret_bytes, struct err *err)
 {
-	AUTO_FREE char *where = directory_of(p->path);
+	AUTO_FREE char *where = fs_directory_of(p->path);
 
-	if (!close_piece(p, err))
+	if (!close_piece(p, err) || !fs_sync_directory(where, err))
 		return false;
-	AUTO_FD int dir = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0 || fsync(dir) != 0)
-		return err_errno(err, "cannot make %s durable", where);
 	if (ret_files)
 		*ret_files = p->files;
 	if (ret_bytes)

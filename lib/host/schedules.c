@@ -185,14 +185,11 @@ static char *aside(const char *table)
 
 static bool move(const char *from, const char *to, struct err *err)
 {
-	AUTO_FREE char *dir = xstrdup(from);
-	char *slash = strrchr(dir, '/');
+	AUTO_FREE char *dir = fs_directory_of(from);
 
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
 		return err_errno(err, "cannot rename '%s' to '%s'", from, to);
-	if (slash)
-		slash[slash == dir] = '\0';
-	return state_sync(slash ? dir : ".", err);
+	return fs_sync_directory(dir, err);
 }
 
 /* ret_installed: whether there is such a timer; an upgrade may have taken it away. */
