@@ -90,3 +90,9 @@ void auto_fclose(FILE **f)
 	if (*f)
 		(void)fclose(*f);
 }
+
+void auto_closedir(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "lib/core/err.h"
+#include <dirent.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -18,9 +19,11 @@ char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2); /* caller frees */
 void auto_free(void *pp);
 void auto_close(int *fd); /* ignores -1 */
 void auto_fclose(FILE **f);
+void auto_closedir(DIR **dir);
 #define AUTO_FREE __attribute__((cleanup(auto_free)))
 #define AUTO_FD __attribute__((cleanup(auto_close)))
 #define AUTO_FILE __attribute__((cleanup(auto_fclose)))
+#define AUTO_DIR __attribute__((cleanup(auto_closedir)))
 /* Gives ownership away: `return TAKE(p);` */
 #define TAKE(p)                            \
 	({                                 \

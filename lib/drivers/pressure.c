@@ -3,6 +3,7 @@
  * server's disk is found by its processes. */
 #include "lib/drivers/pressure.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/proc.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -30,44 +31,32 @@ struct pressure pressure_read(void)
 				  .memory_full = total("/proc/pressure/memory", "full") };
 }
 
-static size_t read_whole(int pid, const char *name, char *out, size_t size)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	AUTO_FILE FILE *f = fopen(path, "re");
-	size_t n = f ? fread(out, 1, size - 1, f) : 0;
-	out[n] = '\0';
-	return n;
-}
-
 /* The server's own process: the parent of its backends. */
-static int server_of(int backend)
+static pid_t server_of(pid_t backend)
 {
-	char text[512];
-	int parent = 0;
+	AUTO_STRBUF struct strbuf text = { 0 };
 
-	if (read_whole(backend, "cmdline", text, sizeof(text)) == 0 ||
-	    strncmp(text, "postgres: ", 10) != 0 ||
-	    read_whole(backend, "stat", text, sizeof(text)) == 0)
-		return 0;
-	/* After the name, which may hold anything. */
-	const char *rest = strrchr(text, ')');
-	return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
+	return proc_read(backend, "cmdline", &text) && strncmp(text.data, "postgres: ", 10) == 0
+		       ? proc_parent(backend)
+		       : 0;
 }
 
 /* As the server's command line has it, which anybody may read. */
-static bool named_by_server(int backend, char *ret, size_t size)
+static bool named_by_server(pid_t backend, char *ret, size_t size)
 {
-	char args[4096];
-	int server = server_of(backend);
-	size_t n = server > 0 ? read_whole(server, "cmdline", args, sizeof(args)) : 0;
+	AUTO_STRBUF struct strbuf args = { 0 };
+	pid_t server = server_of(backend);
 
-	for (const char *arg = args; arg < args + n; arg += strlen(arg) + 1) {
+	if (server <= 0 || !proc_read(server, "cmdline", &args))
+		return false;
+
+	const char *end = args.data + args.len;
+
+	for (const char *arg = args.data; arg < end; arg += strlen(arg) + 1) {
 		if (strncmp(arg, "-D", 2) != 0)
 			continue;
 		const char *path = arg[2] ? arg + 2 : arg + 3;
-		snprintf(ret, size, "%s", path < args + n ? path : "");
+		snprintf(ret, size, "%s", path < end ? path : "");
 		return *ret == '/' && strlen(path) < size;
 	}
 	return false;

@@ -4,7 +4,6 @@
 
 #include "lib/core/mem.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,18 +45,45 @@ pid_t proc_parent(pid_t pid)
 
 pid_t proc_find(bool (*fn)(pid_t pid, void *arg), void *arg)
 {
-	DIR *proc = opendir("/proc");
-	pid_t found = 0;
+	AUTO_DIR DIR *proc = opendir("/proc");
 
-	for (const struct dirent *e; proc && !found && (e = readdir(proc));) {
+	for (const struct dirent *e; proc && (e = readdir(proc));) {
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
 
 		if (pid > 0 && fn(pid, arg))
-			found = pid;
+			return pid;
 	}
-	if (proc)
-		(void)closedir(proc);
-	return found;
+	return 0;
+}
+
+char *proc_variable(pid_t pid, const char *name)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+	size_t len = strlen(name);
+
+	if (!proc_read(pid, "environ", &text))
+		return NULL;
+	for (const char *p = text.data; p < text.data + text.len; p += strlen(p) + 1)
+		if (strncmp(p, name, len) == 0 && p[len] == '=')
+			return xstrdup(p + len + 1);
+	return NULL;
+}
+
+bool proc_sockets(pid_t pid, bool (*fn)(unsigned long inode, void *arg), void *arg)
+{
+	AUTO_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
+	AUTO_DIR DIR *files = opendir(path);
+	char target[64];
+	unsigned long inode;
+
+	for (const struct dirent *e; files && (e = readdir(files));) {
+		ssize_t n = readlinkat(dirfd(files), e->d_name, target, sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		if (sscanf(target, "socket:[%lu]", &inode) == 1 && fn(inode, arg))
+			return true;
+	}
+	return false;
 }
 
 void proc_unescape(char *s)

@@ -15,3 +15,7 @@ void proc_unescape(char *s);
 pid_t proc_parent(pid_t pid); /* 0: it has none, or is gone */
 /* Calls fn for each process until it says yes; that one, or 0. */
 pid_t proc_find(bool (*fn)(pid_t pid, void *arg), void *arg);
+/* What a variable was when the program began; caller frees; NULL: it was not set. */
+char *proc_variable(pid_t pid, const char *name);
+/* Calls fn for each socket that a process has open, until it says yes, and tells whether it did. */
+bool proc_sockets(pid_t pid, bool (*fn)(unsigned long inode, void *arg), void *arg);

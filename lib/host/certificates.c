@@ -10,7 +10,6 @@
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,12 +36,6 @@ static const char *const authorities[] = { "/etc/pki/katello/certs/katello-defau
 					   "/etc/pki/katello/certs/katello-server-ca.crt",
 					   "/etc/foreman-proxy/ssl_ca.pem",
 					   "/etc/foreman-proxy/foreman_ssl_ca.pem" };
-
-static void auto_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
 
 void certificates_named(const char *text, void (*fn)(void *arg, const char *path), void *arg)
 {
@@ -105,7 +98,7 @@ static void each_text(void (*fn)(void *arg, const char *text), void *arg)
 	struct dirent *entry;
 
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
-		DIR *dir __attribute__((cleanup(auto_closedir))) = opendir(directories[i]);
+		AUTO_DIR DIR *dir = opendir(directories[i]);
 
 		while (dir && (entry = readdir(dir))) {
 			AUTO_FREE char *path = xasprintf("%s/%s", directories[i], entry->d_name);

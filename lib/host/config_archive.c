@@ -7,7 +7,6 @@
 #include "lib/drivers/fs.h"
 #include "lib/drivers/pieces.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

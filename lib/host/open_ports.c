@@ -6,9 +6,8 @@
 #include "lib/host/open_ports.h"
 
 #include "lib/core/mem.h"
+#include "lib/drivers/proc.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +23,6 @@ struct all {
 	struct found *items;
 	size_t n;
 };
-
-static void auto_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-#define AUTO_DIR __attribute__((cleanup(auto_closedir)))
 
 /* 0100007F, or four such words of which ::1 and ::ffff:127.0.0.1 are loopback. */
 static bool is_loopback(const char *address)
@@ -68,62 +60,44 @@ static bool read_table(const char *path, struct all *all, struct err *err)
 	return true;
 }
 
-/* Files below /proc are as long as they are: the beginning is enough. */
-static size_t read_start(const char *pid, const char *name, char *out, size_t size)
+static void describe(pid_t pid, struct open_port *l)
 {
-	AUTO_FREE char *path = xasprintf("/proc/%s/%s", pid, name);
-	AUTO_FILE FILE *f = fopen(path, "re");
-	size_t n = f ? fread(out, 1, size - 1, f) : 0;
+	AUTO_STRBUF struct strbuf text = { 0 };
 
-	out[n] = '\0';
-	return n;
+	l->pid = (int)pid;
+	l->program[0] = l->command[0] = '\0';
+	if (proc_read(pid, "comm", &text))
+		(void)snprintf(l->program, sizeof(l->program), "%.*s",
+			       (int)strcspn(text.data, "\n"), text.data);
+	if (!proc_read(pid, "cmdline", &text))
+		return;
+	for (size_t i = 0; i + 1 < text.len; i++)
+		if (!text.data[i])
+			text.data[i] = ' ';
+	(void)snprintf(l->command, sizeof(l->command), "%s", text.data);
 }
 
-static void describe(const char *pid, struct open_port *l)
+struct owner {
+	struct all *all;
+	pid_t pid;
+};
+
+static bool own(unsigned long inode, void *arg)
 {
-	size_t n;
+	const struct owner *o = arg;
 
-	l->pid = (int)strtol(pid, NULL, 10);
-	(void)read_start(pid, "comm", l->program, sizeof(l->program));
-	l->program[strcspn(l->program, "\n")] = '\0';
-	n = read_start(pid, "cmdline", l->command, sizeof(l->command));
-	for (size_t i = 0; i + 1 < n; i++)
-		if (!l->command[i])
-			l->command[i] = ' ';
-}
-
-static void look_at_file(const char *pid, const char *fd, struct all *all)
-{
-	AUTO_FREE char *path = xasprintf("/proc/%s/fd/%s", pid, fd);
-	char target[64];
-	unsigned long inode;
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	if (n <= 0)
-		return;
-	target[n] = '\0';
-	if (sscanf(target, "socket:[%lu]", &inode) != 1)
-		return;
-	for (size_t i = 0; i < all->n; i++)
+	for (size_t i = 0; i < o->all->n; i++)
 		/* systemd keeps open what it has handed on to a service. */
-		if (all->items[i].inode == inode && all->items[i].l.pid <= 1)
-			describe(pid, &all->items[i].l);
+		if (o->all->items[i].inode == inode && o->all->items[i].l.pid <= 1)
+			describe(o->pid, &o->all->items[i].l);
+	return false;
 }
 
-static void find_owners(struct all *all)
+static bool own_all(pid_t pid, void *arg)
 {
-	DIR *proc AUTO_DIR = opendir("/proc");
+	struct owner o = { .all = arg, .pid = pid };
 
-	for (const struct dirent *e; proc && (e = readdir(proc));) {
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-
-		AUTO_FREE char *path = xasprintf("/proc/%s/fd", e->d_name);
-		DIR *files AUTO_DIR = opendir(path);
-
-		for (const struct dirent *f; files && (f = readdir(files));)
-			look_at_file(e->d_name, f->d_name, all);
-	}
+	return proc_sockets(pid, own, &o);
 }
 
 bool open_ports_find(void (*fn)(void *arg, const struct open_port *l), void *arg, struct err *err)
@@ -132,7 +106,7 @@ bool open_ports_find(void (*fn)(void *arg, const struct open_port *l), void *arg
 	bool ok = read_table("/proc/net/tcp", &all, err) && read_table("/proc/net/tcp6", &all, err);
 
 	if (ok && all.n > 0)
-		find_owners(&all);
+		(void)proc_find(own_all, &all);
 	for (size_t i = 0; ok && i < all.n; i++)
 		fn(arg, &all.items[i].l);
 	free(all.items);
@@ -147,45 +121,23 @@ static unsigned port_of(const char *connection)
 	return sscanf(connection, "%*s %*u %*s %u", &port) == 1 && port < 65536 ? port : 0;
 }
 
-static unsigned port_of_process(const char *pid)
+static unsigned port_of_process(pid_t pid)
 {
-	static const char name[] = "SSH_CONNECTION=";
-	AUTO_FREE char *path = xasprintf("/proc/%s/environ", pid);
-	AUTO_FILE FILE *f = fopen(path, "re");
-	AUTO_FREE char *word = NULL;
-	unsigned port = 0;
-	size_t size = 0;
+	AUTO_FREE char *connection = proc_variable(pid, "SSH_CONNECTION");
 
-	while (f && !port && getdelim(&word, &size, '\0', f) > 0)
-		if (strncmp(word, name, sizeof(name) - 1) == 0)
-			port = port_of(word + sizeof(name) - 1);
-	return port;
-}
-
-static void parent_of(char *pid, size_t size)
-{
-	char text[1024], parent[16] = "0";
-	const char *at;
-
-	(void)read_start(pid, "stat", text, sizeof(text));
-	/* The name in brackets may hold anything. */
-	at = strrchr(text, ')');
-	if (at && sscanf(at + 1, " %*c %15[0-9]", parent) != 1)
-		(void)snprintf(parent, sizeof(parent), "0");
-	(void)snprintf(pid, size, "%s", parent);
+	return connection ? port_of(connection) : 0;
 }
 
 unsigned open_ports_session(void)
 {
 	const char *mine = getenv("SSH_CONNECTION");
 	unsigned port = mine ? port_of(mine) : 0;
-	char pid[16];
+	pid_t pid = getpid();
 
 	/* sudo takes the variable away from us, not from the shell above. */
-	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	for (int i = 0; !port && i < MOST_PARENTS && strcmp(pid, "0") != 0; i++) {
+	for (int i = 0; !port && i < MOST_PARENTS && pid > 0; i++) {
 		port = port_of_process(pid);
-		parent_of(pid, sizeof(pid));
+		pid = proc_parent(pid);
 	}
 	return port;
 }

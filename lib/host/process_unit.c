@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -20,13 +19,6 @@
 #include <unistd.h>
 
 enum { MOST_SOCKETS = 64, LISTENS = 0x0a };
-
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-#define AUTO_DIR __attribute__((cleanup(close_dir)))
 
 /* Where Podman keeps the processes of a container apart. */
 static const char podmans[] = "/libpod-";
@@ -214,25 +206,20 @@ static void add_unix(struct sockets *s, const char *path)
 	}
 }
 
-static bool holds_socket(pid_t pid, void *arg)
+static bool is_one_of(unsigned long inode, void *arg)
 {
 	const struct sockets *s = arg;
-	AUTO_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
-	AUTO_DIR DIR *fds = opendir(path);
-	char target[64];
 
-	for (const struct dirent *e; pid > 1 && fds && (e = readdir(fds));) {
-		ssize_t n = readlinkat(dirfd(fds), e->d_name, target, sizeof(target) - 1);
-		unsigned long inode;
-
-		target[n > 0 ? n : 0] = '\0';
-		if (sscanf(target, "socket:[%lu]", &inode) != 1)
-			continue;
-		for (size_t i = 0; i < s->n; i++)
-			if (s->inodes[i] == inode)
-				return true;
-	}
+	for (size_t i = 0; i < s->n; i++)
+		if (s->inodes[i] == inode)
+			return true;
 	return false;
+}
+
+/* systemd keeps open what it has handed on to a service. */
+static bool holds_socket(pid_t pid, void *arg)
+{
+	return pid > 1 && proc_sockets(pid, is_one_of, arg);
 }
 
 pid_t process_that_listens(const char *host, const char *port)

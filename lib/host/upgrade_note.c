@@ -5,9 +5,9 @@
 #include "lib/core/mem.h"
 #include "lib/core/state.h"
 #include "lib/drivers/fs.h"
+#include "lib/drivers/proc.h"
 #include "lib/host/closure.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,29 +90,16 @@ bool upgrade_closure_is_own(const struct config *config, const struct upgrade_no
 	return !(held && before);
 }
 
-static bool carries(const char *pid, const char *mark)
+static bool carries(pid_t pid, void *arg)
 {
-	AUTO_FREE char *path = xasprintf("/proc/%s/environ", pid);
-	AUTO_FILE FILE *f = fopen(path, "re");
-	AUTO_FREE char *line = NULL;
-	size_t size = 0;
+	AUTO_FREE char *run = proc_variable(pid, "UPGRADE_RUN_ID");
 
-	while (f && getdelim(&line, &size, '\0', f) > 0)
-		if (strcmp(line, mark) == 0)
-			return true;
-	return false;
+	return run && strcmp(run, arg) == 0;
 }
 
 pid_t upgrade_process(const char *run)
 {
-	AUTO_FREE char *mark = xasprintf("UPGRADE_RUN_ID=%s", run);
-	DIR *proc = opendir("/proc");
-	pid_t found = 0;
+	AUTO_FREE char *wanted = xstrdup(run);
 
-	for (struct dirent *d; proc && !found && (d = readdir(proc));)
-		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && carries(d->d_name, mark))
-			found = (pid_t)strtol(d->d_name, NULL, 10);
-	if (proc)
-		closedir(proc);
-	return found;
+	return proc_find(carries, wanted);
 }

@@ -42,15 +42,9 @@ bool live_is_service(const char *cmdline, size_t len)
 /* False only when the process says that it uses another settings file. */
 static bool uses_settings(pid_t pid, const char *settings)
 {
-	static const char name[] = "PULP_SETTINGS=";
-	struct strbuf env AUTO_STRBUF = { 0 };
+	AUTO_FREE char *its = proc_variable(pid, "PULP_SETTINGS");
 
-	if (!proc_read(pid, "environ", &env))
-		return true;
-	for (const char *p = env.data, *end = p + env.len; p < end; p += strlen(p) + 1)
-		if (strncmp(p, name, sizeof name - 1) == 0)
-			return strcmp(p + sizeof name - 1, settings) == 0;
-	return true;
+	return !its || strcmp(its, settings) == 0;
 }
 
 struct tally {
