@@ -28,7 +28,7 @@ const struct opt upgrade_options_table[] = {
 	OPTS_END,
 };
 
-bool upgrade_validate(const void *options, struct err *err)
+static bool validate(const void *options, struct err *err)
 {
 	struct release_target ignored;
 
@@ -170,7 +170,7 @@ const struct command command_upgrade = {
 				  "status: it could not find out.",
 			  .options = upgrade_options_table,
 			  .options_size = sizeof(struct upgrade_options),
-			  .validate = upgrade_validate,
+			  .validate = validate,
 			  .prepare = prepare_check,
 			  .scenario = check_steps },
 			{ .name = "run",
@@ -186,7 +186,7 @@ const struct command command_upgrade = {
 				  "stop and start Pulp and upgrade.maintenance_mode is no. `plmaint plan upgrade run` shows it all and touches nothing.",
 			  .options = upgrade_options_table,
 			  .options_size = sizeof(struct upgrade_options),
-			  .validate = upgrade_validate,
+			  .validate = validate,
 			  .prepare = upgrade_prepare,
 			  .flags = ACTION_WRITES,
 			  .scenario = upgrade_run_steps },

@@ -19,7 +19,6 @@ struct upgrade_options {
 extern const struct opt upgrade_options_table[];
 extern const struct step upgrade_run_steps[];
 
-bool upgrade_validate(const void *options, struct err *err);
 bool upgrade_prepare(const struct session *s, void *options, struct err *err);
 
 void upgrade_bind_target(const void *options, void *params);

@@ -54,8 +54,9 @@ static const char **environment(const char *const *own)
 	return list;
 }
 
-bool configured_command_run(const struct actor *a, const struct configured_command *c,
-			    int *ret_status, char last[256], struct err *err)
+/* *ret_status: its exit status, or 128 + signal; last gets the last line that it printed. */
+static bool run(const struct actor *a, const struct configured_command *c, int *ret_status,
+		char last[256], struct err *err)
 {
 	const char *words = config_get(a->look->config, c->key), *argv[MOST_WORDS + 1];
 	struct talk talk = { a, c, last };
@@ -80,7 +81,7 @@ bool configured_command_step(const struct actor *a, const struct configured_comm
 	char last[256], took[32];
 	int status;
 
-	if (!configured_command_run(a, c, &status, last, err))
+	if (!run(a, c, &status, last, err))
 		return false;
 	clock_in_words(clock_monotonic() - since, took, sizeof(took));
 	if (status == 0) {

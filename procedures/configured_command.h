@@ -12,10 +12,7 @@ struct configured_command {
 	void (*tick)(void *arg); /* about twice a second while it runs; may be NULL */
 	void *arg;
 };
-/* ERR_CONFIG when the key is not set.  *ret_status: its exit status, or 128 + signal; last gets the
- * last line that it printed. */
-bool configured_command_run(const struct actor *a, const struct configured_command *c,
-			    int *ret_status, char last[256], struct err *err) MUST_CHECK;
-/* The same, told as the outcome of a step: anything but exit status 0 is a failure. */
+/* Runs it, told as the outcome of a step: anything but exit status 0 is a failure.  ERR_CONFIG when
+ * the key is not set. */
 bool configured_command_step(const struct actor *a, const struct configured_command *c,
 			     struct outcome *out, struct err *err) MUST_CHECK;

@@ -63,7 +63,7 @@ static bool changed(const struct revisit *r, const struct pg_rows *rows, size_t 
 	return size != pg_int(rows, i, 3) || when != pg_int(rows, i, 4);
 }
 
-bool revisit_any(const struct revisit *r, bool *any, struct err *err)
+static bool find_any(const struct revisit *r, bool *any, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *rows = NULL;
 
@@ -113,7 +113,7 @@ bool revisit_needed(const struct probe *p, const struct pulp_schema *schema,
 	if (kind != PENDING_DETACH && !storage_open(p->config, &p->place, &storage, err))
 		return false;
 	r.storage = storage;
-	bool ok = revisit_any(&r, any, err);
+	bool ok = find_any(&r, any, err);
 	storage_close(storage);
 	return ok;
 }

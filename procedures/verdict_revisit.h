@@ -10,18 +10,16 @@
 
 struct revisit {
 	struct pg *db;
-	const char *verdicts; /* their table, or for revisit_any what verdicts_source gives */
+	const char *verdicts; /* their table; to read only, what verdicts_source gives */
 	const struct pulp_schema *schema;
 	const struct storage *storage; /* NULL at detach, whose verdicts are about no file */
 	enum pending_kind kind;	       /* LOST, IMAGES (stands for lists too) or DETACH */
 	bool refill;
 };
 
-/* Whether there is any; reads only. */
-bool revisit_any(const struct revisit *r, bool *any, struct err *err) MUST_CHECK;
 bool revisit_forget(const struct revisit *r, struct err *err) MUST_CHECK;
-/* revisit_any for needed(): with the probe's session and storage of its own; false without a shared
- * ledger. */
+/* Whether there is any, for needed(): reads only, with the probe's session and storage of its own;
+ * *any is false without a shared ledger. */
 bool revisit_needed(const struct probe *p, const struct pulp_schema *schema,
 		    const struct manifest_params *params, enum pending_kind kind, bool *any,
 		    struct err *err) MUST_CHECK;

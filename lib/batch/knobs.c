@@ -151,7 +151,8 @@ bool knobs_read(const struct ledger *l, struct pg *db, int64_t since, struct kno
 	return true;
 }
 
-void knobs_actor(char *out, size_t size)
+/* "alice@host", "root (alice)@host" below sudo */
+static void name_actor(char *out, size_t size)
 {
 	struct passwd pw, *found = NULL;
 	char buf[4096], host[256] = "";
@@ -205,7 +206,7 @@ bool knobs_change(const struct ledger *l, struct pg *db, const struct knob_chang
 	char actor[128];
 	bool ok;
 
-	knobs_actor(actor, sizeof(actor));
+	name_actor(actor, sizeof(actor));
 	/* One at a time, so that events become visible in the order of their numbers: a program
 	 * remembers the last one it saw. */
 	ok = pg_exec(db, "BEGIN", err) &&

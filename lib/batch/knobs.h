@@ -66,4 +66,3 @@ bool knobs_change(const struct ledger *l, struct pg *db, const struct knob_chang
 /* Only the event: what was asked of one program, on its host.  by: "SIGUSR1". */
 bool knobs_note(const struct ledger *l, struct pg *db, const char *by, const char *verb,
 		struct err *err) MUST_CHECK;
-void knobs_actor(char *out, size_t size); /* "alice@host", "root (alice)@host" below sudo */

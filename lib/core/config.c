@@ -315,7 +315,8 @@ bool config_bool(const struct config *c, const char *key, bool *ret, struct err 
 	return bad_value(c, key, err);
 }
 
-char *config_variable(const char *key)
+/* "PLMAINT_GENERAL_MODE"; the caller frees. */
+static char *variable_of(const char *key)
 {
 	char *name = xasprintf("PLMAINT_%s", key);
 
@@ -341,7 +342,7 @@ bool config_environment(struct config *c, char *const *environment, struct err *
 	bool ok = true;
 
 	for (int i = 0; i < KEY_COUNT; i++)
-		variables[i] = config_variable(config_keys[i].name);
+		variables[i] = variable_of(config_keys[i].name);
 	for (; ok && *environment; environment++) {
 		if (strncmp(*environment, "PLMAINT_", 8) != 0)
 			continue;

@@ -47,7 +47,6 @@ char *config_shown(const struct config *c, const char *key);
 /* Refuses values that their keys do not allow, and a CONFIG_SECRET_FILE that others can read. */
 bool config_check(const struct config *c, struct err *err) MUST_CHECK;
 const struct config_key *config_find_key(const char *name); /* NULL when there is none */
-char *config_variable(const char *key); /* "PLMAINT_GENERAL_MODE"; caller frees */
 void config_free(struct config *c);
 /* Sets one value; key unknown: ERR_CONFIG with the nearest; a password in a conninfo given by
  * --set: refused. */

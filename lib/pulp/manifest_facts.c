@@ -52,7 +52,8 @@ bool manifest_known_blob(const struct json_span *media_type)
 	return false;
 }
 
-const char *manifest_signature_type(const struct json_span *media_type)
+/* The type of a cosign layer by its media type, or NULL. */
+static const char *signature_type(const struct json_span *media_type)
 {
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)
 		if (json_span_is(media_type, signatures[i].media_type))
@@ -114,7 +115,7 @@ static void read_layer(struct json_scan *s, struct manifest_facts *ret)
 	if (ret->signature || ret->layer_without_type)
 		return;
 	ret->layer_without_type = type.kind == JSON_ABSENT;
-	ret->signature = manifest_signature_type(&type);
+	ret->signature = signature_type(&type);
 }
 
 static void read_layers(struct json_scan *s, struct manifest_facts *ret)

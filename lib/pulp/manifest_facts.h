@@ -51,7 +51,5 @@ void manifest_facts_read(const char *text, size_t len, struct manifest_facts *re
 /* options: of json_scan_init. */
 void config_facts_read(const char *text, size_t len, unsigned options, struct config_facts *ret);
 void map_facts_read(const struct json_span *map, struct map_facts *ret);
-/* The type of a cosign layer by its media type, or NULL. */
-const char *manifest_signature_type(const struct json_span *media_type);
 /* One of the media types that Pulp knows as a configuration or blob. */
 bool manifest_known_blob(const struct json_span *media_type);

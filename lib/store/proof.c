@@ -54,8 +54,10 @@ static void tell_damage(struct proving *g, const char *path, enum object_verdict
 	pthread_mutex_unlock(&g->mutex);
 }
 
-enum object_verdict proof_file(const struct repository *r, const char *id,
-			       const struct manifest_file *f, struct stint *stint)
+/* One file of the manifest, within the stint, which has begun, or NULL.  After a stop the answer
+ * means nothing. */
+static enum object_verdict proof_file(const struct repository *r, const char *id,
+				      const struct manifest_file *f, struct stint *stint)
 {
 	AUTO_FREE char *path = repository_backup_path(r, id, f->path);
 	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -21,10 +21,6 @@ struct proof {
 };
 /* *ret_damaged: how many were wrong.  ERR_STOPPED on the operator's wish. */
 bool proof_run(const struct proof *p, int64_t *ret_damaged, struct err *err) MUST_CHECK;
-/* One file of the manifest, within the stint, which has begun, or NULL.  After a stop the answer
- * means nothing. */
-enum object_verdict proof_file(const struct repository *r, const char *id,
-			       const struct manifest_file *f, struct stint *stint);
 /* Whether the lists of a backup, which say what it needs of the store, are what its manifest says.
  * ERR_DATA: the first that is not is named. */
 bool proof_lists(const struct repository *r, const struct backup_manifest *m,
