@@ -6,9 +6,7 @@
 #include "lib/core/mem.h"
 #include "lib/drivers/process.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MOST_WORDS = 64 };
 
@@ -38,22 +36,6 @@ static void tick(void *arg)
 		t->command->tick(t->command->arg);
 }
 
-static const char **environment(const char *const *own)
-{
-	size_t n = 0, k = 0;
-
-	while (environ[n])
-		n++;
-	while (own && own[k])
-		k++;
-	const char **list = xcalloc(n + k + 1, sizeof(*list));
-	for (size_t i = 0; i < k; i++)
-		list[i] = own[i];
-	for (size_t i = 0; i < n; i++)
-		list[k + i] = environ[i];
-	return list;
-}
-
 /* *ret_status: its exit status, or 128 + signal; last gets the last line that it printed. */
 static bool run(const struct actor *a, const struct configured_command *c, int *ret_status,
 		char last[256], struct err *err)
@@ -65,12 +47,13 @@ static bool run(const struct actor *a, const struct configured_command *c, int *
 	if (!words)
 		return err_set(err, ERR_CONFIG, "%s is not set", c->key);
 	AUTO_FREE char *copy = xstrdup(words);
-	AUTO_FREE const char **env = environment(c->env);
 	if (!process_split(copy, argv, MOST_WORDS, err))
 		return err_wrap(err, "%s", c->key);
-	const struct process_options o = {
-		.argv = argv, .env = env, .line = say, .tick = c->tick ? tick : NULL, .arg = &talk
-	};
+	const struct process_options o = { .argv = argv,
+					   .more = c->env,
+					   .line = say,
+					   .tick = c->tick ? tick : NULL,
+					   .arg = &talk };
 	return process_run(&o, NULL, ret_status, err) || err_wrap(err, "%s", c->key);
 }
 

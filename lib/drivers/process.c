@@ -48,6 +48,7 @@ void process_plan_release(struct process_plan *p)
 {
 	free(p->path);
 	free(p->groups);
+	free(p->env);
 	auto_close(&p->in);
 	close_pair(p->out);
 	close_pair(p->err);
@@ -132,13 +133,35 @@ static bool plan_input(struct process_plan *p, const char *text, struct err *err
 	       err_errno(err, "cannot keep what %s is to read", p->argv[0]);
 }
 
+static size_t count(const char *const *list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	return n;
+}
+
+/* Of two that set the same variable the first counts, as getenv(3) reads them. */
+static char **environment(const struct process_options *o)
+{
+	const char *const *env = o->env ? o->env : (const char *const *)environ;
+	size_t n = count(env), more = count(o->more);
+	char **list = xcalloc(n + more + 1, sizeof(*list));
+
+	if (more)
+		memcpy(list, o->more, more * sizeof(*list));
+	memcpy(list + more, env, n * sizeof(*list));
+	return list;
+}
+
 bool process_prepare(struct process_plan *p, const struct process_options *o, struct err *err)
 {
 	p->path = find_program(o->argv[0]);
 	if (!p->path)
 		return err_set(err, ERR_NOT_FOUND, "there is no program %s", o->argv[0]);
 	p->argv = o->argv;
-	p->env = o->env ? (char *const *)(uintptr_t)o->env : environ;
+	p->env = environment(o);
 	p->dir = o->dir ? o->dir : "/";
 	p->ends_with = o->ends_with_us ? getpid() : 0;
 	p->nice = o->nice;

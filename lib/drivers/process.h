@@ -7,6 +7,7 @@
 struct process_options {
 	const char *const *argv; /* a name without a slash is looked for in our PATH */
 	const char *const *env;	 /* NULL: inherited; else exactly these "K=V" */
+	const char *const *more; /* "K=V" beside those, and before them; NULL: none */
 	const char *user;  /* run as this user (setgid, initgroups, setuid) when we are root; NULL:
 			      as we are */
 	const char *dir;   /* working directory; NULL: "/" */

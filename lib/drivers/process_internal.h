@@ -9,7 +9,7 @@
 struct process_plan {
 	char *path;
 	const char *const *argv;
-	char *const *env;
+	char **env;
 	const char *dir;
 	bool change_user;
 	uid_t uid;
