@@ -110,14 +110,6 @@ static size_t make_params(const PQconninfoOption *info, const struct pg_options 
 	return n;
 }
 
-static const char *value_of(const PQconninfoOption *info, const char *keyword)
-{
-	for (; info->keyword; info++)
-		if (strcmp(info->keyword, keyword) == 0)
-			return info->val;
-	return NULL;
-}
-
 /*
  * Drives the connection to its end.  What does not answer in time gets its socket shut down.  After
  * an address that has not even accepted libpq goes on to the next one; a server that has accepted
@@ -237,7 +229,7 @@ static bool options_arrived(PGconn *conn, struct err *err)
 static PGconn *start(const PQconninfoOption *info, const struct pg_options *o)
 {
 	AUTO_STRBUF struct strbuf options = { 0 };
-	const char *given = value_of(info, "options");
+	const char *given = pg_conninfo_value(info, "options");
 	strbuf_adds(&options, given ? given : "");
 	add_options(&options, o);
 	const char *keys[128], *values[128]; /* libpq knows about 45 words */
@@ -279,26 +271,15 @@ static bool connect_info(const PQconninfoOption *info, const struct pg_options *
 	return true;
 }
 
-static PQconninfoOption *parse(const char *conninfo, struct err *err)
-{
-	/* Its own message repeats parts of the string, which may be the password. */
-	PQconninfoOption *info = PQconninfoParse(conninfo, NULL);
-	if (!info) {
-		(void)err_set(err, ERR_CONFIG, "the database connection string cannot be parsed");
-		(void)err_hint(err, "Write it as libpq wants it: key=value words or a "
-				    "postgresql:// URI, values with spaces in single quotes.");
-	}
-	return info;
-}
-
 bool pg_where(const char *conninfo, char **ret_host, char **ret_port, struct err *err)
 {
-	PQconninfoOption *info = parse(conninfo, err);
+	PQconninfoOption *info = pg_conninfo_parse(conninfo, err);
 	if (!info)
 		return false;
-	const char *host = value_of(info, "hostaddr"), *port = value_of(info, "port");
+	const char *host = pg_conninfo_value(info, "hostaddr"),
+		   *port = pg_conninfo_value(info, "port");
 	if (!host || !*host)
-		host = value_of(info, "host");
+		host = pg_conninfo_value(info, "host");
 	if (!host || !*host)
 		host = "/var/run/postgresql";
 	if (!port || !*port)
@@ -313,7 +294,7 @@ bool pg_where(const char *conninfo, char **ret_host, char **ret_port, struct err
 
 bool pg_connect(const struct pg_options *o, struct pg **ret, struct err *err)
 {
-	PQconninfoOption *info = parse(o->conninfo, err);
+	PQconninfoOption *info = pg_conninfo_parse(o->conninfo, err);
 	if (!info)
 		return false;
 	bool ok = connect_info(info, o, ret, err);

@@ -7,34 +7,40 @@
 
 #include <string.h>
 
-static bool parse(const char *conninfo, PQconninfoOption **ret, struct err *err)
+PQconninfoOption *pg_conninfo_parse(const char *conninfo, struct err *err)
 {
-	char *message = NULL;
+	PQconninfoOption *info = PQconninfoParse(conninfo, NULL);
 
-	*ret = PQconninfoParse(conninfo, &message);
-	PQfreemem(message);
-	/* libpq's message may quote a password. */
-	return *ret ||
-	       err_set(err, ERR_CONFIG, "the connection string is not one that libpq reads");
+	if (!info) {
+		(void)err_set(err, ERR_CONFIG, "the database connection string cannot be parsed");
+		(void)err_hint(err, "Write it as libpq wants it: key=value words or a "
+				    "postgresql:// URI, values with spaces in single quotes.");
+	}
+	return info;
+}
+
+const char *pg_conninfo_value(const PQconninfoOption *info, const char *keyword)
+{
+	for (; info->keyword; info++)
+		if (strcmp(info->keyword, keyword) == 0)
+			return info->val;
+	return NULL;
 }
 
 bool pg_conninfo_database(const char *conninfo, char **ret, struct err *err)
 {
-	PQconninfoOption *all;
-	const char *name = NULL, *user = NULL;
+	PQconninfoOption *all = pg_conninfo_parse(conninfo, err);
 
-	if (!parse(conninfo, &all, err))
+	if (!all)
 		return false;
-	for (const PQconninfoOption *i = all; i->keyword; i++) {
-		if (strcmp(i->keyword, "dbname") == 0)
-			name = i->val;
-		else if (strcmp(i->keyword, "user") == 0)
-			user = i->val;
-	}
-	name = name && *name ? name : user;
-	bool named = name && *name;
+
+	const char *name = pg_conninfo_value(all, "dbname");
+	/* As libpq has it. */
+	const char *found = name && *name ? name : pg_conninfo_value(all, "user");
+	bool named = found && *found;
+
 	if (named)
-		*ret = xstrdup(name);
+		*ret = xstrdup(found);
 	else
 		(void)err_set(err, ERR_CONFIG, "the connection string names no database");
 	PQconninfoFree(all);
@@ -54,10 +60,10 @@ void pg_conninfo_add(struct strbuf *out, const char *key, const char *value)
 
 bool pg_conninfo_with(const char *conninfo, const char *database, char **ret, struct err *err)
 {
-	PQconninfoOption *all;
+	PQconninfoOption *all = pg_conninfo_parse(conninfo, err);
 	struct strbuf out = { 0 };
 
-	if (!parse(conninfo, &all, err))
+	if (!all)
 		return false;
 	for (const PQconninfoOption *i = all; i->keyword; i++)
 		if (i->val && *i->val && strcmp(i->keyword, "dbname") != 0)

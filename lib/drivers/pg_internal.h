@@ -37,6 +37,12 @@ struct pg_bound {
 bool pg_bind(struct pg_bound *b, const struct pg_param *params, size_t n,
 	     struct err *err) MUST_CHECK;
 
+/* Takes a connection string apart; PQconninfoFree ends it.  NULL: ERR_CONFIG, without libpq's
+ * words, which repeat parts of the string, a password maybe. */
+PQconninfoOption *pg_conninfo_parse(const char *conninfo, struct err *err);
+/* Borrowed; NULL when the string does not say. */
+const char *pg_conninfo_value(const PQconninfoOption *info, const char *keyword);
+
 /* From a failed result, or from the connection where res is NULL.  Returns false. */
 bool pg_fail(struct pg *pg, const PGresult *res, struct err *err);
 /* Takes res; an error result fills err and is freed. */

@@ -46,14 +46,11 @@ static bool is_kept(const char *entry)
 
 bool pg_tool_environment(const char *conninfo, char ***ret, struct err *err)
 {
-	char *message = NULL;
-	PQconninfoOption *info = PQconninfoParse(conninfo, &message);
+	PQconninfoOption *info = pg_conninfo_parse(conninfo, err);
 	size_t n = 0, room = 2; /* LC_ALL and the end */
 
-	PQfreemem(message);
-	if (!info) /* libpq's message may quote a password */
-		return err_set(err, ERR_CONFIG,
-			       "the connection string is not one that libpq reads");
+	if (!info)
+		return false;
 	for (const PQconninfoOption *i = info; i->keyword; i++)
 		room++;
 	for (char **e = environ; *e; e++)
