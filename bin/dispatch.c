@@ -16,6 +16,7 @@
 #include "lib/core/runner.h"
 #include "lib/core/stop.h"
 #include "lib/core/version.h"
+#include "lib/drivers/pg.h"
 #include "lib/report/help.h"
 #include "lib/report/report.h"
 #include "lib/report/textfile.h"
@@ -63,20 +64,12 @@ static void line_release(struct line *l)
 static void make_run_id(char out[37])
 {
 	unsigned char b[16];
-	static const char hex[] = "0123456789abcdef";
-	size_t at = 0;
 
 	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
 		memset(b, 0, sizeof(b)); /* cannot be: 16 bytes are never cut short */
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	for (size_t i = 0; i < sizeof(b); i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			out[at++] = '-';
-		out[at++] = hex[b[i] >> 4];
-		out[at++] = hex[b[i] & 15];
-	}
-	out[at] = '\0';
+	uuid_format(b, out);
 }
 
 static void open_reporter(struct line *l)

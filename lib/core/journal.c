@@ -6,6 +6,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/state.h"
 #include "lib/core/strbuf.h"
+#include "lib/core/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,18 +50,13 @@ static void add_value(struct strbuf *out, const char *s)
 	}
 }
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static void unescape(char *s)
 {
 	char *to = s;
 
 	for (; *s; s++) {
-		if (s[0] == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
-			*to++ = (char)(hex(s[1]) * 16 + hex(s[2]));
+		if (s[0] == '%' && hex_digit(s[1]) >= 0 && hex_digit(s[2]) >= 0) {
+			*to++ = (char)(hex_digit(s[1]) * 16 + hex_digit(s[2]));
 			s += 2;
 		} else {
 			*to++ = *s;

@@ -5,26 +5,48 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Decodes one UTF-8 character; returns its length, or 0 when it is not valid (RFC 3629). */
-static size_t decode(const unsigned char *s, uint32_t *ret)
+size_t utf8_sequence(const char *p, const char *end)
 {
-	size_t len = s[0] < 0x80		   ? 1
-		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-		     : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-		     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-						   : 0;
-	uint32_t c = len == 1 ? s[0] : (uint32_t)s[0] & (0x7fU >> len);
+	const unsigned char *u = (const unsigned char *)p;
+	unsigned lead = u[0];
+	size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3fU);
-	}
-	if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
-	    (len == 4 && (c < 0x10000 || c > 0x10ffff)))
+	if (n == 0 || lead > 0xf4 || (size_t)(end - p) < n)
 		return 0;
-	*ret = c;
-	return len;
+	for (size_t i = 1; i < n; i++)
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
+	if ((lead == 0xe0 && u[1] < 0xa0) || (lead == 0xed && u[1] > 0x9f) ||
+	    (lead == 0xf0 && u[1] < 0x90) || (lead == 0xf4 && u[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Of a sequence of that length. */
+static uint32_t decode(const char *s, size_t len)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	uint32_t c = len == 1 ? u[0] : u[0] & (0x7fU >> len);
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | (u[i] & 0x3fU);
+	return c;
+}
+
+bool text_ends_with(const char *s, const char *end)
+{
+	size_t len = strlen(s), tail = strlen(end);
+
+	return len >= tail && strcmp(s + len - tail, end) == 0;
+}
+
+int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static int is_harmful(uint32_t c)
@@ -35,13 +57,12 @@ static int is_harmful(uint32_t c)
 
 static void escape(struct strbuf *out, const char *s, const char *keep)
 {
-	while (*s) {
-		unsigned char first = (unsigned char)*s;
-		uint32_t c;
-		size_t len = decode((const unsigned char *)s, &c);
+	for (const char *end = s + strlen(s); s < end;) {
+		size_t len = utf8_sequence(s, end);
+		uint32_t c = len ? decode(s, len) : 0;
 
 		if (len == 0) {
-			strbuf_addf(out, "\\x%02x", first);
+			strbuf_addf(out, "\\x%02x", (unsigned)(unsigned char)*s);
 			len = 1;
 		} else if (!is_harmful(c) || (c < 0x80 && strchr(keep, (int)c))) {
 			strbuf_add(out, s, len);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Text from a database on its way to a terminal: nothing in it may move the cursor or lie about its
- * order. */
+/* Text from a database on its way to a terminal, where nothing in it may move the cursor or lie
+ * about its order; and what texts are made of. */
 #pragma once
 #include "lib/core/strbuf.h"
+#include <stdbool.h>
 
 /* Adds s; control characters, invalid UTF-8 and marks that turn the writing direction become \xNN
  * or \uNNNN. */
@@ -14,3 +15,8 @@ size_t text_columns(const char *s);
 /* Adds s broken at blanks into lines of at most width columns, each after the first begun with
  * indent beside that. */
 void text_wrap(struct strbuf *out, const char *s, size_t width, const char *indent);
+
+bool text_ends_with(const char *s, const char *end);
+int hex_digit(char c); /* of either case; -1: it is none */
+/* Length of the UTF-8 sequence at p (RFC 3629), 0 when it is none.  p must be before end. */
+size_t utf8_sequence(const char *p, const char *end);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The command lines of age and gpg. */
 #include "lib/drivers/cipher.h"
+#include "lib/core/text.h"
 #include <string.h>
 
 enum { FINGERPRINT = 40 };
@@ -52,16 +53,9 @@ bool cipher_encrypt(const char *how, struct filter **ret, struct err *err)
 		err_hint(err, "Install it, or choose the other in backup.encrypt."));
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 bool cipher_named(const char *path)
 {
-	return ends_with(path, ".age") || ends_with(path, ".gpg");
+	return text_ends_with(path, ".age") || text_ends_with(path, ".gpg");
 }
 
 bool cipher_decrypt(const char *path, const char *identity, struct filter **ret, struct err *err)
@@ -73,7 +67,7 @@ bool cipher_decrypt(const char *path, const char *identity, struct filter **ret,
 	*ret = NULL;
 	if (!cipher_named(path))
 		return true;
-	if (ends_with(path, ".age")) {
+	if (text_ends_with(path, ".age")) {
 		if (!identity) {
 			err_set(err, ERR_CONFIG, "%s is encrypted and its key is not known", path);
 			return err_hint(err, "Name age's file of secret keys in backup.identity.");

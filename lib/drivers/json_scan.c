@@ -41,14 +41,6 @@ static const char *skip_plain(const char *p, const char *end)
 	return p;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four digits of a \u escape; -1 when they are not there. */
 static int hex4(const char *p, const char *end)
 {

@@ -18,6 +18,7 @@
  */
 #pragma once
 #include "lib/core/strbuf.h"
+#include "lib/core/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -110,6 +111,4 @@ static inline bool json_span_is(const struct json_span *v, const char *text)
 	return v->len == n + 2 && memcmp(v->p + 1, text, n) == 0;
 }
 
-/* Length of the UTF-8 sequence at p (RFC 3629), 0 when it is none.  p must be before end. */
-size_t utf8_sequence(const char *p, const char *end);
 void utf8_add(struct strbuf *out, unsigned code); /* surrogates too */

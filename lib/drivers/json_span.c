@@ -6,23 +6,6 @@
 
 #include <stdlib.h>
 
-size_t utf8_sequence(const char *p, const char *end)
-{
-	const unsigned char *u = (const unsigned char *)p;
-	unsigned lead = u[0];
-	size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-	if (n == 0 || lead > 0xf4 || (size_t)(end - p) < n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-	if ((lead == 0xe0 && u[1] < 0xa0) || (lead == 0xed && u[1] > 0x9f) ||
-	    (lead == 0xf0 && u[1] < 0x90) || (lead == 0xf4 && u[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 static size_t utf8_encode(unsigned code, char out[4])
 {
 	if (code < 0x80) {
@@ -46,10 +29,9 @@ void utf8_add(struct strbuf *out, unsigned code)
 static unsigned hex4(const char *p)
 {
 	unsigned code = 0;
-	for (int i = 0; i < 4; i++) {
-		unsigned c = (unsigned char)p[i];
-		code = code * 16 + (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
+
+	for (int i = 0; i < 4; i++)
+		code = code * 16 + (unsigned)hex_digit(p[i]);
 	return code;
 }
 

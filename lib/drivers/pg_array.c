@@ -4,6 +4,7 @@
  * int32 dimensions, int32 has-null flag, element type, then per dimension int32 length and int32
  * lower bound, then per element int32 length (-1 is NULL) and the bytes.  All big endian.
  */
+#include "lib/core/text.h"
 #include "lib/drivers/pg.h"
 #include <arpa/inet.h>
 #include <endian.h>
@@ -89,14 +90,6 @@ struct pg_param pg_array_param(struct pg_array *a, uint32_t array_oid)
 					      htonl((uint32_t)a->n), htonl(1) };
 	memcpy(a->buf.data, header, HEADER);
 	return (struct pg_param){ array_oid, a->buf.data, (int)a->buf.len };
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* 8-4-4-4-12, as PostgreSQL prints it; nothing may follow. */

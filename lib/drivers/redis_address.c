@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* URLs of Redis.  Pure: no name is looked up, no file opened. */
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/drivers/redis.h"
 #include "lib/drivers/redis_internal.h"
 #include "lib/drivers/secret.h"
@@ -20,21 +21,13 @@ void redis_address_release(struct redis_address *a)
 	*a = (struct redis_address){ 0 };
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* %XX decoded, anything else as it is (as urllib's unquote); the caller frees. */
 static char *decode(const char *p, size_t n)
 {
 	char *out = xmalloc(n + 1), *q = out;
 	for (size_t i = 0; i < n; i++) {
-		int high = p[i] == '%' && i + 2 < n ? hex(p[i + 1]) : -1;
-		int low = high >= 0 ? hex(p[i + 2]) : -1;
+		int high = p[i] == '%' && i + 2 < n ? hex_digit(p[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(p[i + 2]) : -1;
 		if (low >= 0) {
 			*q++ = (char)(high << 4 | low);
 			i += 2;

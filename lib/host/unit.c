@@ -3,6 +3,7 @@
 #include "lib/host/unit.h"
 
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/drivers/process.h"
 
 #include <ctype.h>
@@ -38,24 +39,17 @@ void names_release(struct names *s)
 	*s = (struct names){ .all = NULL };
 }
 
-static bool ends_with(const char *text, const char *tail)
-{
-	size_t len = strlen(text), end = strlen(tail);
-
-	return len > end && strcmp(text + len - end, tail) == 0;
-}
-
 bool unit_is_name(const char *text)
 {
 	bool kind = false;
 
-	if (*text == '-' || strlen(text) > NAME_BYTES)
+	if (!*text || *text == '-' || strlen(text) > NAME_BYTES)
 		return false;
 	for (const char *p = text; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr(":-_.\\@", *p))
 			return false;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		kind |= ends_with(text, kinds[i]);
+		kind |= text_ends_with(text + 1, kinds[i]); /* a kind alone is no name */
 	return kind;
 }
 

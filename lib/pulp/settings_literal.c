@@ -7,6 +7,7 @@
  * strings that begin with "@", merges where it is told to, and splits names at "__".
  */
 #include "lib/pulp/settings_literal.h"
+#include "lib/core/text.h"
 #include "lib/drivers/json.h"
 #include "lib/pulp/manifest.h"
 #include "lib/pulp/python_lexer.h"
@@ -81,11 +82,8 @@ static size_t digits(const char **p, const char *end, int base, size_t max, uint
 {
 	size_t n = 0;
 	for (*ret = 0; n < max && *p < end; n++, (*p)++) {
-		char c = **p;
-		int d = c >= '0' && c <= '9'			 ? c - '0'
-			: (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-								 : 99;
-		if (d >= base)
+		int d = hex_digit(**p);
+		if (d < 0 || d >= base)
 			break;
 		*ret = *ret * (uint32_t)base + (uint32_t)d;
 	}

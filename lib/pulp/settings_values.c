@@ -6,6 +6,7 @@
  */
 #include "lib/pulp/settings_values.h"
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/pulp/settings.h"
 #include <stdlib.h>
 #include <string.h>
@@ -209,15 +210,10 @@ static bool redis_of(const struct json *all, const char *source, char **ret, str
 	return true;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-	return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static bool is_file_system(const char *class)
 {
-	return !*class || ends_with(class, ".FileSystem") || ends_with(class, ".FileSystemStorage");
+	return !*class || text_ends_with(class, ".FileSystem") ||
+	       text_ends_with(class, ".FileSystemStorage");
 }
 
 /* The older name says something only where it says another backend than the default. */
