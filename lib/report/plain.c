@@ -40,28 +40,17 @@ static void plain_emit(void *self, const char *event, const struct field *fields
 {
 	struct report *r = self;
 
-	if (strcmp(event, "run.start") == 0)
-		block_run_start(r, fields);
-	else if (strcmp(event, "progress") == 0)
+	if (strcmp(event, "progress") == 0)
 		put_progress(r, fields);
 	else if (strcmp(event, "wait") == 0)
 		put_wait(r, fields);
-	else if (strcmp(event, "step.end") == 0)
-		block_step_end(r, fields);
-	else if (strcmp(event, "run.end") == 0)
-		block_run_end(r, fields);
 	else
-		block_other(r, event, fields);
+		put_block(r, event, fields);
 }
 
 static void plain_print(void *self, const char *text)
 {
-	struct report *r = self;
-	AUTO_STRBUF struct strbuf safe = { 0 };
-
-	text_escape_lines(&safe, text);
-	(void)fputs(safe.data ? safe.data : "", r->options.out);
-	(void)fflush(r->options.out);
+	put_text(self, text);
 }
 
 const struct reporter report_plain_face = { .emit = plain_emit, .print = plain_print };

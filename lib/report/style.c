@@ -49,6 +49,15 @@ void put_line(struct report *r, const struct strbuf *line)
 	(void)fflush(r->options.out);
 }
 
+void put_text(struct report *r, const char *text)
+{
+	AUTO_STRBUF struct strbuf safe = { 0 };
+
+	text_escape_lines(&safe, text);
+	(void)fputs(safe.data ? safe.data : "", r->options.out);
+	(void)fflush(r->options.out);
+}
+
 void add_count(struct strbuf *out, double n)
 {
 	char digits[32];
@@ -176,7 +185,7 @@ static void put_wrapped(struct report *r, const char *head, const char *text)
 	put_line(r, &line);
 }
 
-void block_run_start(struct report *r, const struct field *fields)
+static void put_run_start(struct report *r, const struct field *fields)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
 
@@ -236,7 +245,7 @@ static void put_badge(struct report *r, const struct field *fields, const struct
 	put_line(r, &line);
 }
 
-void block_step_end(struct report *r, const struct field *fields)
+static void put_step_end(struct report *r, const struct field *fields)
 {
 	const struct badge *b = find_badge(text_or(fields, "result", ""));
 	const struct field *examples = find_field(fields, "examples");
@@ -306,7 +315,7 @@ static void put_whitelist(struct report *r, const char *const *labels)
 	put_line(r, &line);
 }
 
-void block_run_end(struct report *r, const struct field *fields)
+static void put_run_end(struct report *r, const struct field *fields)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
 	AUTO_STRBUF struct strbuf totals = { 0 };
@@ -415,9 +424,15 @@ static void put_difference(struct report *r, const struct field *fields)
 	put_line(r, &line);
 }
 
-void block_other(struct report *r, const char *event, const struct field *fields)
+void put_block(struct report *r, const char *event, const struct field *fields)
 {
-	if (strcmp(event, "quarantine") == 0 || strcmp(event, "partial") == 0)
+	if (strcmp(event, "run.start") == 0)
+		put_run_start(r, fields);
+	else if (strcmp(event, "step.end") == 0)
+		put_step_end(r, fields);
+	else if (strcmp(event, "run.end") == 0)
+		put_run_end(r, fields);
+	else if (strcmp(event, "quarantine") == 0 || strcmp(event, "partial") == 0)
 		put_row(r, event, fields);
 	else if (strcmp(event, "notice") == 0)
 		put_notice(r, fields);

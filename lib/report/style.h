@@ -21,10 +21,11 @@ const char *text_field(const struct field *fields, const char *key);	     /* NUL
 const char *text_or(const struct field *fields, const char *key, const char *otherwise);
 double number_field(const struct field *fields, const char *key); /* NaN when absent */
 
-/* "45 % 45,000 of 100,000 rows, 9,800 rows/s, 120 MB, ETA 5 s (4 s to 7 s)"; data is escaped. */
-/* "; slowed: ..." where it is. */
-void add_reason(struct strbuf *out, const struct field *fields);
+/* " 45 %  45,000 of 100,000 rows, 9,800 rows/s, about 5 s left, 4 to 7 s, 120 MB"; data is escaped.
+ */
 void add_progress(struct strbuf *out, const struct field *fields);
+/* "; slowed: REASON", or "stalled" or "waits", where there is one. */
+void add_reason(struct strbuf *out, const struct field *fields);
 /* "LABEL waits: REASON, 30 s at most"; data is escaped. */
 void add_wait(struct strbuf *out, const struct field *fields);
 /* Bytes in words: "1.2 GB". */
@@ -32,13 +33,12 @@ void add_bytes(struct strbuf *out, double bytes);
 /* Whole numbers with a comma every three digits. */
 void add_count(struct strbuf *out, double n);
 
-/* The blocks of a scenario; colour per options. */
-void block_run_start(struct report *r, const struct field *fields);
-void block_step_end(struct report *r, const struct field *fields);
-void block_run_end(struct report *r, const struct field *fields);
-/* Rows set aside, notices; nothing for events that only programs read. */
-void block_other(struct report *r, const char *event, const struct field *fields);
+/* A scenario's begin and end, the end of a step, rows set aside, notices: as a block of lines, in
+ * colour where the options say so.  Nothing for events that only programs read. */
+void put_block(struct report *r, const char *event, const struct field *fields);
 void put_line(struct report *r, const struct strbuf *line);
+/* Text of several lines that we composed, escaped. */
+void put_text(struct report *r, const char *text);
 
 extern const struct reporter report_json_face, report_plain_face, report_tty_face,
 	report_nagios_face;

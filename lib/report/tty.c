@@ -114,29 +114,18 @@ static void tty_emit(void *self, const char *event, const struct field *fields)
 		return;
 	}
 	wipe(r);
-	if (strcmp(event, "run.start") == 0)
-		block_run_start(r, fields);
-	else if (strcmp(event, "step.start") == 0)
+	if (strcmp(event, "step.start") == 0)
 		draw_step(r, fields);
 	else if (strcmp(event, "wait") == 0)
 		draw_wait(r, fields);
-	else if (strcmp(event, "step.end") == 0)
-		block_step_end(r, fields);
-	else if (strcmp(event, "run.end") == 0)
-		block_run_end(r, fields);
 	else
-		block_other(r, event, fields);
+		put_block(r, event, fields);
 }
 
 static void tty_print(void *self, const char *text)
 {
-	struct report *r = self;
-	AUTO_STRBUF struct strbuf safe = { 0 };
-
-	wipe(r);
-	text_escape_lines(&safe, text);
-	(void)fputs(safe.data ? safe.data : "", r->options.out);
-	(void)fflush(r->options.out);
+	wipe(self);
+	put_text(self, text);
 }
 
 const struct reporter report_tty_face = { .emit = tty_emit, .print = tty_print };
