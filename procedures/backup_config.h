@@ -12,6 +12,30 @@ struct backup_config_params {
 	char *encrypt;
 	long max_file_size, compression;
 };
+/* at: what stands before the members in type, as "config." */
+#define BACKUP_FEATURES_ROWS(type, at)                                                         \
+	{ .name = "features",                                                                  \
+	  .kind = OPT_TEXT,                                                                    \
+	  .offset = offsetof(type, at features),                                               \
+	  .arg = "A,B",                                                                        \
+	  .help = "only the configuration of these features; `plmaint features` shows them" }, \
+		{ .name = "skip-features",                                                     \
+		  .kind = OPT_TEXT,                                                            \
+		  .offset = offsetof(type, at skip),                                           \
+		  .arg = "A,B",                                                                \
+		  .help = "not the configuration of these features" },                         \
+	{                                                                                      \
+		.name = "encrypt", .kind = OPT_TEXT, .offset = offsetof(type, at encrypt),     \
+		.arg = "age:FILE|gpg:KEY",                                                     \
+		.help = "to whom the configuration is encrypted; not given: backup.encrypt"    \
+	}
+#define BACKUP_PIECES_ROW(type, at)                                                                 \
+	{                                                                                           \
+		.name = "max-file-size", .kind = OPT_SIZE,                                          \
+		.offset = offsetof(type, at max_file_size), .arg = "SIZE",                          \
+		.help = "cut its archive into pieces of that size; not given: backup.max_file_size" \
+	}
+
 /*
  * Whether the archive can be made: features that exist, Pulp's key, and to whom it is encrypted,
  * which is tried with a few bytes.  Its directory is not looked at.

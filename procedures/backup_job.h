@@ -21,6 +21,24 @@ struct backup_params {
 	char *where;
 	long compress; /* level of the dumps, 0 to 9 */
 };
+/* at: what stands before the members in type, as "params." */
+#define BACKUP_PARAMS_ROWS(type, at)                                                             \
+	{ .name = "compress",                                                                    \
+	  .kind = OPT_INT,                                                                       \
+	  .offset = offsetof(type, at compress),                                                 \
+	  .arg = "LEVEL",                                                                        \
+	  .help = "of the dumps: 0 (not at all) to 9 (slow and small)",                          \
+	  .max = 9,                                                                              \
+	  .fallback = "1" },                                                                     \
+		{ .name = "skip-pulp-content",                                                   \
+		  .kind = OPT_FLAG,                                                              \
+		  .offset = offsetof(type, at skip_content),                                     \
+		  .help = "neither artifacts nor other media of Pulp" },                         \
+	{                                                                                        \
+		.name = "reflink", .kind = OPT_FLAG, .offset = offsetof(type, at reflink),       \
+		.help = "copies share blocks with what they are of, where both are on one file " \
+			"system that can: quick and small, and lost with that disk"              \
+	}
 extern const struct opt backup_params_table[];
 struct backup_job {
 	struct repository *repository;

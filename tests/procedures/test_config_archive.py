@@ -147,7 +147,7 @@ def test_links_on_the_way_are_followed_and_kept(plmaint, tree, directory, tmp_pa
     (tmp_path / "two").symlink_to(tmp_path / "one")
     plmaint.configure({"pulp.encryption_key": tmp_path / "two" / "deep" / "key"})
     none = "postgresql,redis,web,foreman,katello,candlepin,smart-proxy,puppet,plmaint"
-    run(plmaint, "backup-config", directory=directory, skip=none)
+    run(plmaint, "backup-config", directory=directory, skip_features=none)
     into = tmp_path / "into"
     run(plmaint, "restore-config", directory=directory, into=into)
     there = pathlib.Path(f"{into}{tmp_path}")
@@ -169,7 +169,7 @@ def test_features_are_chosen_by_name(plmaint, directory, tmp_path):
     end = run(plmaint, "backup-config", 2, directory=directory, features="rediss")
     assert end["hint"] == "Did you mean redis?"
     need(files=("/etc/redis/redis.conf", "/etc/nginx"))
-    run(plmaint, "backup-config", directory=directory, features="redis,web", skip="web")
+    run(plmaint, "backup-config", directory=directory, features="redis,web", skip_features="web")
     names = tarfile_names(directory / ARCHIVE)
     assert "etc/redis/redis.conf" in names and not [n for n in names if "nginx" in n], names
 

@@ -13,7 +13,7 @@ FEATURES = "postgresql,redis,web,foreman,katello,candlepin,smart-proxy,puppet,pl
 
 
 def run(plmaint, label, code, **params):
-    words = [w for k, v in params.items() for w in ("--param", f"{k}={v}")]
+    words = [w for k, v in params.items() for w in ("--param", f"{k.replace('_', '-')}={v}")]
     return plmaint.run("procedure", "run", label, *words, code=code).one("step.end")
 
 
@@ -41,7 +41,7 @@ def backup(plmaint, pg_db, site, tmp_path):
 
 
 def archive(plmaint, directory, **params):
-    run(plmaint, "backup-config", 0, directory=directory, skip=FEATURES, **params)
+    run(plmaint, "backup-config", 0, directory=directory, skip_features=FEATURES, **params)
 
 
 def dump(pg_db, directory):
