@@ -4,8 +4,8 @@
  * downloaded again where a remote has them.  With checksums it would delete files that are corrupt,
  * also the only copy of what was pushed.
  */
-#include "lib/drivers/probe.h"
-#include "lib/pulp/api.h"
+#include "procedures/api_task.h"
+#include "procedures/patience.h"
 #include "procedures/procedures.h"
 
 struct params {
@@ -13,38 +13,21 @@ struct params {
 };
 
 static const struct opt params_table[] = {
-	{ .name = "timeout",
-	  .kind = OPT_SECONDS,
-	  .offset = offsetof(struct params, timeout),
-	  .arg = "TIME",
-	  .help = "how long Pulp's task is waited for",
-	  .fallback = "2h" },
+	PATIENCE_ROW(struct params, "how long Pulp's task is waited for"),
 	OPTS_END,
 };
-
-static void tell(void *arg, const char *message, long done, long total)
-{
-	const struct actor *a = arg;
-
-	EMIT(a->reporter, "progress", F_TEXT("label", "pulp-artifacts-repair"),
-	     F_TEXT("phase", message), F_INT("done", done), F_INT("total", total));
-}
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct params *o = params;
-	AUTO_STRBUF struct strbuf said = { 0 };
 
-	if (!pulp_api_work(a->look->config,
-			   &(struct api_work){ .path = "repair/",
-					       .body = "{\"verify_checksums\": false}",
-					       .timeout = o->timeout,
-					       .progress = tell,
-					       .arg = a },
-			   &said, err))
-		return false;
-	outcome_set(out, RESULT_OK, "%s", said.len ? said.data : "Pulp's repair has ended");
-	return true;
+	return api_task_run(a,
+			    &(struct api_task){ .label = procedure_pulp_artifacts_repair.label,
+						.path = "repair/",
+						.body = "{\"verify_checksums\": false}",
+						.timeout = o->timeout,
+						.ended = "Pulp's repair has ended" },
+			    out, err);
 }
 
 const struct procedure procedure_pulp_artifacts_repair = {

@@ -6,6 +6,7 @@
 #include "lib/core/mem.h"
 #include "lib/drivers/process.h"
 #include "procedures/companion.h"
+#include "procedures/patience.h"
 #include "procedures/procedures.h"
 
 #include <string.h>
@@ -24,12 +25,7 @@ static const struct opt params_table[] = {
 	  .arg = "\"COMMAND [ISSUE] [--dry-run]\"",
 	  .help = "datarepair 7272, clean-up-progress-reports, handle-artifact-checksums, "
 		  "container-repair-media-type, repository-size" },
-	{ .name = "timeout",
-	  .kind = OPT_SECONDS,
-	  .offset = offsetof(struct params, timeout),
-	  .arg = "TIME",
-	  .help = "how long it may take",
-	  .fallback = "2h" },
+	PATIENCE_ROW(struct params, "how long it may take"),
 	OPTS_END,
 };
 

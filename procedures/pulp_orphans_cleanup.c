@@ -5,9 +5,9 @@
  * or it is not started.
  */
 #include "lib/core/mem.h"
-#include "lib/drivers/probe.h"
-#include "lib/pulp/api.h"
 #include "lib/pulp/columns.h"
+#include "procedures/api_task.h"
+#include "procedures/patience.h"
 #include "procedures/procedures.h"
 
 struct params {
@@ -24,12 +24,7 @@ static const struct opt params_table[] = {
 	  .arg = "MINUTES",
 	  .help = "how long ago it must have become an orphan",
 	  .fallback = "1440" },
-	{ .name = "timeout",
-	  .kind = OPT_SECONDS,
-	  .offset = offsetof(struct params, timeout),
-	  .arg = "TIME",
-	  .help = "how long Pulp's task is waited for",
-	  .fallback = "2h" },
+	PATIENCE_ROW(struct params, "how long Pulp's task is waited for"),
 	OPTS_END,
 };
 
@@ -79,18 +74,9 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	return true;
 }
 
-static void tell(void *arg, const char *message, long done, long total)
-{
-	const struct actor *a = arg;
-
-	EMIT(a->reporter, "progress", F_TEXT("label", "pulp-orphans-cleanup"),
-	     F_TEXT("phase", message), F_INT("done", done), F_INT("total", total));
-}
-
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct params *o = params;
-	AUTO_STRBUF struct strbuf said = { 0 };
 	AUTO_FREE char *body = xasprintf("{\"orphan_protection_time\": %ld}", o->protection);
 	int64_t endangered;
 
@@ -103,16 +89,13 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		outcome_hint(out, "Run `plmaint pre-migrate run` first: it saves them.");
 		return true;
 	}
-	if (!pulp_api_work(a->look->config,
-			   &(struct api_work){ .path = "orphans/cleanup/",
-					       .body = body,
-					       .timeout = o->timeout,
-					       .progress = tell,
-					       .arg = a },
-			   &said, err))
-		return false;
-	outcome_set(out, RESULT_OK, "%s", said.len ? said.data : "Pulp's cleanup has ended");
-	return true;
+	return api_task_run(a,
+			    &(struct api_task){ .label = procedure_pulp_orphans_cleanup.label,
+						.path = "orphans/cleanup/",
+						.body = body,
+						.timeout = o->timeout,
+						.ended = "Pulp's cleanup has ended" },
+			    out, err);
 }
 
 const struct procedure procedure_pulp_orphans_cleanup = {

@@ -5,6 +5,7 @@
  */
 #include "lib/pulp/columns.h"
 #include "procedures/companion.h"
+#include "procedures/patience.h"
 #include "procedures/procedures.h"
 
 struct params {
@@ -12,12 +13,7 @@ struct params {
 };
 
 static const struct opt params_table[] = {
-	{ .name = "timeout",
-	  .kind = OPT_SECONDS,
-	  .offset = offsetof(struct params, timeout),
-	  .arg = "TIME",
-	  .help = "how long each command may take",
-	  .fallback = "2h" },
+	PATIENCE_ROW(struct params, "how long each command may take"),
 	OPTS_END,
 };
 
