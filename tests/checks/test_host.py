@@ -3,7 +3,6 @@
 
 import contextlib
 import datetime
-import http.server
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import pytest
 from harness import pg
 from harness.apart import apart
 from harness.need import need
+from harness.website import website
 
 
 def one(plmaint, label, code, *words, **options):
@@ -115,34 +115,28 @@ ILL = {
 }
 
 
+class Status:
+    """What Pulp's status says: answer is (status, body)."""
+
+    def __init__(self):
+        self.answer, self.asked, self.url = (200, b""), [], None
+
+    def __call__(self, path):
+        self.asked.append(path)
+        return self.answer
+
+
 @pytest.fixture
 def status():
-    """A server that answers with what its `answer` holds: (status, body)."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            code, body = self.server.answer
-            self.server.asked.append(self.path)
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+    made = Status()
+    with website(made) as made.url:
+        yield made
 
 
 def test_status(plmaint, status):
     label = "pulp-status"
     assert one(plmaint, label, 0)["result"] == "skipped"
-    port = status.server_address[1]
-    plmaint.configure({"throttle.status_url": f"http://127.0.0.1:{port}/pulp/api/v3/status/"})
+    plmaint.configure({"throttle.status_url": f"{status.url}/pulp/api/v3/status/"})
     status.answer = 200, json.dumps(WELL).encode()
     assert one(plmaint, label, 0)["result"] == "ok"
     status.answer = 200, json.dumps({**WELL, **ILL}).encode()
@@ -165,7 +159,7 @@ def test_status_minds_a_cache_that_is_enabled(plmaint, status, tmp_path):
     plmaint.configure(
         {
             "pulp.settings": settings,
-            "throttle.status_url": f"http://127.0.0.1:{status.server_address[1]}/",
+            "throttle.status_url": f"{status.url}/",
         }
     )
     status.answer = 200, json.dumps(WELL).encode()
@@ -178,7 +172,7 @@ def test_status_minds_a_cache_that_is_enabled(plmaint, status, tmp_path):
 def test_content(plmaint, status):
     label = "pulp-content"
     assert one(plmaint, label, 0)["result"] == "skipped"
-    plmaint.configure({"throttle.content_url": f"http://127.0.0.1:{status.server_address[1]}/v2/"})
+    plmaint.configure({"throttle.content_url": f"{status.url}/v2/"})
     for code in (200, 404):
         status.answer = code, b""
         assert one(plmaint, label, 0)["message"].endswith(f", HTTP {code}")
@@ -191,8 +185,7 @@ def test_content(plmaint, status):
 def test_registry(plmaint, status):
     label = "pulp-registry"
     assert one(plmaint, label, 0)["result"] == "skipped"
-    port = status.server_address[1]
-    plmaint.configure({"throttle.status_url": f"http://127.0.0.1:{port}/pulp/api/v3/status/"})
+    plmaint.configure({"throttle.status_url": f"{status.url}/pulp/api/v3/status/"})
     for code in (200, 401):
         status.answer = code, b"{}"
         assert one(plmaint, label, 0)["message"].endswith(f", HTTP {code}")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make install` puts program, man page and completion where they belong, and nothing else anywhere."""
 
-import os
 import subprocess
 
 from harness import cli
@@ -9,14 +8,7 @@ from harness.need import need
 
 
 def installed(top, *more):
-    subprocess.run(
-        ["make", "-s", "--no-print-directory", f"DESTDIR={top}", *more, "install"],
-        cwd=cli.ROOT,
-        env={**os.environ, "MAKEFLAGS": ""},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    cli.install(top, *more)
     return sorted(str(p.relative_to(top)) for p in top.rglob("*") if p.is_file())
 
 

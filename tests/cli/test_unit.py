@@ -16,13 +16,7 @@ FOLDER = "usr/lib/systemd/system"
 @pytest.fixture
 def unit(tmp_path):
     """Installed below a directory of its own."""
-    subprocess.run(
-        ["make", "-s", "--no-print-directory", f"DESTDIR={tmp_path}", "PREFIX=/usr", "install"],
-        cwd=cli.ROOT,
-        env={**os.environ, "MAKEFLAGS": ""},
-        check=True,
-        capture_output=True,
-    )
+    cli.install(tmp_path, "PREFIX=/usr")
     return tmp_path / FOLDER / "plmaint-pre-migrate.service"
 
 

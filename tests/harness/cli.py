@@ -32,6 +32,17 @@ KEEP = (
 )
 
 
+def install(top, *more):
+    """`make install` below that directory, which MAKEFLAGS of whoever runs the tests do not change."""
+    subprocess.run(
+        ["make", "-s", "--no-print-directory", f"DESTDIR={top}", *more, "install"],
+        cwd=ROOT,
+        env={**os.environ, "MAKEFLAGS": ""},
+        check=True,
+        capture_output=True,
+    )
+
+
 def binary():
     """PLMAINT_BIN, or what make built."""
     return pathlib.Path(os.environ.get("PLMAINT_BIN") or ROOT / "build" / "plmaint").resolve()

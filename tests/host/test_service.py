@@ -2,10 +2,8 @@
 """The packaged unit under a real systemd: what its words about exit statuses and restarts come to."""
 
 import contextlib
-import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
 
 import pytest
@@ -35,13 +33,7 @@ def outer():
 def machine(outer):
     with contextlib.closing(Machine(outer)) as made:
         made.run("useradd", "--system", "--no-create-home", "pulp")
-        subprocess.run(
-            ["make", "-s", "--no-print-directory", f"DESTDIR={made.path('/')}", "PREFIX=/usr", "install"],
-            cwd=cli.ROOT,
-            env={**os.environ, "MAKEFLAGS": ""},
-            check=True,
-            capture_output=True,
-        )
+        cli.install(made.path("/"), "PREFIX=/usr")
         yield made
 
 

@@ -3,7 +3,6 @@
 
 import contextlib
 import datetime
-import http.server
 import re
 import threading
 
@@ -13,6 +12,7 @@ import pytest
 from harness import after
 from harness.brake import Brake
 from harness.process import wait_until
+from harness.website import website
 
 FILL = "pulp-manifests-fill"
 KEEP = ("pre-migrate", "run", "--keep-links")
@@ -217,27 +217,16 @@ def status_of_pulp(pg_db):
     """Answers as Pulp does, with work in two new sessions; how often it was asked."""
     asked = []
 
-    class Status(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            with contextlib.closing(pg_db.connect()) as one, contextlib.closing(pg_db.connect()) as two:
-                for conn in (one, two):
-                    conn.cursor().execute("BEGIN; SELECT 1")
-                two.cursor().execute("SELECT pg_sleep(0.6)")
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
+    def answer(path):
+        with contextlib.closing(pg_db.connect()) as one, contextlib.closing(pg_db.connect()) as two:
+            for conn in (one, two):
+                conn.cursor().execute("BEGIN; SELECT 1")
+            two.cursor().execute("SELECT pg_sleep(0.6)")
+        asked.append(path)
+        return 200, b""
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Status) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with website(answer) as url:
+        yield f"{url}/", asked
 
 
 def test_what_pulp_does_for_our_own_requests_is_nobodys(online, pg_db, plmaint):

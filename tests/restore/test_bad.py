@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What cannot be restored is refused before anything is touched, with one sentence that says why."""
 
-import contextlib
-import http.server
 import json
 import socket
 import threading
 
 import pytest
+
+from harness.website import website
 
 
 @pytest.fixture
@@ -196,39 +196,18 @@ def test_site_that_does_not_stop_stays_as_it_was(backed_up):
     assert not (backed_up.plmaint.state_dir / "restore").exists()
 
 
-@contextlib.contextmanager
-def registry(answer):
-    """A registry in which answer(digest) is the status and the bytes of every manifest."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, body = answer(self.path.rsplit("/", 1)[1])
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v2/"
-        server.shutdown()
-
-
 def test_manifests_that_cannot_be_pulled(backed_up):
     """The restored site is in use by then: what is wrong is told, and how to go back."""
     media = backed_up.site.media_root / "artifact"
     answers = [(200, "other bytes"), (404, "HTTP 404"), (401, ""), (200, "")]
 
-    def answer(digest):
+    def answer(path):
         status, words = answers[0]
-        name = digest.removeprefix("sha256:")
+        name = path.rsplit("/", 1)[1].removeprefix("sha256:")
         return status, b"x" if words else (media / name[:2] / name[2:]).read_bytes()
 
-    with registry(answer) as url:
-        backed_up.plmaint.configure({"restore.pull_url": url})
+    with website(answer) as url:
+        backed_up.plmaint.configure({"restore.pull_url": f"{url}/v2/"})
         for code, words in ((1, "with other bytes"), (1, "HTTP 404"), (78, "4 want a login"), (0, "4 manifests were pulled")):
             told = backed_up.restore(code=code).one("step.end", label="restore-verify")
             assert words in str(told) and (code != 1 or "restore revert" in told["hint"])
