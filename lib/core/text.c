@@ -123,3 +123,14 @@ void text_wrap(struct strbuf *out, const char *s, size_t width, const char *inde
 		s += len;
 	}
 }
+
+void text_sentence(struct strbuf *out, const char *phrase)
+{
+	size_t at = out->len;
+
+	strbuf_adds(out, phrase);
+	if (out->len > at && out->data[at] >= 'a' && out->data[at] <= 'z')
+		out->data[at] = (char)(out->data[at] - 'a' + 'A');
+	if (!text_ends_with(phrase, "."))
+		strbuf_adds(out, ".");
+}

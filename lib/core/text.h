@@ -16,6 +16,8 @@ size_t text_columns(const char *s);
  * indent beside that. */
 void text_wrap(struct strbuf *out, const char *s, size_t width, const char *indent);
 
+/* Adds a phrase of a table as a sentence: it begins with a capital and ends with a stop. */
+void text_sentence(struct strbuf *out, const char *phrase);
 bool text_ends_with(const char *s, const char *end);
 int hex_digit(char c); /* of either case; -1: it is none */
 /* Length of the UTF-8 sequence at p (RFC 3629), 0 when it is none.  p must be before end. */

@@ -8,7 +8,6 @@
 #include "lib/report/docs.h"
 #include "lib/report/help.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -49,16 +48,11 @@ void docs_man_item(struct strbuf *out, const char *name, const char *text)
 	add_roff(out, text);
 }
 
-/* A phrase from a table as a sentence. */
-static void add_sentence(struct strbuf *out, const char *text)
+static void add_sentence(struct strbuf *out, const char *phrase)
 {
 	AUTO_STRBUF struct strbuf s = { 0 };
 
-	strbuf_adds(&s, text);
-	if (s.len && s.data[s.len - 1] != '.')
-		strbuf_adds(&s, ".");
-	if (s.len)
-		s.data[0] = (char)toupper((unsigned char)s.data[0]);
+	text_sentence(&s, phrase);
 	add_roff(out, s.data);
 }
 
@@ -107,6 +101,20 @@ static void add_commands(struct strbuf *out, const struct catalogue *c)
 				add_action(out, c->commands[i], a);
 }
 
+static void add_params(struct strbuf *out, const struct opt *table)
+{
+	for (; table && table->name; table++) {
+		AUTO_STRBUF struct strbuf text = { 0 };
+
+		strbuf_addf(&text, "%s%s%s: %s", table->name, table->arg ? "=" : "",
+			    table->arg ? table->arg : "", table->help);
+		if (table->fallback)
+			strbuf_addf(&text, " (default %s)", table->fallback);
+		strbuf_adds(out, ".IP\n");
+		add_roff(out, text.data);
+	}
+}
+
 static void add_catalogue(struct strbuf *out, const struct catalogue *c)
 {
 	if (c->checks[0])
@@ -119,7 +127,8 @@ static void add_catalogue(struct strbuf *out, const struct catalogue *c)
 		}
 	}
 	if (c->procedures[0])
-		strbuf_adds(out, ".SH PROCEDURES\n");
+		strbuf_adds(out, ".SH PROCEDURES\nBy hand: plmaint procedure run LABEL, with each "
+				 "parameter as \\-\\-param NAME=VALUE.\n");
 	for (size_t i = 0; c->procedures[i]; i++) {
 		const struct procedure *p = c->procedures[i];
 
@@ -132,6 +141,11 @@ static void add_catalogue(struct strbuf *out, const struct catalogue *c)
 			strbuf_adds(out, ".IP\nIt changes:\n");
 			add_roff(out, p->changes);
 		}
+		if (p->deletes) {
+			strbuf_adds(out, ".IP\nIt deletes, and only with \\-\\-delete:\n");
+			add_roff(out, p->deletes);
+		}
+		add_params(out, p->params);
 	}
 }
 

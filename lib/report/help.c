@@ -26,9 +26,14 @@ static void add_row(struct strbuf *out, const char *left, const char *right)
 	strbuf_adds(out, "\n");
 }
 
-static void add_paragraphs(struct strbuf *out, const char *text)
+/* The explanation, or the summary alone where there is no more to say. */
+static void add_paragraphs(struct strbuf *out, const char *explain, const char *summary)
 {
-	text_wrap(out, text, WIDTH, "");
+	AUTO_STRBUF struct strbuf sentence = { 0 };
+
+	if (!explain)
+		text_sentence(&sentence, summary);
+	text_wrap(out, explain ? explain : sentence.data, WIDTH, "");
 	strbuf_adds(out, "\n");
 }
 
@@ -102,9 +107,11 @@ static void add_example(struct strbuf *out, const char *example)
 void help_top(struct strbuf *out, const struct catalogue *c)
 {
 	strbuf_adds(out, "Example: plmaint plan pre-migrate run\n\n");
-	add_paragraphs(out, "plmaint maintains Pulp container registries. Its main job is "
-			    "pre-migrate: it moves the data of container manifests from artifact "
-			    "files into the database while Pulp is online, and loses nothing.");
+	add_paragraphs(out,
+		       "plmaint maintains Pulp container registries. Its main job is "
+		       "pre-migrate: it moves the data of container manifests from artifact "
+		       "files into the database while Pulp is online, and loses nothing.",
+		       NULL);
 	strbuf_adds(out,
 		    "\nUsage: plmaint [GLOBAL OPTIONS] COMMAND [ACTION] [ARGUMENTS] [OPTIONS]\n"
 		    "       plmaint COMMAND [ACTION] --help\n\nCommands:\n");
@@ -126,7 +133,7 @@ void help_command(struct strbuf *out, const struct command *c)
 		return;
 	}
 	add_example(out, first_example(c));
-	add_paragraphs(out, c->explain ? c->explain : c->summary);
+	add_paragraphs(out, c->explain, c->summary);
 	add_usage(out, c, NULL);
 	strbuf_adds(out, "\nActions:\n");
 	for (const struct action *a = c->actions; a->summary; a++)
@@ -141,7 +148,7 @@ void help_command(struct strbuf *out, const struct command *c)
 void help_action(struct strbuf *out, const struct command *c, const struct action *a)
 {
 	add_example(out, a->example);
-	add_paragraphs(out, a->explain ? a->explain : a->summary);
+	add_paragraphs(out, a->explain, a->summary);
 	add_usage(out, c, a);
 	add_options(out, "Options", a->options);
 	if (a->scenario)
