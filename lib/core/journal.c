@@ -239,7 +239,7 @@ static bool each_line(const char *state_dir,
 		else
 			++*ret_damaged;
 	}
-	return true;
+	return !ferror(f) || err_errno(err, "cannot read '%s'", path);
 }
 
 struct reading {

@@ -7,6 +7,7 @@
 #include "lib/core/strbuf.h"
 #include "tests/harness/tap.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct dir {
@@ -31,7 +32,7 @@ static void remove_dir(struct dir *d)
 		*strrchr(d->path, '/') = '\0';
 	}
 }
-#define AUTO_DIR __attribute__((cleanup(remove_dir)))
+#define AUTO_PLACE __attribute__((cleanup(remove_dir)))
 
 static void add(const char *dir, const char *run, const char *label)
 {
@@ -86,7 +87,7 @@ static void change_file(const char *file, long cut, const char *more, long flip)
 
 TEST(gives_back_what_was_written)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	AUTO_STRBUF struct strbuf out = { 0 };
 
 	make_dir(&d);
@@ -99,7 +100,7 @@ TEST(gives_back_what_was_written)
 
 TEST(torn_last_line)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	AUTO_STRBUF struct strbuf out = { 0 };
 
 	make_dir(&d);
@@ -116,7 +117,7 @@ TEST(torn_last_line)
 
 TEST(changed_line)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	AUTO_STRBUF struct strbuf out = { 0 };
 
 	make_dir(&d);
@@ -169,7 +170,7 @@ static void check_runs(const char *dir, const char *wanted)
 
 TEST(old_runs_are_forgotten)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	struct journal *j = NULL;
 	struct err err;
 	enum { NOBODY = 1 << 30 }; /* beyond the largest pid */
@@ -193,7 +194,7 @@ TEST(old_runs_are_forgotten)
 /* Whoever has the old file open adds to the new one, and nothing is lost between them. */
 TEST(a_journal_that_was_replaced_is_added_to)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	AUTO_STRBUF struct strbuf out = { 0 };
 	struct journal *a = NULL, *b = NULL;
 	struct err err;
@@ -212,5 +213,22 @@ TEST(a_journal_that_was_replaced_is_added_to)
 	journal_close(b);
 }
 
+/* An end that is none would have what follows forgotten with the old runs. */
+TEST(what_cannot_be_read_is_no_end)
+{
+	AUTO_PLACE struct dir d;
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct err err;
+	size_t damaged;
+
+	make_dir(&d);
+	add(d.path, "a", "one");
+	REQUIRE(unlink(d.file) == 0 && mkdir(d.file, 0700) == 0);
+	CHECK(!journal_read(d.path, collect, &out, &damaged, &err));
+	CHECK(strstr(err.text, "Is a directory") != NULL);
+	CHECK(rmdir(d.file) == 0);
+}
+
 TAP_MAIN(row(gives_back_what_was_written), row(torn_last_line), row(changed_line),
-	 row(old_runs_are_forgotten), row(a_journal_that_was_replaced_is_added_to))
+	 row(old_runs_are_forgotten), row(a_journal_that_was_replaced_is_added_to),
+	 row(what_cannot_be_read_is_no_end))

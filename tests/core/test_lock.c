@@ -29,7 +29,7 @@ static void remove_dir(struct dir *d)
 	(void)unlink(d->file);
 	(void)rmdir(d->path);
 }
-#define AUTO_DIR __attribute__((cleanup(remove_dir)))
+#define AUTO_PLACE __attribute__((cleanup(remove_dir)))
 
 static void write_text(const char *file, const char *text)
 {
@@ -52,7 +52,7 @@ static enum lock_state look(const char *dir, struct lock_owner *o)
 
 TEST(one_at_a_time)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	struct lock *a = NULL, *b = NULL;
 	struct lock_owner o;
 	struct err err;
@@ -75,7 +75,7 @@ TEST(one_at_a_time)
 
 TEST(a_killed_holder_is_taken_over)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	struct lock *l = NULL;
 	struct lock_owner o;
 	struct err err;
@@ -102,7 +102,7 @@ TEST(a_killed_holder_is_taken_over)
 /* A look holds the lock for a moment, which must not keep anybody out. */
 TEST(looks_are_in_nobodys_way)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	struct lock *l = NULL;
 	struct lock_owner o;
 	struct err err;
@@ -128,7 +128,7 @@ TEST(looks_are_in_nobodys_way)
 
 TEST(another_boot)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	struct lock *l = NULL;
 	struct lock_owner o;
 	struct err err;
@@ -164,7 +164,7 @@ TEST(another_boot)
 
 TEST(a_pid_used_again)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	struct lock *l = NULL;
 	struct lock_owner o;
 	struct err err;
@@ -182,7 +182,7 @@ TEST(a_pid_used_again)
 
 TEST(a_text_that_is_none)
 {
-	AUTO_DIR struct dir d;
+	AUTO_PLACE struct dir d;
 	struct lock_owner o;
 
 	make_dir(&d);
