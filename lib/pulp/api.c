@@ -11,27 +11,24 @@
 #include <string.h>
 
 static const double poll_seconds = 0.5, answer_within = 30.0;
-
-static const char *set(const struct config *config, const char *key)
-{
-	const char *value = config_get(config, key);
-
-	return value && *value ? value : NULL;
-}
+static const double silent_for = 60.0; /* seconds: as long as its services may take to restart */
 
 static struct http_options options(const struct config *config)
 {
-	return (struct http_options){ .ca_file = set(config, "pulp.api_ca_file"),
-				      .cert = set(config, "pulp.api_cert_file"),
-				      .key = set(config, "pulp.api_key_file"),
-				      .user = set(config, "pulp.api_user"),
-				      .password_file = set(config, "pulp.api_password_file"),
+	return (struct http_options){ .ca_file = config_get(config, "pulp.api_ca_file"),
+				      .cert = config_get(config, "pulp.api_cert_file"),
+				      .key = config_get(config, "pulp.api_key_file"),
+				      .user = config_get(config, "pulp.api_user"),
+				      .password_file = config_get(config, "pulp.api_password_file"),
 				      .timeout = answer_within };
 }
 
 static bool refused(long code, const struct strbuf *body, struct err *err)
 {
-	(void)err_set(err, code == 401 || code == 403 ? ERR_DENIED : ERR_IO,
+	(void)err_set(err,
+		      code == 401 || code == 403 ? ERR_DENIED
+		      : code >= 500		 ? ERR_CONNECT
+						 : ERR_IO,
 		      "Pulp's API answers with HTTP %ld: %.200s", code,
 		      body->len ? body->data : "");
 	return code == 401 || code == 403
@@ -131,7 +128,7 @@ static bool look(const struct config *config, const char *url, const struct api_
 bool pulp_api_work(const struct config *config, const struct api_work *w, struct strbuf *summary,
 		   struct err *err)
 {
-	const char *base = set(config, "pulp.api_url");
+	const char *base = config_get(config, "pulp.api_url");
 	bool ended = false;
 
 	if (!base) {
@@ -146,17 +143,24 @@ bool pulp_api_work(const struct config *config, const struct api_work *w, struct
 	size_t origin = host ? (size_t)(host + 3 - base) + strcspn(host + 3, "/") : 0;
 	AUTO_FREE char *url = xasprintf("%.*s%s", (int)origin, base, task);
 
-	double until = clock_monotonic() + w->timeout;
+	double until = clock_monotonic() + w->timeout, heard = clock_monotonic();
 
-	while (look(config, url, w, summary, &ended, err)) {
+	for (;;) {
+		bool ok = look(config, url, w, summary, &ended, err);
+		double now = clock_monotonic();
+
+		heard = ok ? now : heard;
 		if (ended)
-			return true;
-		if (clock_monotonic() >= until)
+			return ok;
+		/* Who is asked may be away for a moment; the task is the workers'. */
+		if (!ok && ((err->code != ERR_CONNECT && err->code != ERR_TIMEOUT) ||
+			    now - heard > silent_for))
+			return err_wrap(err, "the task goes on in Pulp: %s", task);
+		if (now >= until)
 			return err_set(err, ERR_TIMEOUT,
 				       "time is over; the task goes on in Pulp: %s", task);
 		if (!stop_wait(poll_seconds))
 			return err_set(err, ERR_STOPPED, "stopped; the task goes on in Pulp: %s",
 				       task);
 	}
-	return false;
 }

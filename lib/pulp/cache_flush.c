@@ -2,20 +2,14 @@
 /* Redis as plmaint.conf says, else as Pulp's settings say. */
 #include "lib/pulp/cache_flush.h"
 
-static const char *own(const struct config *config, const char *key)
-{
-	const char *value = config_get(config, key);
-	return value && *value ? value : NULL;
-}
-
 void cache_options(const struct config *config, const struct place *place,
 		   struct redis_options *ret)
 {
 	*ret = (struct redis_options){
 		.url = place->cache_enabled ? place->redis_url : NULL,
-		.user = own(config, "redis.user"),
-		.password_file = own(config, "redis.password_file"),
-		.ca_file = own(config, "redis.ca_file"),
+		.user = config_get(config, "redis.user"),
+		.password_file = config_get(config, "redis.password_file"),
+		.ca_file = config_get(config, "redis.ca_file"),
 	};
 }
 
