@@ -16,7 +16,7 @@ static const struct {
 	[REQUEST_SESSIONS] = { 8, 6, 10, 120, 0 },
 };
 /* Of what others' sessions leave idle so much may be taken before who comes has to wait for one. */
-static const double idle_sessions = 0.1;
+static const double idle_sessions = 0.07;
 static const double least_spread = 0.1;
 
 /* 20 us at the lowest, 5 % apart. */
@@ -189,14 +189,14 @@ double felt_duty(const struct felt *f)
 	if (!felt_known(f))
 		return INFINITY;
 	struct moments with = moments(&f->met, top(f));
-	/* As much as is chance is not held against us. */
-	double chance =
-		sqrt(with.spread * with.spread / f->met.sum + f->spread * f->spread / f->free.sum);
+	/* A good half of what may be chance is not held against us. */
+	double chance = 0.6 * sqrt(with.spread * with.spread / f->met.sum +
+				   f->spread * f->spread / f->free.sum);
 	double duty = fits(f, f->room, with.mean - f->mean - chance);
 	if (f->kind == REQUEST_SESSIONS)
 		return duty;
 	double off = beyond(&f->free, f->limit), on = beyond(&f->met, f->limit);
-	on -= sqrt(on / f->met.sum);
+	on -= 0.5 * sqrt(on / f->met.sum);
 	return fmin(duty, fits(f, f->allowed - off, on - off));
 }
 
