@@ -166,6 +166,9 @@ static bool copy_with(struct actor *a, const struct backup_job *j, const struct 
 						.storage = s,
 						.reflink = p->reflink,
 						.closed = backup_job_closed(j),
+						/* What came since the snapshot before is little,
+						 * and goes as fast. */
+						.hurried = j->manifest.snapshots > 1,
 						.label = label,
 						.phase = "artifacts",
 						.files = sum->lack,

@@ -249,12 +249,14 @@ static bool settings(struct copy_crew *c, struct err *err)
 	const struct config *config = c->rq.actor->look->config;
 
 	if (!config_long(config, "backup.threads", &c->wanted, err) ||
-	    !config_long(config, "backup.nice", &c->nice, err))
+	    !config_long(config, "backup.nice", &c->nice, err) ||
+	    !file_throttle_open(c->rq.actor, "backup", c->rq.closed, &c->throttle, &c->stints, err))
 		return false;
 	if (c->wanted > MOST_THREADS)
 		c->wanted = MOST_THREADS;
-	return file_throttle_open(c->rq.actor, "backup", c->rq.closed, &c->throttle, &c->stints,
-				  err);
+	if (c->rq.hurried)
+		c->throttle.options.profile = PROFILE_FINALIZE;
+	return true;
 }
 
 static bool employ(struct copy_crew *c, struct err *err)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SNAPSHOTS = 3 };
+enum { MOST_SNAPSHOTS = 5 };
 static const double between_snapshots = 1; /* seconds */
 
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
@@ -171,7 +171,7 @@ const struct procedure procedure_backup_databases = {
 	.explain =
 		"One exported snapshot for each database serves the list of artifacts and a parallel "
 		"pg_dump. What the list names and the store lacks is copied before the dump begins; an "
-		"artifact that has been deleted since costs a new snapshot, three at most.",
+		"artifact that has been deleted since costs a new snapshot, five at most.",
 	.changes = "adds dumps to the backup and files to its store",
 	.tags = (const char *const[]){ "backup", NULL },
 	.needs = NEED_DB | NEED_SETTINGS,

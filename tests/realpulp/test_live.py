@@ -313,6 +313,8 @@ def test_load_notices_neither_the_migration_nor_a_backup(oracle, multiplied, alo
     host = elsewhere.Elsewhere(oracle.base / "elsewhere", site.level, site.base / "database_fields.symmetric.key")
     stack.callback(host.close)
     made, done = prove_elsewhere(host, backup, plmaint)
+    say("migration:", *(f"{e['label']} {e['seconds']:.1f} s;" for e in r.of("step.end")))
+    say("slowed:", *(f"{e['reason']}: {e['seconds']:.1f} s;" for e in r.of("slowed")))
     say("backup:", *(f"{e['label']} {e['seconds']:.1f} s: {e.get('message', '')};" for e in made.of("step.end")))
     say("slowed:", *(f"{e['reason']}: {e['seconds']:.1f} s;" for e in made.of("slowed")))
     say("restore:", *(f"{e['label']} {e['seconds']:.1f} s: {e.get('message', '')};" for e in done.of("step.end")))
