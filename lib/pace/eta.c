@@ -28,6 +28,8 @@ static const double first_doubt = 2;
 static const double least_guess_doubt = 0.02, most_guess_doubt = 5;
 static const double longest = 1e9; /* seconds: thirty years are as good as any more */
 enum { settled = 6 };		   /* rounds until the regression's doubt fits what it says */
+/* Batches after which what was seen is believed however far it is from the guess. */
+static const double telling = 3;
 static const double least_of_guess = 0.05; /* less than that no unit costs */
 static const double most_units = 1e15, most_times = 1e6;
 static const double first_span = 0.5;
@@ -167,6 +169,9 @@ static struct cost cost_of(const struct eta *e, const struct eta_part *p)
 	double doubt = clamp(p->guess.doubt, least_guess_doubt, most_guess_doubt);
 	struct cost c = { 1, times, 1, 1 };
 
+	/* From the guess alone the rounds never come to what is a thousand times as dear. */
+	if (p->seen.batches >= telling && p->seen.uu > 0)
+		c.each = fmax(p->seen.us / (p->seen.uu * guess), 1);
 	/* How wrong a guess may be is a ratio: what is ten times as dear is so by ten times more.
 	 */
 	for (int i = 0; i < settled; i++)
@@ -205,6 +210,7 @@ static void learn_cost(const struct eta *e, struct eta_part *p, const struct eta
 	double noise = batch_noise * fmax(fmax(thought, busy / most_strange), 1e-12);
 	double batches = fmax(1, s->batches), weight = batches / (noise * noise);
 	double fade = exp2(-batches / half_batches);
+	p->seen.batches = p->seen.batches * fade + batches;
 	p->seen.uu = p->seen.uu * fade + weight * own * own;
 	p->seen.uf = p->seen.uf * fade + weight * own * firsts;
 	p->seen.ff = p->seen.ff * fade + weight * firsts * firsts;

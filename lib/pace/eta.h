@@ -32,7 +32,7 @@ struct eta_part {
 	/* Seen, older ones weigh less: sums of units, firsts and seconds by each other, from which
 	 * a regression has what a unit costs and what a first one costs beside. */
 	struct {
-		double uu, uf, ff, us, fs;
+		double uu, uf, ff, us, fs, batches;
 	} seen;
 	double ever, spent; /* units in all, and busy seconds of them as ordinary ones */
 	double waited;	    /* of these, for files */

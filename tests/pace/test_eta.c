@@ -168,6 +168,28 @@ TEST(one_row_says_little_about_many)
 	CHECK(eta_cost(&e, 1) < 1.5 * guess.each);
 }
 
+/* A brake, a trigger, a disk that fails: no guess is near. */
+TEST(a_few_that_are_as_dear_beyond_all_guesses_are_believed)
+{
+	for (double each = 1e-3; each < 10; each *= 10) {
+		struct eta e;
+		double left = 800;
+
+		eta_start(&e, 2);
+		eta_add(&e, 800, guess, (struct eta_firsts){ 20, 2 });
+		for (int i = 0; i < 6; i++) {
+			eta_count(&e, 0, 800, --left);
+			eta_pass(&e, &(struct eta_step){ .seconds = each,
+							 .units = 1,
+							 .own = 1,
+							 .busy = each,
+							 .batches = 1 });
+		}
+		CHECK(eta_left(&e, e.parts).p50 > 0.3 * left * each);
+		CHECK(eta_left(&e, e.parts).p50 < 2 * left * each);
+	}
+}
+
 TEST(files_that_are_slow_to_read_are_no_slow_machine)
 {
 	struct eta e;
@@ -316,6 +338,7 @@ TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_
 	 row(first_rows_are_not_the_rest), row(a_cold_beginning_is_not_the_rest),
 	 row(a_vacuum_is_not_quicker_because_rows_are),
 	 row(a_vacuum_is_slower_where_rows_are_but_less_so), row(one_row_says_little_about_many),
+	 row(a_few_that_are_as_dear_beyond_all_guesses_are_believed),
 	 row(files_that_are_slow_to_read_are_no_slow_machine), row(parts_that_have_not_begun_count),
 	 row(a_slower_pace_is_believed_soon_and_a_short_halt_not_for_long),
 	 row(uneven_blocks_widen_the_interval), row(what_is_shown_does_not_flicker),
