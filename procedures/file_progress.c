@@ -22,7 +22,8 @@ void file_progress_begin(struct file_progress *p, double workers)
 	p->told_files = p->told_bytes = 0;
 	eta_start(&p->eta, workers);
 	(void)eta_add(&p->eta, units(p->files, p->bytes),
-		      (struct eta_guess){ .each = unit_seconds, .doubt = 1 }, (struct eta_firsts){ 0 });
+		      (struct eta_guess){ .each = unit_seconds, .doubt = 1 },
+		      (struct eta_firsts){ 0 });
 }
 
 /* Where nothing slows it, one worker is busy all the time. */
