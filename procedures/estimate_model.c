@@ -10,6 +10,7 @@
 #include "procedures/procedures.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How well it is known what a row takes on a host nobody has seen. */
 static const double prior_spread = 0.7;
@@ -185,7 +186,9 @@ static double mean(const struct sample *s, size_t what)
 	double rows = 0, sum = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
-		double v = *(const double *)((const char *)&s->block[i] + what);
+		double v;
+
+		memcpy(&v, (const char *)&s->block[i] + what, sizeof(v));
 		if (isnan(v))
 			continue;
 		rows += (double)s->block[i].rows;
