@@ -30,6 +30,7 @@ static const double longest = 1e9; /* seconds: thirty years are as good as any m
 enum { settled = 6 };		   /* rounds until the regression's doubt fits what it says */
 /* Batches after which what was seen is believed however far it is from the guess. */
 static const double telling = 3;
+static const double out_of_reach = 100;	   /* times the guess */
 static const double least_of_guess = 0.05; /* less than that no unit costs */
 static const double most_units = 1e15, most_times = 1e6;
 static const double first_span = 0.5;
@@ -169,9 +170,10 @@ static struct cost cost_of(const struct eta *e, const struct eta_part *p)
 	double doubt = clamp(p->guess.doubt, least_guess_doubt, most_guess_doubt);
 	struct cost c = { 1, times, 1, 1 };
 
-	/* From the guess alone the rounds never come to what is a thousand times as dear. */
-	if (p->seen.batches >= telling && p->seen.uu > 0)
-		c.each = fmax(p->seen.us / (p->seen.uu * guess), 1);
+	/* From the guess the rounds never come to what is a thousand times as dear. */
+	double dearer = p->seen.uu > 0 ? p->seen.us / (p->seen.uu * guess) : 0;
+	if (p->seen.batches >= telling && dearer > out_of_reach)
+		c.each = dearer;
 	/* How wrong a guess may be is a ratio: what is ten times as dear is so by ten times more.
 	 */
 	for (int i = 0; i < settled; i++)
