@@ -29,6 +29,11 @@ SELECT m.digest FROM container_manifest m WHERE m.data IS NULL
    AND EXISTS (SELECT 1 FROM core_contentartifact c
                 WHERE c.content_id = m.content_ptr_id AND c.artifact_id IS NOT NULL)
 """
+# What a site answers for by itself. The operator reclaims old manifests of the mirror; those that were
+# not migrated by then are without bytes, and pulled from a source that the other host cannot reach.
+HELD = registry.SERVED + """ WHERE m.data IS NOT NULL OR EXISTS (
+       SELECT 1 FROM core_contentartifact c WHERE c.content_id = m.content_ptr_id AND c.artifact_id IS NOT NULL)
+"""
 FEW = 60
 # Artifacts that detach has left without a link, as Pulp's cleanup finds them.
 FREED = """
@@ -263,7 +268,7 @@ def prove_elsewhere(host, backup, plmaint):
     assert host.wrong() == []
     with host.pg.session(host.pulp.db) as conn:
         assert compare.lost(conn) == 0
-        served = conn.execute(registry.SERVED).fetchall()
+        served = conn.execute(HELD).fetchall()
     recent = [row for row in served if row[0] != genuine.TEAMS[0]]
     assert recent and registry.wrong_pulls(host.pulp, recent + served[::40]) == []
     return made, done
