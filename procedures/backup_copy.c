@@ -8,6 +8,7 @@
 #include "procedures/file_progress.h"
 #include "procedures/site_throttle.h"
 
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/priority.h"
@@ -17,7 +18,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { QUEUE = 1024, HANDFUL = 16, MOST_THREADS = 32 };
@@ -224,8 +224,6 @@ static void steer(struct copy_crew *c)
 /* Called with the mutex: waits a moment for a change, and tells. */
 static void pass_time(struct copy_crew *c)
 {
-	struct timespec until;
-
 	if (stop_requested() && !c->failed) {
 		struct err err;
 
@@ -233,12 +231,9 @@ static void pass_time(struct copy_crew *c)
 			      (long long)c->tally.files);
 		fail(c, &err);
 	}
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += 100000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+
+	struct timespec until = clock_after(0.1);
+
 	(void)pthread_cond_timedwait(&c->changed, &c->mutex, &until);
 	steer(c);
 	tell(c);
@@ -286,7 +281,7 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
 		return false;
 	}
 	pthread_mutex_init(&c->mutex, NULL);
-	pthread_cond_init(&c->changed, NULL);
+	clock_cond_init(&c->changed);
 	pthread_cond_init(&c->supplied, NULL);
 	c->progress = (struct file_progress){ .reporter = rq->actor->reporter,
 					      .label = rq->label,

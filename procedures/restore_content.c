@@ -19,7 +19,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { NOTES = 16, THREADS_MAX = 16, HANDFUL = 32 };
@@ -278,14 +277,8 @@ static void attend(struct crew *c)
 
 	pthread_mutex_lock(&c->lock);
 	while (c->at_work > 0) {
-		struct timespec until;
+		struct timespec until = clock_after(0.1);
 
-		(void)clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 100000000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
 		(void)pthread_cond_timedwait(&c->ended, &c->lock, &until);
 		steer(c);
 		if (clock_monotonic() - told < told_every)
@@ -357,9 +350,9 @@ bool content_put(const struct content_work *w, struct content_tally *t, struct e
 				       ? xstrdup(w->listing)
 				       : repository_backup_path(w->job->repository,
 								w->job->manifest.id, w->listing);
-	struct crew c = { .work = w,
-			  .lock = PTHREAD_MUTEX_INITIALIZER,
-			  .ended = PTHREAD_COND_INITIALIZER };
+	struct crew c = { .work = w, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+	clock_cond_init(&c.ended);
 	bool ok = listing_open(path, &c.listing, err) && open_sinks(&c, err);
 
 	if (ok) {

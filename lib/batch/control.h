@@ -16,6 +16,7 @@ struct control {
 	double looked;	   /* monotonic time of the last look into the ledger */
 	double told;	   /* and of the last word about our progress */
 	double held;	   /* seconds that were waited */
+	double gap;	   /* wall less monotonic clock when they were last compared; 0: never */
 	const char *local; /* what the host itself wanted when it was asked last; NULL: nothing */
 	char warned[128];  /* of a knob that is ignored */
 	bool stop_carried; /* the ledger's stop has become this program's wish */

@@ -429,7 +429,7 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	lease_token(r.token);
 	pthread_mutex_init(&r.lock, NULL);
 	pthread_mutex_init(&r.alone, NULL);
-	pthread_cond_init(&r.changed, NULL);
+	clock_cond_init(&r.changed);
 	r.last_note = &r.notes;
 	r.phase = &job->phases[0];
 	r.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -15,6 +15,7 @@ static const double rest_again = 0.02; /* seconds between looks at the duty in a
 static const double look_again = 0.5;  /* seconds: the clock may be set while we wait */
 /* Seconds after which a hold lasts: what is to be done in it would be felt at its beginning. */
 static const double lasts = 10;
+static const double jump = 30; /* seconds by which a clock is set, and not mended bit by bit */
 
 void run_quit(struct run *r)
 {
@@ -97,6 +98,23 @@ static void end_hold(struct batch_setup *setup, double since)
 	control_tell(setup->steer, setup->control, "working", "");
 }
 
+/* The host's clock was set, or the host was asleep, while this ran. */
+static void tell_jump(struct batch_setup *setup, double wall)
+{
+	double gap = wall - clock_monotonic(), by = gap - setup->steer->gap;
+	char words[32], text[128];
+
+	if (setup->steer->gap != 0 && fabs(by) >= jump) {
+		clock_in_words(fabs(by), words, sizeof(words));
+		snprintf(text, sizeof(text), "the clock of this host was put %s by %s",
+			 by > 0 ? "forward" : "back", words);
+		EMIT(setup->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", text),
+		     F_TEXT("hint", "Windows and deadlines go by what it shows now; durations and "
+				    "leases have not changed."));
+	}
+	setup->steer->gap = gap;
+}
+
 enum schedule_state batch_hold(struct batch_setup *setup, const char *label, char *why, size_t size)
 {
 	char told[256] = "";
@@ -106,6 +124,7 @@ enum schedule_state batch_hold(struct batch_setup *setup, const char *label, cha
 
 	for (;; control_wait(setup->steer, setup->control, -1, look_again)) {
 		double wall = clock_wall();
+		tell_jump(setup, wall);
 		if (setup->ledger.shared && !pg_alive(setup->control))
 			(void)!run_reconnect(setup, &ignored);
 		control_look(setup->steer, setup->control);
@@ -233,6 +252,7 @@ void run_watch_schedule(struct run *r)
 {
 	double wall = clock_wall(), change;
 
+	tell_jump(r->setup, wall);
 	if (wall >= r->looked && wall < r->look_again)
 		return;
 	enum schedule_state state =

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 enum { ATTEMPTS_BEFORE_SPLIT = 3, ATTEMPTS = 8, ATTEMPTS_LOCKED = 2 };
 static const double range_wait =
@@ -36,20 +35,9 @@ static void window_clear(struct batch_window *w)
 	*w = (struct batch_window){ 0 };
 }
 
-static struct timespec from_now(double seconds)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	double at = (double)t.tv_sec + (double)t.tv_nsec * 1e-9 + seconds;
-	t.tv_sec = (time_t)at;
-	t.tv_nsec = (long)((at - floor(at)) * 1e9);
-	return t;
-}
-
 void run_doze(struct run *r, double seconds)
 {
-	struct timespec until = from_now(seconds);
+	struct timespec until = clock_after(seconds);
 
 	pthread_mutex_lock(&r->lock);
 	while (!atomic_load(&r->quit)) {
@@ -63,7 +51,7 @@ void run_doze(struct run *r, double seconds)
  * ranges are looked at again after a while. */
 static void doze_for_range(struct run *r, unsigned seen)
 {
-	struct timespec until = from_now(range_wait);
+	struct timespec until = clock_after(range_wait);
 
 	pthread_mutex_lock(&r->lock);
 	while (!atomic_load(&r->quit) && r->ranges_left == seen) {

@@ -27,6 +27,23 @@ double clock_wall(void)
 	return now(CLOCK_REALTIME);
 }
 
+void clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t monotonic;
+
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(cond, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+}
+
+struct timespec clock_after(double seconds)
+{
+	double at = clock_monotonic() + seconds, whole = floor(at);
+
+	return (struct timespec){ .tv_sec = (time_t)whole, .tv_nsec = (long)((at - whole) * 1e9) };
+}
+
 void clock_rfc3339(double wall, char *out, size_t size)
 {
 	double whole = floor(wall);

@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double timeout = 2;  /* seconds that one of them may take */
 static const double slice = 0.05; /* seconds between looks whether it is time */
@@ -117,12 +116,8 @@ static double ask_pulp(struct sense_slow *s, enum request kind, const char *url,
 
 static bool wait_for(struct sense_slow *s, double seconds)
 {
-	struct timespec until;
+	struct timespec until = clock_after(seconds);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += (long)(seconds * 1e9);
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&s->lock);
 	while (!s->quit && pthread_cond_timedwait(&s->changed, &s->lock, &until) != ETIMEDOUT)
 		continue;
@@ -196,7 +191,7 @@ struct sense_slow *sense_slow_start(const struct sense_options *o)
 	s->o = *o;
 	s->o.redis.timeout_ms = (int)(timeout * 1000);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->changed, NULL);
+	clock_cond_init(&s->changed);
 	const char *const asked[] = { o->redis.url, o->status_url, o->content_url, o->url,
 				      o->command };
 	for (size_t i = 0; i < ARRAY_LEN(mine); i++) {

@@ -56,6 +56,7 @@ def test_an_include_the_right_way(path, include):
         (tree.licences, "lib/core/x.c", "int x;\n", "no line with SPDX"),
         (tree.forbidden_calls, "lib/core/x.c", "int x;\nstrcpy(a, b);\n", "x.c:2: strcpy()"),
         (tree.lengths, "lib/core/x.c", "\n" * 601, "601 lines"),
+        (tree.wall_clock, "lib/core/x.c", "int x;\nint y = CLOCK_REALTIME;\n", "x.c:2:"),
         (tree.left_open, "lib/core/x.c", "/* TO" + "DO */\n", "x.c:1:"),
         (tree.sleeping_tests, "tests/x/test_x.py", "time.sleep" + "(1)\n", "wait for the event"),
     ],

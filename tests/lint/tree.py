@@ -59,6 +59,18 @@ def left_open(files):
             yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[1]}: do it or say it in prose"
 
 
+def wall_clock(files):
+    """What is waited for goes by the monotonic clock: the other one is put back now and then, and a
+    moment would last an hour.
+    """
+    for path, text in sorted(files.items()):
+        if path.endswith((".c", ".h")) and not path.startswith(("lib/core/clock.", "tests/")):
+            bare = _bare(text)
+            for match in re.finditer(r"\bCLOCK_REALTIME\b", bare):
+                line = bare.count("\n", 0, match.start()) + 1
+                yield f"{path}:{line}: {match[0]} is for lib/core/clock.c alone"
+
+
 def sleeping_tests(files):
     for path, text in sorted(files.items()):
         if path.startswith("tests/") and path.endswith(".py") and "/lint/" not in path:
@@ -125,7 +137,10 @@ def _release(text):
     return [int(n) for n in text.split(".")]
 
 
-RULES = (licences, forbidden_calls, lengths, left_open, sleeping_tests, catalogue, needs, deprecated)
+RULES = (
+    *(licences, forbidden_calls, lengths, left_open, wall_clock, sleeping_tests, catalogue, needs),
+    deprecated,
+)
 
 
 def check(files):

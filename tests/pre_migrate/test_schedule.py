@@ -5,12 +5,17 @@ chosen by a time zone made for the test, so that a window's edge lies seconds aw
 
 import contextlib
 import datetime
+import os
+import struct
+import subprocess
 import time
 
 import pytest
 
 from harness import after
 from harness.brake import Brake
+from harness.need import need
+from harness.process import wait_until
 
 FILL = "pulp-manifests-fill"
 SMALL = {"pre-migrate.batch_rows": "5"}
@@ -34,6 +39,53 @@ def just_before(clock, seconds):
     """The same, so many seconds before HH:MM."""
     at = datetime.datetime.strptime(clock, "%H:%M") - datetime.timedelta(seconds=seconds)
     return zone_in_which_it_is(at.strftime("%H:%M:%S"))
+
+
+class Clock:
+    """A wall clock of a program's own, which is put forward and back while it runs."""
+
+    SOURCE = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+static const long *by; /* seconds */
+__attribute__((constructor)) static void begin(void)
+{
+	int fd = open(getenv("CLOCK_IS_OFF_BY"), O_RDONLY);
+	by = mmap(NULL, sizeof(*by), PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+}
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	long failed = syscall(SYS_clock_gettime, id, t);
+	if (id == CLOCK_REALTIME && by)
+		t->tv_sec += *by;
+	return (int)failed;
+}
+"""
+
+    def __init__(self, directory):
+        need(programs=("cc",))
+        source, library, self.file = (directory / name for name in ("clock.c", "clock.so", "clock"))
+        source.write_text(self.SOURCE)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+        self.put(0)
+        # A sanitizer's runtime wants to be first; being second does no harm here.
+        asan = os.environ.get("ASAN_OPTIONS", "")
+        self.env = {
+            "LD_PRELOAD": str(library),
+            "CLOCK_IS_OFF_BY": str(self.file),
+            "ASAN_OPTIONS": ":".join(filter(None, (asan, "verify_asan_link_order=0"))),
+        }
+
+    def put(self, hours):
+        """So many hours before the real one."""
+        with open(self.file, "r+b" if self.file.exists() else "wb") as file:
+            file.write(struct.pack("l", 3600 * hours))
 
 
 def waiting(site, plmaint, seconds):
@@ -108,6 +160,58 @@ def test_window_that_closes_ends_the_writers_and_keeps_the_process(site, pg_db, 
     brake.let_go()
     plmaint.run("pre-migrate", "run", code=0)
     assert after.pending(site) == 0
+
+
+@pytest.mark.slow
+def test_a_clock_that_jumps(site, pg_db, plmaint, tmp_path):
+    """An hour forward and back in mid-run: windows and the deadline go by what it shows, all that takes
+    its time does not, and it is said.
+    """
+    site.bulk_images(400, repos=1, own_config=False)
+    plmaint.configure({**SMALL, "pre-migrate.duty": "0.5"})  # with rests, which last as long as they did
+    brake = Brake(pg_db, seconds=0.1)
+    clock = Clock(tmp_path)
+    zone = clock.env | zone_in_which_it_is("03:30:00")
+    running = plmaint.start("pre-migrate", "run", "--window", NIGHT, env=zone)
+
+    def works():
+        left = after.pending(site)
+        wait_until(lambda: after.pending(site) < left, 60, "it works")
+
+    def put(hours, how):
+        seen = len(running.events)
+        clock.put(hours)
+        told = f"the clock of this host was put {how}"
+        return running.wait_for("notice", lambda e: e in running.events[seen:] and told in e["message"])
+
+    works()
+    put(1, "forward by 60 min")
+    works()  # 04:30
+    put(2, "forward by 60 min")
+    assert "opens at 22:00" in running.wait_for("wait", label=FILL)["reason"]
+    left = after.pending(site)
+    put(1, "back by 60 min")
+    wait_until(lambda: after.pending(site) < left, 60, "the window is open again")
+    put(0, "back by 60 min")
+    works()
+    running.terminate()
+    stopped = running.wait()
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1.5)
+    ends = ("--deadline", soon.strftime("%Y-%m-%dT%H:%M:%SZ"), "--max-duration", "45min")
+    running = plmaint.start("pre-migrate", "run", *ends, env=clock.env)
+    works()
+    put(1, "forward by 60 min")
+    works()
+    put(2, "forward by 60 min")
+    ran = running.wait(60)
+    assert (stopped.code, ran.code) == (143, 75), ran
+    assert "the deadline has come" in ran.one("step.end", label=FILL)["hint"]
+    assert all(0 <= e["held"] < 900 for e in stopped.of("progress", label=FILL))
+    assert all(0 <= e["seconds"] < 900 for e in stopped.of("step.end") + ran.of("step.end"))
+    assert 0 < after.pending(site) < 400 and after.with_nothing(site) == set()
+    brake.let_go()
+    plmaint.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
 @pytest.mark.slow
