@@ -102,10 +102,14 @@ TEST(what_no_profile_speeds_up_takes_no_consideration_back)
 	CHECK(!decision_considers(&d));
 	d.signal = SIGNAL_REDIS;
 	CHECK(decision_considers(&d));
+	d.reason = SLOW_SIGNAL;
+	CHECK(decision_considers(&d));
 	d.reason = SLOW_HALT;
 	CHECK(!decision_considers(&d));
 	d.reason = SLOW_LATENCY;
 	d.signal = SIGNAL_WAL; /* of no meaning here */
+	CHECK(decision_considers(&d));
+	d.reason = SLOW_SEEKING;
 	CHECK(decision_considers(&d));
 	d.reason = SLOW_USER;
 	CHECK(!decision_considers(&d));

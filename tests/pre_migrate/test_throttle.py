@@ -309,6 +309,7 @@ def test_limits_that_stop_it_again_and_again_end_it_where_that_is_wanted(online,
     told = running.wait_for("notice", lambda e: "again and again" in e["message"], seconds=90)
     assert "throttle.query says stop" in told["message"] and "critical=abort" in told["hint"]
     assert running.proc.poll() is None and " calm=0 max_lag=5 " in trace.read_text().splitlines()[-1]
+    assert " calm=3600" in trace.read_text().splitlines()[0], "as configured, from the first look on"
     pg_db.query("CHECKPOINT", user="postgres")
     wait_until(lambda: re.search(" checkpoint=[1-9]", trace.read_text()), 30, "it is seen")
     plmaint.run("pre-migrate", "tune", "critical=", code=0)

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -194,13 +195,16 @@ def test_disk_without_room_for_what_is_to_come_stops_the_work(tmp_path):
         # A row takes about 1.5 KB: less than twice of that.
         leave = rows * 2700
         assert leave > shutil.disk_usage(disk).total * 0.11, "else it is nearly full"
-        for _ in range(2):
+        for calm in (4, 1):
+            online.tool().run("pre-migrate", "tune", f"calm={calm}s", code=0)
             ballast = fill_up(disk, leave)
             assert slowed(running, "the database will still grow by ")["duty"] == 0
             wait_until(lambda: not online.db.value(BUSY), 30, "what was at work is done")
             assert "half of what its disk has free" in online.estimate(code=78)["warning"]
+            began = time.monotonic()
             ballast.unlink()
             at_full_speed(running)
+            assert time.monotonic() - began > calm, "so long nothing may be near the limit"
             online.site.heartbeat("worker", age=-3600)
         running.terminate()
         assert running.wait().code == 143
