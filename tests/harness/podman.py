@@ -10,21 +10,23 @@ from .machine import OUTER
 from .need import need
 
 UNITS = {"registry-box.service": "worker", "pulp-content.service": "content"}
+WHOLE = {**UNITS, "pulp-api.service": "api"}
 FILES = "/srv/files"
 USER = 2000  # pulp, who is known in the container
 CONF = {
     "/etc/containers/containers.conf": '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "crun"\n',
     "/etc/containers/storage.conf": '[storage]\ndriver = "vfs"\ngraphroot = "/run/graph"\nrunroot = "/run/containers/storage"\n',
 }
-# As Podman's generator makes it of a quadlet. The machine's kernel has no control groups to spare.
+# The machine's kernel has no control groups to spare.
+WORDS = "--cgroups=disabled --network=host --user=pulp"
+# As Podman's generator makes it of a quadlet.
 QUADLET = """[Service]
 Environment=PODMAN_SYSTEMD_UNIT=%n
 KillMode=mixed
 Type=notify
 NotifyAccess=all
 ExecStart=/usr/bin/podman run --name=systemd-%N --cidfile=%t/%N.cid --replace --rm -d --sdnotify=conmon \
-    --cgroups=disabled --network=host --user=pulp --env=PULP_DATABASES__default__NAME={database} {volumes} \
-    --rootfs {files} /usr/bin/python3 /opt/pulp/pulpcore-{kind} {kind} "{conninfo}"
+    {words} --env=RELEASE=old --rootfs {files} /usr/bin/python3 /opt/pulp/pulpcore-{kind} {kind} "{conninfo}" {port}
 ExecStop=/usr/bin/podman rm -f -i --cidfile=%t/%N.cid
 ExecStopPost=-/usr/bin/podman rm -f -i --cidfile=%t/%N.cid
 ExecStopPost=-rm -f %t/%N.cid
@@ -43,6 +45,8 @@ print(json.dumps({"CACHE_ENABLED": CACHE_ENABLED, "MEDIA_ROOT": MEDIA_ROOT, "DAT
 MANAGER = """#!/bin/sh
 test -e /run/.containerenv && echo "contained $(id -u) $PWD $PULP_SETTINGS $*"
 test "$1" != datarepair || exec sleep 7272
+test "$1" != migrate || exec psql -qX -h {outer}/s -U {user} -d "$PULP_DATABASES__default__NAME" -c \
+    "INSERT INTO django_migrations (app, name, applied) VALUES ('core', '0999_new', now())"
 """
 
 
@@ -61,12 +65,14 @@ def prepare(machine):
 
 
 class Box:
-    """Two containers, of a worker and of a content app. With the network they share the name of the host, and
-    both processes are the first of their own: they sign on under one name.
+    """Containers of a worker and of a content app, or of all that Pulp is. With the network they share the name of
+    the host, and each process is the first of its own: they sign on under one name.
+
+    media: the directory below outer that they have as theirs.
     """
 
-    def __init__(self, host, owner):
-        self.machine = host.machine
+    def __init__(self, host, owner, units=None, media="box/media"):
+        self.machine, self.units = host.machine, units or UNITS
         self.outer = pathlib.Path(host.outer) / "box"
         prepare(self.machine)
         with open(self.machine.path("/etc/passwd"), "a", encoding="utf-8") as users:
@@ -74,21 +80,20 @@ class Box:
         self._put("etc/settings.py", SETTINGS.format(outer=OUTER, user=owner))
         self._put("etc/certs/database_fields.symmetric.key", base64.urlsafe_b64encode(bytes(32)).decode())
         self._put("bin/dynaconf", DYNACONF)
-        self._put("bin/pulpcore-manager", MANAGER)
-        for kind in UNITS.values():
+        self._put("bin/pulpcore-manager", MANAGER.format(outer=OUTER, user=owner))
+        for kind in self.units.values():
             self._put(f"programs/pulpcore-{kind}", (host.outer / "fake_pulpcore.py").read_text())
-        (self.outer / "media" / "artifact").mkdir(parents=True)
-        volumes = {"etc": "/etc/pulp", "bin": "/usr/local/bin", "programs": "/opt/pulp", "media": "/data/media"}
-        words = [f"--volume={OUTER}/box/{name}:{there}" for name, there in volumes.items()]
-        for unit, kind in UNITS.items():
-            text = QUADLET.format(
-                kind=kind,
-                files=FILES,
-                database=host.databases[host.level],
-                conninfo=host.conninfo(),
-                volumes=" ".join([f"--volume={OUTER}/s:{OUTER}/s", *words]),
+        (host.outer / media / "artifact").mkdir(parents=True, exist_ok=True)
+        volumes = {"s": f"{OUTER}/s", "box/etc": "/etc/pulp", "box/bin": "/usr/local/bin"}
+        volumes |= {"box/programs": "/opt/pulp", media: "/data/media"}
+        words = [f"--volume={OUTER}/{name}:{there}" for name, there in volumes.items()]
+        name = f"--env=PULP_DATABASES__default__NAME={host.databases[host.level]}"
+        self.words = " ".join([WORDS, name, *words])
+        for unit, kind in self.units.items():
+            port = host.port if kind == "api" else ""
+            host.write_unit(
+                unit, QUADLET.format(words=self.words, files=FILES, kind=kind, conninfo=host.conninfo(), port=port)
             )
-            host.write_unit(unit, text)
         host.systemctl("daemon-reload")
 
     def _put(self, name, text):
@@ -100,6 +105,22 @@ class Box:
     def containers(self):
         return self.machine.run("podman", "ps", "-a", "--format", "{{.Names}}").split()
 
+    def releases(self):
+        """What each container that runs is of."""
+        names = self.machine.run("podman", "ps", "--format", "{{.Names}}").split()
+        return [self.machine.run("podman", "exec", name, "printenv", "RELEASE").strip() for name in names]
+
+    def replace(self):
+        """A command for the machine's shell that migrates in a container of its own and lets the units run the
+        release to come.
+        """
+        files = " ".join(f"/etc/systemd/system/{unit}" for unit in self.units)
+        return (
+            f"podman run --rm {self.words} --rootfs {FILES} /usr/local/bin/pulpcore-manager migrate\n"
+            f"sed -i s/RELEASE=old/RELEASE=new/ {files}\n"
+            "systemctl daemon-reload"
+        )
+
     def close(self):
-        self.machine.run("systemctl", "stop", *UNITS, check=False)
+        self.machine.run("systemctl", "stop", *self.units, check=False)
         self.machine.run("umount", FILES, check=False)

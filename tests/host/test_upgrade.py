@@ -14,11 +14,11 @@ import tempfile
 import psycopg2
 import pytest
 
-from harness import cli, process, pulpdata, units
+from harness import cli, podman, process, pulpdata, units
 from harness.machine import Machine
 from harness.need import need
 from harness.process import wait_until
-from harness.units import ALL, OUTER, TIMER, Host, Inside
+from harness.units import ALL, OUTER, PULP, SOCKET, TIMER, Host, Inside
 
 pytestmark = pytest.mark.slow
 CRASH = os.environ.get("PLMAINT_CRASH_ALL") == "1"
@@ -180,3 +180,49 @@ def test_the_power_goes_at_any_step(host, tool, site, label):
     assert closed(host) == (begun and not opened), "nothing was replaced: the site is there again"
     assert closed(host) or TIMER in host.active()
     go_on(host, tool, site)
+
+
+BOXED = """#!/bin/sh -e
+nft list table inet plmaint_maintenance >{outer}/closed
+podman ps -q >{outer}/active
+test ! -e {outer}/full || {{ echo no space left; exit 1; }}
+{replace}
+"""
+
+
+@pytest.fixture
+def box(host, tool):
+    """All of Pulp is in containers of Podman, and what they know is not in plmaint's configuration."""
+    host.systemctl("stop", *PULP, SOCKET)
+    made = podman.Box(host, pulpdata.schema.OWNER, podman.WHOLE, "media")
+    (host.outer / "box/etc/certs/database_fields.symmetric.key").chmod(0o600)
+    (host.outer / "replace").write_text(BOXED.format(outer=OUTER, replace=made.replace()))
+    tool.configure({"database.pulp.conninfo": None, "pulp.media_root": None, "redis.url": None})
+    host.systemctl("start", *made.units)
+    online = ("health", "check", "--label", "pulp-workers-online,pulp-apps-online")
+    wait_until(lambda: tool.run(*online).code == 0, 60, "all have signed on", poll=0.2)
+    yield made
+    made.close()
+    host.systemctl("reset-failed")
+
+
+def test_a_pulp_in_containers(host, tool, site, box):
+    """Its settings and its files are found in the containers, which are stopped and started by their units; what the
+    upgrade command does is done in a container, too. After it has failed the site stays closed, and what is known
+    of a Pulp that stands still is enough to go on.
+    """
+    (host.outer / "full").touch()
+    failed = tool.run(*WORDS, code=1)
+    assert "no space left" in failed.one("step.end", label="pulp-upgrade-command")["message"]
+    assert (host.outer / "active").read_text() == "" and box.containers() == []
+    assert note(tool) == "begun" and closed(host) and tool.remembered() == set(podman.WHOLE)
+    assert site.sql("SELECT count(*) FROM container_manifest WHERE data IS NULL") == [(0,)]
+    (host.outer / "full").unlink()
+    done = tool.run(*WORDS, code=0)
+    assert "contained" in [e["line"].split()[0] for e in done.of("output")]
+    assert done.one("step.end", label="pulp-status")["result"] == "ok"
+    assert "reject" in (host.outer / "closed").read_text()
+    assert box.releases() == ["new"] * 3
+    assert host.active(podman.WHOLE) == set(podman.WHOLE) and host.active(PULP) == set()
+    assert tool.remembered() == set() and note(tool) is None and not closed(host)
+    assert site.sql("SELECT count(*) FROM django_migrations WHERE name = '0999_new'") == [(1,)]
