@@ -10,26 +10,33 @@
 #include "lib/host/process_unit.h"
 #include "lib/pulp/look.h"
 
-/* Adds it to the examples; *ret_container is set where one of them is in a container. */
-static bool is_loose(const char *what, pid_t pid, bool *ret_container, struct outcome *out)
+#include <string.h>
+
+/* Adds it to the examples; *ret_stop is set where one of them is in a container. */
+static bool is_loose(const char *what, pid_t pid, const char **ret_stop, struct outcome *out)
 {
 	AUTO_FREE char *unit = unit_of_process(pid);
 	AUTO_FREE char *container = unit ? NULL : container_of_process(pid);
+	AUTO_FREE char *keeper = container ? container_keeper(pid) : NULL;
 
 	if (unit)
 		return false;
 	if (container)
-		outcome_example(out, "%s: process %d in container %s", what, (int)pid, container);
+		outcome_example(out, "%s: process %d in container %s%s%s", what, (int)pid,
+				container, keeper ? " of " : "", keeper ? keeper : "");
 	else
 		outcome_example(out, "%s: process %d", what, (int)pid);
-	*ret_container |= container != NULL;
+	if (container)
+		*ret_stop = !keeper			    ? "`podman stop`"
+			    : strcmp(keeper, "Docker") == 0 ? "`docker stop`"
+							    : "`podman stop` as that user";
 	return true;
 }
 
 static bool run(const struct probe *p, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
-	bool container = false;
+	const char *stop = NULL;
 	size_t loose = 0;
 
 	(void)params;
@@ -38,7 +45,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		return false;
 	for (size_t i = 0; i < pg_rows_count(r); i++)
 		for (pid_t pid = 0; (pid = process_of_heartbeat(pg_text(r, i, 1), pid));)
-			loose += is_loose(pg_text(r, i, 0), pid, &container, out);
+			loose += is_loose(pg_text(r, i, 0), pid, &stop, out);
 	outcome_count(out, "found", (int64_t)loose);
 	if (loose == 0) {
 		outcome_set(out, RESULT_OK, "no service of Pulp here runs outside of a unit");
@@ -46,13 +53,13 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	}
 	outcome_set(out, RESULT_FINDING,
 		    "%zu services of Pulp on this host are run by no unit of systemd%s", loose,
-		    container ? ", but in a container of their own" : "");
-	outcome_hint(out,
-		     container
-			     ? "Stop it by `podman stop`, or let a unit run it, as a quadlet does; "
-			       "`upgrade run` can also have commands that stop and start it."
-			     : "End it with what has started it, or let a unit run it; `upgrade "
-			       "run` can also have commands that stop and start it.");
+		    stop ? ", but in a container of their own" : "");
+	outcome_hint(
+		out,
+		"%s %s, or let a unit run it%s; `upgrade run` can also have commands that stop "
+		"and start it: upgrade.stop_command.",
+		stop ? "Stop it by" : "End it with", stop ? stop : "what has started it",
+		stop ? ", as root's quadlet does" : "");
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,15 +57,45 @@ char *container_of_watcher(const char *words)
 	return NULL;
 }
 
+/* Caller frees *ret_id.  0: nobody watches over the process. */
+static pid_t watcher_of(pid_t pid, char **ret_id)
+{
+	AUTO_STRBUF struct strbuf words = { 0 };
+
+	*ret_id = NULL;
+	for (int i = 0; i < MOST_PARENTS && (pid = proc_parent(pid)) > 1; i++)
+		if (proc_read_text(pid, "cmdline", &words) &&
+		    (*ret_id = container_of_watcher(words.data)))
+			return pid;
+	return 0;
+}
+
 char *container_of_process(pid_t pid)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 	char *id = proc_read_text(pid, "cgroup", &text) ? container_in_cgroup(text.data) : NULL;
 
-	for (int i = 0; !id && i < MOST_PARENTS && (pid = proc_parent(pid)) > 1; i++)
-		if (proc_read_text(pid, "cmdline", &text))
-			id = container_of_watcher(text.data);
+	if (!id)
+		(void)watcher_of(pid, &id);
 	return id;
+}
+
+char *container_keeper(pid_t pid)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+	AUTO_FREE char *id = NULL;
+	struct passwd pw, *found = NULL;
+	char buf[1024];
+	uid_t user = 0;
+
+	if (proc_read_text(pid, "cgroup", &text) && strstr(text.data, "/docker"))
+		return xstrdup("Docker");
+	pid = watcher_of(pid, &id);
+	if (!pid || !proc_user(pid, &user) || user == 0)
+		return NULL;
+	if (getpwuid_r(user, &pw, buf, sizeof(buf), &found) == 0 && found)
+		return xasprintf("the Podman of the user %s", found->pw_name);
+	return xasprintf("the Podman of the user %u", (unsigned)user);
 }
 
 int container_open(pid_t pid, const char *path, int flags)

@@ -11,6 +11,9 @@ char *container_in_cgroup(const char *text);
 char *container_of_watcher(const char *words);
 /* Of a process of this host. */
 char *container_of_process(pid_t pid);
+/* Who keeps the container that a process is in: "Docker", or "the Podman of the user pulp"; NULL:
+ * root's Podman.  Caller frees. */
+char *container_keeper(pid_t pid);
 /* Opens what the process calls by this absolute name.  The descriptor, or -1 with errno. */
 int container_open(pid_t pid, const char *path, int flags);
 /* The name that the host itself has for it; NULL: none, as for what is in the image alone.  Caller

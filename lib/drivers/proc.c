@@ -34,13 +34,33 @@ bool proc_read_text(pid_t pid, const char *name, struct strbuf *out)
 	return any;
 }
 
-pid_t proc_parent(pid_t pid)
+/* The first number of a line of its status. */
+static bool status_number(pid_t pid, const char *name, long *ret)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
-	static const char name[] = "\nPPid:";
 	const char *at = proc_read_text(pid, "status", &text) ? strstr(text.data, name) : NULL;
 
-	return at ? (pid_t)strtol(at + strlen(name), NULL, 10) : 0;
+	if (at)
+		*ret = strtol(at + strlen(name), NULL, 10);
+	return at != NULL;
+}
+
+pid_t proc_parent(pid_t pid)
+{
+	long parent = 0;
+
+	(void)status_number(pid, "\nPPid:", &parent);
+	return (pid_t)parent;
+}
+
+bool proc_user(pid_t pid, uid_t *ret)
+{
+	long user;
+
+	if (!status_number(pid, "\nUid:", &user))
+		return false;
+	*ret = (uid_t)user;
+	return true;
 }
 
 pid_t proc_find(bool (*fn)(pid_t pid, void *arg), void *arg)

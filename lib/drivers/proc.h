@@ -13,6 +13,8 @@ bool proc_read_text(pid_t pid, const char *name, struct strbuf *out);
 /* Blanks, line breaks and backslashes of a path are written there as three octal digits. */
 void proc_unescape(char *s);
 pid_t proc_parent(pid_t pid); /* 0: it has none, or is gone */
+/* Who it runs as.  False: it is gone. */
+bool proc_user(pid_t pid, uid_t *ret);
 /* Calls fn for each process until it says yes; that one, or 0. */
 pid_t proc_find(bool (*fn)(pid_t pid, void *arg), void *arg);
 /* What a variable was when the program began; caller frees; NULL: it was not set. */

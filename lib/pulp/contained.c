@@ -13,22 +13,50 @@
 /* Podman keeps there what a reboot ends. */
 static const char podmans[] = "/run/libpod";
 
-static bool is_contained_service(pid_t pid, void *arg)
+/* The id, and who keeps it; NULL: no service of Pulp, or in no container.  Caller frees both. */
+static char *container_of_service(pid_t pid, char **ret_keeper)
 {
 	AUTO_STRBUF struct strbuf words = { 0 };
+	bool service = proc_read(pid, "cmdline", &words) && live_is_service(words.data, words.len);
+	char *id = service ? container_of_process(pid) : NULL;
+
+	*ret_keeper = id ? container_keeper(pid) : NULL;
+	return id;
+}
+
+static bool is_ours(pid_t pid, void *arg)
+{
+	AUTO_FREE char *keeper = NULL;
+	AUTO_FREE char *id = container_of_service(pid, &keeper);
 	struct contained *c = arg;
 
-	if (!proc_read(pid, "cmdline", &words) || !live_is_service(words.data, words.len))
-		return false;
-	c->id = container_of_process(pid);
+	c->id = keeper ? NULL : TAKE(id);
 	return c->id != NULL;
+}
+
+static bool is_elsewhere(pid_t pid, void *arg)
+{
+	AUTO_FREE char *keeper = NULL;
+	AUTO_FREE char *id = container_of_service(pid, &keeper);
+	char **ret = arg;
+
+	*ret = keeper ? xasprintf("container %s of %s", id, keeper) : NULL;
+	return *ret != NULL;
 }
 
 void contained_find(struct contained *ret)
 {
 	*ret = (struct contained){ .pid = 0 };
 	if (access(podmans, F_OK) == 0)
-		ret->pid = proc_find(is_contained_service, ret);
+		ret->pid = proc_find(is_ours, ret);
+}
+
+char *contained_elsewhere(void)
+{
+	char *found = NULL;
+
+	(void)proc_find(is_elsewhere, &found);
+	return found;
 }
 
 void contained_release(struct contained *c)

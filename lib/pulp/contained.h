@@ -13,5 +13,9 @@ void contained_find(struct contained *ret);
 void contained_release(struct contained *c);
 #define AUTO_CONTAINED __attribute__((cleanup(contained_release)))
 
+/* The container of a service of Pulp that somebody else keeps, as "container c0ffee012345 of
+ * Docker"; NULL: there is none.  Caller frees. */
+char *contained_elsewhere(void);
+
 /* The environment of that process, as far as it is Pulp's; where there is none, of Pulp's units. */
 void contained_environment(const struct contained *c, struct unit_environment *env);

@@ -140,7 +140,11 @@ bool pulp_manager_run(const struct config *config, const struct pulp_manager *m,
 					   .arg = m->arg };
 
 	if (!m->place->settings_source) {
+		AUTO_FREE char *where = contained_elsewhere();
+
 		(void)err_set(err, ERR_CONFIG, "no settings of Pulp were read");
+		if (where)
+			return err_hint(err, "Run pulpcore-manager in %s by hand.", where);
 		return err_hint(err, "Name them in pulp.settings: its own programs need them.");
 	}
 	contained_find(&in);

@@ -80,6 +80,19 @@ static bool cannot_read(const struct pulp_home *home, struct err *err)
 			  "pulp.media_root and redis.url.");
 }
 
+/* Nothing of a container is found here, where its keeper is not asked. */
+static bool hint_elsewhere(struct err *err)
+{
+	AUTO_FREE char *where = contained_elsewhere();
+
+	if (!where)
+		return false;
+	return err_hint(err,
+			"Pulp runs in %s, which is not looked into: set database.pulp.conninfo, "
+			"pulp.media_root and redis.url as they are reached from here.",
+			where);
+}
+
 /* The settings as one object, from the literal parser where it is certain, else from Pulp itself.
  */
 static bool load(const struct pulp_home *home, pid_t pid, struct json **ret, struct err *err)
@@ -231,7 +244,7 @@ bool pulp_settings_find(const struct config *config, struct place *place, struct
 		/* Elsewhere than on Pulp's host there is no such file, and a connection string is
 		 * enough to go on. */
 		if (named || !(complete || (absent && conninfo)))
-			return false;
+			return absent ? hint_elsewhere(err) : false;
 		*err = (struct err){ .code = ERR_NONE };
 	}
 	if (!overlay(config, &found, err)) {

@@ -242,27 +242,39 @@ def test_the_status_of_pulp_is_asked(host, tool):
 
 def test_a_process_in_no_unit(host, tool, request):
     """It cannot be stopped here, and a stop that leaves it is none."""
+    groups = "/sys/fs/cgroup/systemd"
+    container = "machine.slice/libpod-c0ffee0123456789.scope", "docker/c0ffee0123456789"
 
     def end():
-        host.systemctl("stop", "loose.scope", "starter.service", check=False)
+        host.systemctl("stop", "loose.scope", "start-loose", "watched.scope", "start-watched", check=False)
         # Out of its scope no stop reaches it.
-        host.machine.run("sh", "-c", "cat /sys/fs/cgroup/systemd/machine.slice/libpod-*/cgroup.procs | xargs -r kill -9")
+        procs = " ".join(f"{groups}/{name}/cgroup.procs" for name in container)
+        host.machine.run("sh", "-c", f"cat {procs} | xargs -r kill -9")
+
+    def start(unit, words):
+        host.machine.run(
+            "systemd-run", f"--unit=start-{unit}", "-p", "KillMode=none", "-p", "Type=forking",
+            "/bin/sh", "-c", f"systemd-run --scope --unit={unit} {words} &",
+        )  # fmt: skip
+        wait_until(lambda: look()["result"] == "finding", 30, "it has signed on")
+
+    def look():
+        return tool.run("health", "check", "--label", "pulp-apps-loose").one("step.end")
+
+    def move(pid, name):
+        host.machine.run("sh", "-c", f"mkdir -p {groups}/{name}; echo {pid} >{groups}/{name}/cgroup.procs")
 
     request.addfinalizer(end)
-    name = f"{units.OUTER}/fake_pulpcore.py"
-    host.machine.run(
-        "systemd-run", "--unit=starter", "-p", "KillMode=none", "-p", "Type=forking",
-        "/bin/sh", "-c", f'systemd-run --scope --unit=loose python3 {name} worker "{host.conninfo()}" &',
-    )  # fmt: skip
-    wait_until(lambda: host.signed_on() == len(PULP) + 1, 30, "the loose one has signed on")
+    name = f"{units.OUTER}/pulpcore-worker"
+    shutil.copy(host.outer / "fake_pulpcore.py", host.outer / "pulpcore-worker")
+    worker = f'python3 {name} worker "{host.conninfo()}"'
+    start("loose", worker)
     found = tool.run("service", "status", code=1).one("service", state="loose")
     assert found["fails"] and "no unit" in found["message"]
-    told = tool.run("health", "check", "--label", "pulp-apps-loose", code=1).one("step.end")
-    pid = found["name"].split()[1]
+    told, pid = look(), found["name"].split()[1]
     assert f"process {pid}" in told["examples"][0] and "container" not in told["message"]
     # As `podman run -d` leaves it: in a group beside all units.
-    group = "/sys/fs/cgroup/systemd/machine.slice/libpod-c0ffee0123456789.scope"
-    host.machine.run("sh", "-c", f"mkdir -p {group}; echo {pid} >{group}/cgroup.procs")
+    move(pid, container[0])
     refused = tool.run("backup", "offline", f"{units.OUTER}/backup", code=1)
     told = refused.one("step.end", label="pulp-apps-loose")
     assert "in container c0ffee012345" in told["examples"][0] and "podman stop" in told["hint"]
@@ -276,6 +288,19 @@ def test_a_process_in_no_unit(host, tool, request):
     assert "in no unit" in step["message"]
     end()
     tool.run("service", "start", code=0)
+    # What another keeps is not looked into, and is told: a user's Podman, by who watches, and Docker.
+    watched = host.outer / "watched"
+    watched.write_text(f"exec -a conmon bash -c '{worker}; true' -c c0ffee0123456789\n")
+    start("watched", f"setpriv --reuid=nobody --clear-groups bash {units.OUTER}/watched")
+    told = look()
+    assert "in container c0ffee012345 of the Podman of the user nobody" in told["examples"][0]
+    assert "`podman stop` as that user" in told["hint"]
+    move(told["examples"][0].split()[3], container[1])
+    told = look()
+    assert "in container c0ffee012345 of Docker" in told["examples"][0] and "`docker stop`" in told["hint"]
+    tool.configure({"database.pulp.conninfo": None, "pulp.media_root": None, "redis.url": None})
+    told = tool.run("health", "check", "--label", "pulp-database", code=2).one("step.end")
+    assert "Pulp runs in container c0ffee012345 of Docker, which is not looked into" in told["hint"]
 
 
 CONTAINED = """#!/bin/sh
