@@ -377,7 +377,8 @@ def test_files_of_artifacts(plmaint, site, media_root):
     label, digest = "pulp-artifacts-files", "pulp-artifacts-digest"
     images = [site.image("oci") for _ in range(3)]
     assert one(plmaint, label, 0)["message"] == "6 artifacts have their files"
-    assert one(plmaint, digest, 0)["message"].startswith("6 files of 0.0 MB hash to their digests, in a sample")
+    said = one(plmaint, digest, 0)["message"]
+    assert re.fullmatch("[1-6] files of 0.0 MB hash to their digests, in a sample", said), "as many as time allows"
     images[0].artifact.path.unlink()
     images[1].artifact.path.write_bytes(b"short")
     found = one(plmaint, label, 1, "--full")
@@ -389,10 +390,13 @@ def test_files_of_artifacts(plmaint, site, media_root):
     assert re.fullmatch("4 files of 0.0 MB hash .*, [0-9]+ MB/s", one(plmaint, digest, 0, "--full")["message"])
     path = images[2].artifact.path
     path.write_bytes(path.read_bytes()[::-1])
-    for words in ((), ("--full",)):
+    for n, words in ((4, ("--full",)), (1, ())):
         found = one(plmaint, digest, 1, *words)
-        assert found["found"] == 1 and found["message"].startswith("1 of 4 files do not hash")
+        assert found["found"] == 1 and found["message"].startswith(f"1 of {n} files do not hash")
         assert found["examples"] == [f"{images[2].artifact.name}: other bytes than its digest says"]
+        for other in site.media_root.glob("artifact/*/*"):
+            if other != path:
+                other.unlink()
 
 
 def test_files_that_no_artifact_names(plmaint, site, media_root):
