@@ -267,6 +267,22 @@ static bool load_config(struct line *l, char *const *environment, struct err *er
 	return config_load(l->config, l->globals.config, environment, l->globals.set, err);
 }
 
+static void hear_operators(struct line *l)
+{
+	struct provision *p = &l->provision;
+	bool joins = false;
+
+	p->heeds = l->action->heeds && l->action->heeds(l->options, &joins);
+	if (!p->heeds)
+		return;
+	p->session.hold = provision_hold;
+	p->listener =
+		(struct listener){ .run_id = l->run_id,
+				   .reporter = l->reporter,
+				   .brake_file = config_get(l->config, "pre-migrate.brake_file"),
+				   .joins = joins };
+}
+
 static void fill_session(struct line *l)
 {
 	const struct globals *g = &l->globals;
@@ -291,6 +307,7 @@ static void fill_session(struct line *l)
 		.about = l->about,
 		.about_options = l->about_options,
 	};
+	hear_operators(l);
 	if (l->background.log) {
 		l->provision.begun = background_begun;
 		l->provision.begun_arg = &l->background;

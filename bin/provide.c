@@ -44,6 +44,19 @@ static void look_for_pulp(struct provision *p)
 	unmet(p, NEED_PLACE, &err);
 }
 
+/* What a procedure asks while it acts is none of a look. */
+static bool hears(void *arg)
+{
+	struct provision *p = arg;
+
+	return p->session.looking && listener_hears(&p->listener);
+}
+
+bool provision_hold(struct session *s, const char *label)
+{
+	return listener_hold(&((struct provision *)s)->listener, label);
+}
+
 static bool meet_db(struct provision *p, struct err *err)
 {
 	AUTO_FREE char *name = xasprintf("plmaint:%.8s:look", p->session.run_id);
@@ -54,7 +67,13 @@ static bool meet_db(struct provision *p, struct err *err)
 								      ? p->session.look_timeout_ms
 								      : LOOK_TIMEOUT_MS };
 
-	return p->probe.db || pg_connect(&o, &p->probe.db, err);
+	if (p->probe.db)
+		return true;
+	if (!pg_connect(&o, &p->probe.db, err))
+		return false;
+	if (p->heeds)
+		pg_heed(p->probe.db, hears, p);
+	return true;
 }
 
 /* It was there, and is so no more: the server has ended it, or a step has. */
@@ -156,6 +175,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 		unmet(p, NEED_DB | NEED_LEDGER, &why);
 	if (open & NEED_PLACE)
 		look_for_pulp(p);
+	p->listener.conninfo = p->probe.place.conninfo;
 	for (size_t i = 0; i < ARRAY_LEN(meetings); i++) {
 		unsigned mine = meetings[i].need & open & ~s->unmet;
 
@@ -170,6 +190,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 					   .command = p->command,
 					   .spares = spares_new(),
 					   .look_db = &p->probe.db,
+					   .listener = p->heeds ? &p->listener : NULL,
 					   .verbose = s->verbose,
 					   .begun = p->begun,
 					   .begun_arg = p->begun_arg,
@@ -181,6 +202,7 @@ void provide(struct session *s, unsigned needs, bool writes)
 
 void provision_release(struct provision *p)
 {
+	listener_rest(&p->listener);
 	memo_forget(&p->memo);
 	memo_forget(&p->columns);
 	memo_forget(&p->backup);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Bringing what steps need: the database, the media. */
 #pragma once
+#include "lib/batch/listener.h"
 #include "lib/core/step.h"
 #include "lib/drivers/probe.h"
 
@@ -9,6 +10,8 @@ struct provision {
 	struct probe probe;
 	struct memo memo, columns, backup; /* the probe's */
 	struct actor actor;
+	bool heeds; /* operators are heard while a statement lasts */
+	struct listener listener;
 	void (*begun)(void *arg); /* the actor's */
 	void *begun_arg;
 	char *command; /* the actor's: "pre-migrate run"; owned */
@@ -16,5 +19,7 @@ struct provision {
 	bool looked; /* place is filled, or its needs are unmet */
 	struct err unmet_why[NEED_COUNT];
 };
+/* For session->hold. */
+bool provision_hold(struct session *s, const char *label);
 void provide(struct session *s, unsigned needs, bool writes);
 void provision_release(struct provision *p);

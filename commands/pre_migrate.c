@@ -37,10 +37,24 @@ static bool in_background(const void *options)
 	return ((const struct run_options *)options)->background;
 }
 
+/* A dry run keeps no ledger that others see. */
+static bool with_the_others(const void *options, bool *joins)
+{
+	*joins = !((const struct run_options *)options)->common.dry_run;
+	return true;
+}
+
+static bool by_itself(const void *options, bool *joins)
+{
+	(void)options;
+	*joins = false;
+	return true;
+}
+
 /* Of each action that works in batches. */
 #define TAKES_RUN_OPTIONS                                                                          \
 	.options = run_table, .options_size = sizeof(struct run_options), .validate = check_times, \
-	.background = in_background
+	.background = in_background, .heeds = with_the_others
 
 static void bind_common(const void *options, void *params)
 {
@@ -146,6 +160,7 @@ static const struct action actions[] = {
 	  .options = estimate_options,
 	  .options_size = sizeof(struct estimate_options),
 	  .validate = pre_migrate_estimate_check,
+	  .heeds = by_itself,
 	  .needs = NEED_DB,
 	  .answer = pre_migrate_estimate },
 	{ .name = "run",
@@ -201,8 +216,9 @@ static const struct action actions[] = {
 	  .summary = "let all programs at work wait, on every host",
 	  .example = "plmaint pre-migrate pause",
 	  .explain =
-		  "Each cancels its batch, which is done again later, and then holds no transaction and no session but the one that listens; what is done is "
-		  "durable, and the content cache has been told. It stays so until `resume`, also over a kill or a reboot: a "
+		  "Each cancels its batch, or whatever lasts (a count, a plan, a search, the vacuum), which is done again later, and "
+		  "then holds no transaction and no writer's session; what is done is durable, and the content cache is told when it has "
+		  "lasted ten seconds. An estimate or a verify that is at work waits, too. It stays so until `resume`, also over a kill or a reboot: a "
 		  "program that is started meanwhile waits too.",
 	  .needs = NEED_DB,
 	  .flags = ACTION_WRITES,
@@ -217,7 +233,7 @@ static const struct action actions[] = {
 	  .summary = "let all programs at work end with their state saved, on every host",
 	  .example = "plmaint pre-migrate stop",
 	  .explain =
-		  "They finish their batch and leave with exit status 143; `pre-migrate run` goes on from there. A service manager "
+		  "They finish their batch, cancel what lasts, and leave with exit status 143; `pre-migrate run` goes on from there. A service manager "
 		  "does not start them again by itself.",
 	  .options = stop_options,
 	  .options_size = sizeof(struct stop_options),
@@ -248,6 +264,7 @@ static const struct action actions[] = {
 	  .example = "plmaint pre-migrate verify",
 	  .explain = "Reads only.",
 	  .needs = NEED_DB | NEED_MEDIA,
+	  .heeds = by_itself,
 	  .scenario = verify_steps },
 	{ .name = "recover",
 	  .summary = "bring back manifests that an interrupted migration lost",

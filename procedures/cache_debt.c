@@ -102,6 +102,17 @@ bool cache_debt_resolve(struct manifest_job *j, bool with_detach, struct err *er
 	return ok || err_wrap(err, "while finding out which distributions are affected");
 }
 
+bool cache_debt_find(struct manifest_job *j, const char *label, bool with_detach, struct err *err)
+{
+	bool ok;
+
+	do {
+		batch_lasts(&j->setup);
+		ok = cache_debt_resolve(j, with_detach, err);
+	} while (batch_again(&j->setup, label, ok, err));
+	return ok;
+}
+
 bool cache_debt_any(struct pg *db, const struct config *c, bool *any, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;

@@ -10,6 +10,9 @@
 /* Turns debts of ranges into debts of repositories; with_detach adds what the coming detach will
  * unlink. */
 bool cache_debt_resolve(struct manifest_job *j, bool with_detach, struct err *err) MUST_CHECK;
+/* The same; a pause is waited for, a stop is ERR_HELD and leaves the debt. */
+bool cache_debt_find(struct manifest_job *j, const char *label, bool with_detach,
+		     struct err *err) MUST_CHECK;
 /* Deletes the keys.  keep: the debt stays, since more is to come.  *flushed: keys that existed.
  * ERR_CONNECT when Redis is down. */
 bool cache_debt_pay(struct manifest_job *j, bool keep, size_t *flushed, struct err *err) MUST_CHECK;

@@ -306,18 +306,37 @@ static bool work(struct manifest_job *j, const struct estimate_wish *asked,
 	return ok;
 }
 
-bool manifest_estimate(struct actor *a, const struct estimate_wish *wish,
-		       struct manifest_estimate *ret, struct err *err)
+static bool estimate_once(struct actor *a, const struct estimate_wish *wish,
+			  struct manifest_estimate *ret, struct err *err)
 {
 	struct manifest_job j;
 
 	*ret = (struct manifest_estimate){ .free_bytes = NAN, .cache_keys = -1 };
 	if (!manifest_job_look(&j, a, err))
 		return false;
+	batch_lasts(&j.setup);
 	bool ok = work(&j, wish, ret, err);
+	listener_end(j.setup.listener, j.control);
 	manifest_job_close(&j);
 	if (!ok)
 		manifest_estimate_release(ret);
+	return ok;
+}
+
+bool manifest_estimate(struct actor *a, const struct estimate_wish *wish,
+		       struct manifest_estimate *ret, struct err *err)
+{
+	bool ok;
+
+	/* What was timed before a pause is no measure of what comes after it. */
+	do
+		ok = estimate_once(a, wish, ret, err);
+	while (!ok && err->code == ERR_HELD && a->listener &&
+	       listener_hold(a->listener, "estimate"));
+	if (!ok && err->code == ERR_HELD) {
+		(void)err_set(err, ERR_STOPPED, "stopped before there was an estimate");
+		(void)err_hint(err, "Nothing was changed.");
+	}
 	return ok;
 }
 

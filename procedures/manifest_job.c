@@ -88,8 +88,11 @@ static void pay_meanwhile(void *arg)
 
 	if (j->setup.dry_run || !place->cache_enabled || !place->redis_url)
 		return;
+	if (j->setup.listener)
+		pg_heed(j->control, listener_hears_stop, j->setup.listener);
 	if (!cache_debt_resolve(j, false, &ignored) || !cache_debt_pay(j, true, &flushed, &ignored))
 		log_warning("the content cache is owed until later: %s", ignored.text);
+	listener_end(j->setup.listener, j->control);
 }
 
 static bool schema_changed(struct err *err)
@@ -254,6 +257,10 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 				    .follows = p->follows };
 	pending_recall(a->look, &j->known);
 	memo_forget(a->look->memo);
+	if (a->listener) {
+		listener_rest(a->listener); /* the control session hears for itself */
+		a->listener->alone = p->dry_run != 0;
+	}
 	if (!read_config(j, a->look->config, err) ||
 	    !read_schedule(a->look->config, p, a->began, a->began_monotonic, &j->setup.schedule,
 			   err) ||
@@ -288,6 +295,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	s->still_good = same_schema;
 	j->steer.brake_file = config_get(a->look->config, "pre-migrate.brake_file");
 	s->steer = &j->steer;
+	s->listener = a->listener;
 	s->on_hold = leave_all;
 	s->on_long_hold = pay_meanwhile;
 	s->settling = p->dry_run ? NULL : intend_verdicts;
@@ -339,6 +347,7 @@ bool manifest_job_look(struct manifest_job *j, struct actor *a, struct err *err)
 	s->control = j->control;
 	s->connect_arg = j;
 	s->connect = connect_looker;
+	s->listener = a->listener;
 	s->reporter = a->reporter;
 	s->run_id = a->run_id;
 	return true;

@@ -8,7 +8,6 @@
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/probe.h"
-#include "procedures/cancelable.h"
 #include "procedures/procedures.h"
 
 #include <string.h>
@@ -44,14 +43,22 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	return true;
 }
 
+static bool stop_wanted(void *arg)
+{
+	(void)arg;
+	return stop_requested();
+}
+
 static bool exec(struct pg *db, const char *verb, const char *index, struct err *err)
 {
 	AUTO_FREE char *sql = xasprintf("%s INDEX CONCURRENTLY %s", verb, index);
-	bool cancelled;
 
-	if (!cancelable_exec(&(struct cancelable){ .db = db, .sql = sql }, &cancelled, err))
-		return err_wrap(err, "while building index %s", index);
-	return !cancelled || err_set(err, ERR_STOPPED, "stopped while index %s was built", index);
+	pg_heed(db, stop_wanted, NULL);
+	bool ok = pg_exec(db, sql, err);
+	pg_heed(db, NULL, NULL);
+	if (stop_requested())
+		return err_set(err, ERR_STOPPED, "stopped while index %s was built", index);
+	return ok || err_wrap(err, "while building index %s", index);
 }
 
 /* One that cannot be built, since its key is not unique, does not hold up the others. */

@@ -55,12 +55,23 @@ static void tell_wait(struct manifest_job *j, const char *why, double left)
 	     F_TEXT("reason", why), F_REAL("seconds", left));
 }
 
+/* Seconds that it took; what is waited for may happen meanwhile. */
+static double wait_paused(struct manifest_job *j)
+{
+	double since = clock_monotonic();
+	char why[256];
+
+	(void)batch_hold(&j->setup, procedure_pulp_manifests_detach.label, why, sizeof(why));
+	return clock_monotonic() - since;
+}
+
 /* Polls sql (one boolean: may we go on; one text: what is missing, NULL when it cannot be seen)
  * until it holds. */
 static bool wait_for(struct manifest_job *j, const char *sql, const struct pg_param *p, size_t n,
 		     const char *why, double limit, bool *ok, struct err *err)
 {
 	double until = clock_monotonic() + limit;
+	char held[256];
 
 	for (bool told = false;; told = true) {
 		AUTO_ROWS struct pg_rows *r = NULL;
@@ -73,6 +84,8 @@ static bool wait_for(struct manifest_job *j, const char *sql, const struct pg_pa
 			tell_wait(j, why, until - clock_monotonic());
 		control_wait(&j->steer, j->control, -1, look_again);
 		control_look(&j->steer, j->control);
+		if (control_paused(&j->steer, held, sizeof(held)))
+			until += wait_paused(j);
 		if (stop_requested())
 			return true;
 	}
@@ -176,7 +189,7 @@ static bool flush_first(struct manifest_job *j, bool *ok, struct outcome *out, s
 
 	*ok = true;
 	if ((!j->ledger.shared && !cache_debt_mark_all(j->actor->look->config, err)) ||
-	    !cache_debt_resolve(j, true, err))
+	    !cache_debt_find(j, procedure_pulp_manifests_detach.label, true, err))
 		return false;
 	if (cache_debt_pay(j, true, &flushed, &redis))
 		return true;
@@ -243,10 +256,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		manifest_job_close(&j);
 		return true;
 	}
-	const struct revisit again = {
-		.db = j.control, .verdicts = j.except, .schema = &j.schema, .kind = PENDING_DETACH
-	};
-	bool ok = revisit_forget(&again, err) &&
+	bool ok = revisit_settle(&j, procedure_pulp_manifests_detach.label, PENDING_DETACH, err) &&
 		  manifest_job_follow(&j, procedure_pulp_manifests_detach.label, &followed, err) &&
 		  work(&j, out, err);
 	manifest_job_close(&j);

@@ -44,12 +44,18 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 	bool ok = manifest_job_images_then_lists(j, procedure_pulp_manifests_fill.label,
 						 PENDING_IMAGES, PENDING_LISTS, &res, err);
 	/* When the run ends here, what was changed until now may stay cached for long; else detach
-	 * or the last step pays. */
-	if (!j->setup.dry_run && (!ok || res.stopped) && pg_alive(j->setup.control) &&
-	    (!cache_debt_resolve(j, false, &debt) || !cache_debt_pay(j, true, &flushed, &debt)) &&
-	    ok)
-		outcome_hint(out, "The content cache could not be flushed (%s); the debt is kept.",
-			     debt.text);
+	 * or the last step pays.  A search that lasts is no part of a stop: the debt is kept. */
+	if (!j->setup.dry_run && (!ok || res.stopped) && pg_alive(j->setup.control)) {
+		batch_lasts(&j->setup);
+		bool paid = cache_debt_resolve(j, false, &debt) &&
+			    cache_debt_pay(j, true, &flushed, &debt);
+		listener_end(j->setup.listener, j->setup.control);
+		if (!paid && ok && debt.code != ERR_HELD)
+			outcome_hint(
+				out,
+				"The content cache could not be flushed (%s); the debt is kept.",
+				debt.text);
+	}
 	if (!ok)
 		return false;
 	manifest_job_report(&res, j->setup.dry_run ? "would be filled" : "filled", true, out);
@@ -92,13 +98,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		return true;
 	}
 	tell_doubts(&j);
-	const struct revisit again = { .db = j.control,
-				       .verdicts = j.except,
-				       .schema = &j.schema,
-				       .storage = j.storage,
-				       .kind = PENDING_IMAGES,
-				       .refill = j.pending.refill };
-	bool ok = revisit_forget(&again, err) &&
+	bool ok = revisit_settle(&j, procedure_pulp_manifests_fill.label, PENDING_IMAGES, err) &&
 		  manifest_job_follow(&j, procedure_pulp_manifests_fill.label, &followed, err) &&
 		  (j.ledger.shared || j.setup.dry_run ||
 		   cache_debt_mark_all(j.actor->look->config, err)) &&

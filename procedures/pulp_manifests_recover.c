@@ -84,12 +84,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		manifest_job_close(&j);
 		return true;
 	}
-	const struct revisit again = { .db = j.control,
-				       .verdicts = j.except,
-				       .schema = &j.schema,
-				       .storage = j.storage,
-				       .kind = PENDING_LOST };
-	bool ok = revisit_forget(&again, err) &&
+	bool ok = revisit_settle(&j, procedure_pulp_manifests_recover.label, PENDING_LOST, err) &&
 		  (j.ledger.shared || j.setup.dry_run ||
 		   cache_debt_mark_all(j.actor->look->config, err)) &&
 		  work(&j, out, err);

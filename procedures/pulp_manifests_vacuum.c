@@ -5,11 +5,11 @@
  * its time is renewed, in core_artifact.  VACUUM here never waits for a lock (SKIP_LOCKED), never
  * takes the exclusive one that truncation needs, and gives way when anybody waits for it.
  */
+#include "lib/batch/listener.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
-#include "lib/core/strbuf.h"
+#include "lib/core/stop.h"
 #include "lib/drivers/probe.h"
-#include "procedures/cancelable.h"
 #include "procedures/procedures.h"
 #include "procedures/vacuum_cost.h"
 #include <stdio.h>
@@ -23,6 +23,8 @@ static const char due_sql[] =
 	"SELECT t.name FROM unnest('{container_manifest,core_contentartifact,core_artifact}'::text[])"
 	" WITH ORDINALITY t (name, n) JOIN pg_stat_user_tables s ON s.relid = to_regclass(t.name)"
 	" WHERE s.n_dead_tup > 50 + 0.2 * s.n_live_tup ORDER BY t.n";
+
+static const double look_again = 0.1; /* seconds between looks whether anybody waits */
 
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
@@ -53,36 +55,46 @@ static bool somebody_waits(struct pg *watch, int pid, bool *waits, struct err *e
 	return true;
 }
 
+/* While a table is vacuumed. */
 struct watch {
 	struct pg *db; /* of its own, beside the one that vacuums */
 	int pid;
-	bool waits;
+	struct listener *listener;
+	double next; /* monotonic time of the next look for those who wait */
+	bool waits, failed;
+	struct err err;
 };
 
-static bool give_way(void *arg, bool *yes, struct err *err)
+static bool give_way(void *arg)
 {
 	struct watch *w = arg;
+	double now = clock_monotonic();
+	bool waits = false;
 
-	if (!somebody_waits(w->db, w->pid, yes, err))
-		return false;
-	w->waits = w->waits || *yes; /* the one that waited goes on while we end */
-	return true;
+	if (now >= w->next && !w->failed) {
+		w->next = now + look_again;
+		w->failed = !somebody_waits(w->db, w->pid, &waits, &w->err);
+		/* The one that waited goes on while we end. */
+		w->waits = w->waits || waits;
+	}
+	return w->waits || w->failed ||
+	       (w->listener ? listener_hears(w->listener) : stop_requested());
 }
 
-/* *gave_way: why it was cancelled, or NULL. */
-static bool vacuum_table(struct pg *db, struct pg *watch, const char *table, const char **gave_way,
+enum end { END_DONE, END_GAVE_WAY, END_HELD };
+
+static bool vacuum_table(struct pg *db, struct watch *w, const char *table, enum end *ret,
 			 struct err *err)
 {
 	AUTO_FREE char *sql = xasprintf("VACUUM (SKIP_LOCKED, TRUNCATE off, ANALYZE) %s", table);
-	struct watch w = { .db = watch, .pid = pg_backend_pid(db) };
-	bool cancelled;
 
-	if (!cancelable_exec(
-		    &(struct cancelable){ .db = db, .sql = sql, .give_way = give_way, .arg = &w },
-		    &cancelled, err))
-		return false;
-	*gave_way = !cancelled ? NULL : w.waits ? "somebody was waiting" : "a stop was asked for";
-	return true;
+	pg_heed(db, give_way, w);
+	bool ok = pg_exec(db, sql, err);
+	pg_heed(db, NULL, NULL);
+	*ret = ok ? END_DONE : w->waits ? END_GAVE_WAY : END_HELD;
+	if (!ok && err->code == ERR_HELD && w->failed)
+		*err = w->err;
+	return ok || err->code == ERR_HELD;
 }
 
 static void add_name(struct strbuf *b, const char *name)
@@ -90,59 +102,104 @@ static void add_name(struct strbuf *b, const char *name)
 	strbuf_addf(b, "%s%s", b->len > 0 ? ", " : "", name);
 }
 
-/* *all: nothing that was due is left. */
-static bool vacuum_all(struct pg *db, struct pg *watch, bool *all, struct outcome *out,
+/* What a step has done, over all pauses. */
+struct done {
+	struct pg_rows *due;
+	size_t n; /* of them, done or skipped */
+	struct strbuf tables, skipped;
+	enum end end;
+};
+
+static bool vacuum_all(struct pg *db, struct watch *w, struct done *d, struct outcome *out,
 		       struct err *err)
 {
-	AUTO_STRBUF struct strbuf text = { 0 }, skipped = { 0 };
-	AUTO_ROWS struct pg_rows *due = NULL;
-	const char *gave_way = NULL;
 	struct err warning;
 
-	if (!pg_query(db, due_sql, NULL, 0, &due, err))
+	/* Once: a table whose vacuum was cancelled while it was analysed is due no more. */
+	if (!d->due && !pg_query(db, due_sql, NULL, 0, &d->due, err))
 		return false;
-	for (size_t i = 0; i < pg_rows_count(due); i++) {
-		const char *table = pg_text(due, i, 0);
-		if (!vacuum_table(db, watch, table, &gave_way, err))
+	for (; d->n < pg_rows_count(d->due); d->n++) {
+		const char *table = pg_text(d->due, d->n, 0);
+		if (!vacuum_table(db, w, table, &d->end, err))
 			return false;
-		if (gave_way)
+		if (d->end != END_DONE)
 			break;
 		/* Somebody holds it, or our role does not own it: the server warns and goes on. */
 		bool left_out = pg_warned(db, &warning);
-		add_name(left_out ? &skipped : &text, table);
+		add_name(left_out ? &d->skipped : &d->tables, table);
 		if (left_out)
 			outcome_example(out, "%s", warning.text);
 	}
-	strbuf_adds(&text, text.len > 0 ? " vacuumed and analysed" : "nothing vacuumed");
-	if (skipped.len > 0)
-		strbuf_addf(&text, "; skipped: %s", skipped.data);
-	if (gave_way)
-		strbuf_addf(&text, "; stopped early: %s", gave_way);
-	*all = skipped.len == 0 && !gave_way;
-	if (!*all)
-		strbuf_adds(&text, "; autovacuum will do the rest");
-	outcome_set(out, RESULT_OK, "%s", text.data);
 	return true;
 }
 
-static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
+/* In a pause it has no session but the listener's. */
+static bool vacuum_until_held(struct actor *a, struct done *d, double began, struct outcome *out,
+			      struct err *err)
 {
 	struct pg *db = NULL, *watch = NULL;
-	double began = clock_monotonic();
-	bool all;
 
-	(void)params;
+	d->end = END_DONE;
 	bool ok = actor_connect(a, "vacuum", &db, err) &&
 		  actor_connect(a, "vacuum-watch", &watch, err) &&
 		  pg_exec(db,
 			  "SET statement_timeout TO 0; SET vacuum_cost_delay TO 0;"
 			  " SET client_min_messages TO warning",
-			  err) &&
-		  vacuum_all(db, watch, &all, out, err);
-	if (ok && all)
+			  err);
+	struct watch w = { .db = watch, .listener = a->listener };
+	if (ok) {
+		w.pid = pg_backend_pid(db);
+		ok = vacuum_all(db, &w, d, out, err);
+	}
+	if (ok && d->end == END_DONE && d->skipped.len == 0)
 		vacuum_cost_keep(a, db, clock_monotonic() - began);
 	pg_close(db);
 	pg_close(watch);
+	return ok;
+}
+
+static void report(const struct done *d, struct outcome *out)
+{
+	AUTO_STRBUF struct strbuf text = { 0 };
+
+	strbuf_adds(&text, d->tables.len > 0 ? d->tables.data : "nothing");
+	strbuf_adds(&text, d->tables.len > 0 ? " vacuumed and analysed" : " vacuumed");
+	if (d->skipped.len > 0)
+		strbuf_addf(&text, "; skipped: %s", d->skipped.data);
+	if (d->end != END_DONE)
+		strbuf_addf(&text, "; stopped early: %s",
+			    d->end == END_HELD ? "a stop was asked for" : "somebody was waiting");
+	if (d->end != END_DONE || d->skipped.len > 0)
+		strbuf_adds(&text, "; autovacuum will do the rest");
+	outcome_set(out, RESULT_OK, "%s", text.data);
+}
+
+static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
+{
+	struct done d = { .end = END_DONE };
+	double began = clock_monotonic();
+	bool ok;
+
+	(void)params;
+	if (a->listener) {
+		listener_rest(a->listener); /* it may have listened to look only */
+		a->listener->at_work = true;
+	}
+	for (;;) {
+		ok = vacuum_until_held(a, &d, began, out, err);
+		double since = clock_monotonic();
+		if (!ok || d.end != END_HELD || !a->listener ||
+		    !listener_hold(a->listener, procedure_pulp_manifests_vacuum.label))
+			break;
+		began += clock_monotonic() - since;
+	}
+	if (a->listener)
+		listener_rest(a->listener);
+	if (ok)
+		report(&d, out);
+	strbuf_release(&d.tables);
+	strbuf_release(&d.skipped);
+	pg_rows_free(d.due);
 	return ok;
 }
 

@@ -96,6 +96,24 @@ bool revisit_forget(const struct revisit *r, struct err *err)
 	return true;
 }
 
+bool revisit_settle(struct manifest_job *j, const char *label, enum pending_kind kind,
+		    struct err *err)
+{
+	bool ok;
+
+	do {
+		const struct revisit r = { .db = j->control,
+					   .verdicts = j->except,
+					   .schema = &j->schema,
+					   .storage = j->storage,
+					   .kind = kind,
+					   .refill = kind == PENDING_IMAGES && j->pending.refill };
+		batch_lasts(&j->setup);
+		ok = revisit_forget(&r, err);
+	} while (batch_again(&j->setup, label, ok, err));
+	return ok;
+}
+
 bool revisit_needed(const struct probe *p, const struct pulp_schema *schema,
 		    const struct manifest_params *params, enum pending_kind kind, bool *any,
 		    struct err *err)

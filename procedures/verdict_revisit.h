@@ -18,6 +18,9 @@ struct revisit {
 };
 
 bool revisit_forget(const struct revisit *r, struct err *err) MUST_CHECK;
+/* The same for a job, before it works; a pause is waited for, a stop is ERR_HELD. */
+bool revisit_settle(struct manifest_job *j, const char *label, enum pending_kind kind,
+		    struct err *err) MUST_CHECK;
 /* Whether there is any, for needed(): reads only, with the probe's session and storage of its own;
  * *any is false without a shared ledger. */
 bool revisit_needed(const struct probe *p, const struct pulp_schema *schema,

@@ -16,16 +16,42 @@
 static const double look_again = 0.3; /* seconds: what a lost notification costs at most */
 static const double tell_again = 1.0; /* seconds between words about progress */
 
+static void begin(struct control *c, const struct ledger *l)
+{
+	c->ledger = l;
+	for (int k = 0; k < KNOB_COUNT; k++)
+		c->knobs.value[k] = NAN;
+}
+
+static void look_first(struct control *c, const struct pg_rows *r, struct pg *db)
+{
+	c->since = pg_int(r, 0, 0);
+	c->looked = 0;
+	control_look(c, db);
+}
+
+bool control_overhear(struct control *c, const struct ledger *l, struct pg *db, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	begin(c, l);
+	if (!l->shared)
+		return true;
+	if (!pg_listen(db, knobs_channel, err) ||
+	    !ledger_query(l, db, "SELECT coalesce(max(id), 0) FROM @.event", NULL, 0, &r, err))
+		return false;
+	look_first(c, r, db);
+	return true;
+}
+
 bool control_join(struct control *c, const struct ledger *l, struct pg *db, const char *invocation,
 		  struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 	char host[256] = "", pid[16];
 
-	c->ledger = l;
+	begin(c, l);
 	c->invocation = invocation;
-	for (int k = 0; k < KNOB_COUNT; k++)
-		c->knobs.value[k] = NAN;
 	if (!l->shared)
 		return true;
 	(void)gethostname(host, sizeof(host) - 1);
@@ -44,9 +70,7 @@ bool control_join(struct control *c, const struct ledger *l, struct pg *db, cons
 		    (struct pg_param[]){ PG_P_TEXT(invocation), PG_P_TEXT(host), PG_P_TEXT(pid) },
 		    3, &r, err))
 		return false;
-	c->since = pg_int(r, 0, 0);
-	c->looked = 0;
-	control_look(c, db);
+	look_first(c, r, db);
 	return true;
 }
 
@@ -140,7 +164,7 @@ static void tell(struct control *c, struct pg *db, const char *state, const char
 	struct err ignored;
 
 	c->told = clock_monotonic();
-	if (!c->ledger->shared || !pg_alive(db))
+	if (!c->ledger->shared || !c->invocation || !pg_alive(db))
 		return;
 	(void)!ledger_query(
 		c->ledger, db,

@@ -28,6 +28,9 @@ struct control {
  */
 bool control_join(struct control *c, const struct ledger *l, struct pg *db, const char *invocation,
 		  struct err *err) MUST_CHECK;
+/* Reads what is wanted from now on, and says nothing: for who only looks. */
+bool control_overhear(struct control *c, const struct ledger *l, struct pg *db,
+		      struct err *err) MUST_CHECK;
 /*
  * Looks when a notification has come, or 0.3 s after the last look.  A stop becomes a wish
  * to stop.  What fails is not told: whoever needs the session notices.

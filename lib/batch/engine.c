@@ -76,21 +76,34 @@ static bool state_of_job(const struct batch_setup *setup, const char *label, str
 			  (struct pg_param[]){ PG_P_TEXT(label) }, ret, err);
 }
 
+static bool any_pending(struct batch_setup *setup, const struct batch_job *job, bool *any,
+			struct err *err)
+{
+	bool ok = true;
+
+	*any = false;
+	for (int i = 0; i < job->n_phases && !*any && ok; i++) {
+		do {
+			batch_lasts(setup);
+			ok = run_pending(&job->phases[i], &setup->ledger, setup->control, any, err);
+		} while (batch_again(setup, job->label, ok, err));
+	}
+	return ok;
+}
+
 /* Opens a run or joins the open one.  ret->id is 0 when nothing is pending. */
-static bool open_or_join(const struct batch_setup *setup, const struct batch_job *job,
-			 struct state *ret, bool *joined, struct err *err)
+static bool open_or_join(struct batch_setup *setup, const struct batch_job *job, struct state *ret,
+			 bool *joined, struct err *err)
 {
 	char host[256] = "";
-	bool any = false;
+	bool any;
 
 	*joined = true;
 	if (!state_of_job(setup, job->label, ret, err) || ret->id != 0)
 		return ret->id != 0;
 	*joined = false;
-	for (int i = 0; i < job->n_phases && !any; i++) {
-		if (!run_pending(&job->phases[i], &setup->ledger, setup->control, &any, err))
-			return false;
-	}
+	if (!any_pending(setup, job, &any, err))
+		return false;
 	if (!any)
 		return true;
 	(void)gethostname(host, sizeof(host) - 1);
@@ -135,7 +148,10 @@ static bool plan(struct run *r, int sweep, int64_t *rows, struct err *err)
 	/* A plan reads whole tables; their statistics may say that next to nothing is pending. */
 	if (!pg_exec(db, "BEGIN; SET LOCAL enable_nestloop TO off", err))
 		return false;
-	if (run_plan(r, db, sweep, rows, err)) {
+	batch_lasts(r->setup);
+	bool planned = run_plan(r, db, sweep, rows, err);
+	listener_end(r->setup->listener, db);
+	if (planned) {
 		snprintf(set, sizeof(set),
 			 "planned = true, phase = %d, sweep = %d, total = total + %lld",
 			 r->phase_index, sweep, sweep == 0 ? (long long)*rows : 0LL);
@@ -445,6 +461,10 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 		     F_TEXT("options", s.options));
 	do {
 		ok = turn(&r, &s, &over, err);
+		if (!ok && !r.failed && err->code == ERR_HELD) {
+			ok = true; /* the plan is made after the hold */
+			setup.steer->looked = 0;
+		}
 		if (!ok && !r.failed && !pg_alive(setup.control))
 			ok = reconnect(&setup, err);
 		/* Rows that one writer gave back came too late for another. */

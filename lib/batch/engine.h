@@ -11,6 +11,7 @@
 #pragma once
 #include "lib/batch/control.h"
 #include "lib/batch/leases.h"
+#include "lib/batch/listener.h"
 #include "lib/core/event.h"
 #include "lib/pace/calendar.h"
 #include "lib/pace/eta.h"
@@ -174,7 +175,8 @@ struct batch_setup {
 	double duty;   /* as configured; with a throttle the most that it may allow */
 	const struct throttle_options *throttle; /* NULL: the duty is fixed */
 	struct schedule schedule;
-	struct control *steer; /* what operators want, joined by the owner */
+	struct control *steer;	   /* what operators want, joined by the owner */
+	struct listener *listener; /* hears them while the control session is busy; NULL: none */
 	/* A hold begins: nobody works.  May be NULL. */
 	void (*on_hold)(void *arg);
 	/* It lasts, and what was done until it began is durable.  May be NULL. */
@@ -216,6 +218,14 @@ struct batch_result {
  */
 enum schedule_state batch_hold(struct batch_setup *setup, const char *label, char *why,
 			       size_t size);
+/*
+ * Between the two stands what lasts, on the control session, and can be asked again as a whole: a
+ * pause or a stop cancels it.  True: ok is false for that reason alone and the hold is over, so ask
+ * again.  False: go on with ok and err, ERR_HELD when it must end.
+ */
+void batch_lasts(const struct batch_setup *setup);
+bool batch_again(struct batch_setup *setup, const char *label, bool ok,
+		 const struct err *err) MUST_CHECK;
 
 /* Runs the job until its phases are done by all workers together.  Errors: ERR_STOPPED never (see
  * result), others with a hint. */

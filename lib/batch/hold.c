@@ -151,6 +151,22 @@ enum schedule_state batch_hold(struct batch_setup *setup, const char *label, cha
 	}
 }
 
+void batch_lasts(const struct batch_setup *setup)
+{
+	listener_begin(setup->listener, setup->control);
+}
+
+bool batch_again(struct batch_setup *setup, const char *label, bool ok, const struct err *err)
+{
+	char why[256];
+
+	listener_end(setup->listener, setup->control);
+	if (ok || err->code != ERR_HELD)
+		return false;
+	setup->steer->looked = 0; /* the listener has looked, this session has not */
+	return batch_hold(setup, label, why, sizeof(why)) == SCHEDULE_GO && !stop_requested();
+}
+
 void run_take_knobs(struct run *r)
 {
 	const struct control *c = r->setup->steer;

@@ -6,11 +6,15 @@
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include <math.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 enum { MOST_WRITERS = 16, COMMITS = 5, LEAST_ROWS = 12, AGAINS = 3 };
+enum { listen_ms = 25 }; /* between two looks whether an operator wants something else */
 /* Seconds between two looks at the same rows: what holds the disk up for a moment counts once. */
 static const double between = 0.3;
 /* A block that somebody's lock holds up is passed over. */
@@ -49,8 +53,11 @@ struct sampling {
 	size_t hands;
 	struct readers *readers;
 	enum pass pass;
-	int again;   /* which of them */
-	size_t most; /* rows of a block: what takes longer does not fit into the time */
+	int again;	       /* which of them */
+	size_t most;	       /* rows of a block: what takes longer does not fit into the time */
+	atomic_size_t at_work; /* hands */
+	int over;	       /* eventfd: a hand has ended */
+	atomic_bool held;      /* an operator wants a pause or a stop */
 	double until;
 };
 
@@ -288,13 +295,35 @@ static void *hand_main(void *arg)
 	for (size_t i = h->number; i < s->n && !h->failed; i += s->hands) {
 		struct work *w = &s->work[i];
 		bool first = i < s->hands;
-		if (stop_requested() || (!first && clock_monotonic() > until))
+		if (stop_requested() || atomic_load(&s->held) ||
+		    (!first && clock_monotonic() > until))
 			break;
 		h->failed = !prepare(h, w->part, s->pass, &h->err) || !do_block(h, w, &h->err);
 		if (s->pass == PASS_WARM)
 			break;
 	}
+	atomic_fetch_sub(&s->at_work, 1);
+	(void)eventfd_write(s->over, 1);
 	return NULL;
+}
+
+/* What they do is rolled back in any case, so it may be cancelled. */
+static void watch_hands(struct sampling *s)
+{
+	const struct batch_setup *setup = s->setup;
+	struct pollfd over = { .fd = s->over, .events = POLLIN };
+	eventfd_t ended;
+
+	while (atomic_load(&s->at_work) > 0) {
+		(void)poll(&over, 1, atomic_load(&s->held) ? 4 * listen_ms : listen_ms);
+		(void)eventfd_read(s->over, &ended);
+		if (!setup->listener || atomic_load(&s->at_work) == 0 ||
+		    !listener_hears(setup->listener))
+			continue;
+		atomic_store(&s->held, true);
+		for (size_t i = 0; i < s->hands; i++)
+			pg_cancel(s->hand[i].db);
+	}
 }
 
 /* All hands at once. */
@@ -304,16 +333,18 @@ static bool run_pass(struct sampling *s, enum pass pass, struct err *err)
 	size_t started = 0;
 
 	s->pass = pass;
+	atomic_store(&s->at_work, s->hands);
 	while (started < s->hands &&
 	       pthread_create(&thread[started], NULL, hand_main, &s->hand[started]) == 0)
 		started++;
+	atomic_fetch_sub(&s->at_work, s->hands - started);
+	watch_hands(s);
 	for (size_t i = 0; i < started; i++)
 		pthread_join(thread[i], NULL);
 	if (started < s->hands)
 		return err_set(err, ERR_BUG, "no thread could be started");
-	if (stop_requested())
-		return err_set(err, ERR_STOPPED, "stopped before there was an estimate"),
-		       err_hint(err, "Nothing was changed.");
+	if (atomic_load(&s->held) || stop_requested())
+		return err_set(err, ERR_HELD, "stopped before there was an estimate");
 	for (size_t i = 0; i < s->hands; i++) {
 		if (s->hand[i].failed) {
 			*err = s->hand[i].err;
@@ -524,6 +555,7 @@ static void sampling_release(struct sampling *s)
 	}
 	for (size_t i = 0; i < s->hands; i++)
 		pg_close(s->hand[i].db);
+	auto_close(&s->over);
 	readers_stop(s->readers);
 	free(s->work);
 }
@@ -532,6 +564,7 @@ bool sample_take(const struct batch_setup *setup, const struct sample_part *part
 		 bool write, double seconds, struct sample *ret, struct err *err)
 {
 	struct sampling s = { .setup = setup,
+			      .over = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 			      .most = SIZE_MAX,
 			      .until = clock_monotonic() + seconds };
 	size_t blocks = 0;

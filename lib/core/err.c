@@ -114,6 +114,8 @@ const char *err_code_name(enum err_code code)
 		return "locked";
 	case ERR_STOPPED:
 		return "stopped";
+	case ERR_HELD:
+		return "held";
 	case ERR_TIMEOUT:
 		return "timeout";
 	case ERR_BUG:

@@ -22,6 +22,7 @@ enum err_code {
 	ERR_UNSUPPORTED, /* this schema, server or platform is not known to work */
 	ERR_LOCKED,	 /* somebody else holds the lock or lease */
 	ERR_STOPPED,	 /* stopped early on request or by a limit; running again goes on */
+	ERR_HELD, /* a statement was cancelled for a pause or a stop: asked again it goes on */
 	ERR_TIMEOUT,
 	ERR_BUG /* our own mistake */
 };

@@ -31,6 +31,7 @@ int exit_of_err(const struct err *err)
 		return EXIT_UNKNOWN;
 	case ERR_LOCKED:
 	case ERR_STOPPED:
+	case ERR_HELD:
 		return EXIT_STOPPED_EARLY;
 	case ERR_DENIED:
 	case ERR_DB:

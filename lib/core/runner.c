@@ -91,12 +91,13 @@ static int exit_of_outcome(const struct outcome *o)
 /* What an error means for this kind of step. */
 static void outcome_of_err(const struct step *s, const struct err *err, struct outcome *o)
 {
-	bool stopped = err->code == ERR_STOPPED || err->code == ERR_LOCKED;
+	bool stopped = err->code == ERR_STOPPED || err->code == ERR_LOCKED || err->code == ERR_HELD;
 	bool looks = s->check || !s->procedure->changes;
 	enum result r = stopped ? RESULT_WARNING : looks ? RESULT_UNKNOWN : RESULT_FAILED;
 
 	outcome_set(o, r, "%s", err->text);
-	outcome_hint(o, "%s", err->hint);
+	outcome_hint(o, "%s",
+		     err->code == ERR_HELD ? "The same command goes on from here." : err->hint);
 	if (stopped)
 		o->exit = exit_of_stop(stop_signal());
 	else if (err->code == ERR_CONFIG || err->code == ERR_USAGE)
@@ -111,16 +112,29 @@ static const struct err *unmet_need(const struct session *s, unsigned needs)
 	return NULL;
 }
 
+/* A look can be asked again as a whole, so it may be cancelled. */
+static bool look(struct session *s, const struct step *step, const void *params, bool *needed,
+		 struct outcome *o, struct err *err)
+{
+	s->looking = true;
+	bool ok = step->check ? step->check->run(s->probe, params, o, err)
+		  : step->procedure->needed
+			  ? step->procedure->needed(s->probe, params, needed, o, err)
+			  : true;
+	s->looking = false;
+	return ok;
+}
+
 static bool ask_and_run(struct session *s, const struct step *step, const void *params,
 			struct outcome *o, struct err *err)
 {
 	const struct procedure *p = step->procedure;
 	bool needed = true;
 
-	if (step->check)
-		return step->check->run(s->probe, params, o, err);
-	if (p->needed && !p->needed(s->probe, params, &needed, o, err))
+	if (!look(s, step, params, &needed, o, err))
 		return false;
+	if (step->check)
+		return true;
 	if (!needed) {
 		o->result = RESULT_NOT_NEEDED;
 		return true;
@@ -142,7 +156,8 @@ static bool ask_and_run(struct session *s, const struct step *step, const void *
 
 /*
  * A step whose session with the database was lost begins again: it asks the system what is left to
- * do, and provide waits for a server that restarts.
+ * do, and provide waits for a server that restarts.  So does one that was cancelled for a pause,
+ * when that is over.
  */
 static bool ask_until_told(struct session *s, const struct step *step, const void *params,
 			   struct outcome *o, struct err *err)
@@ -152,6 +167,13 @@ static bool ask_until_told(struct session *s, const struct step *step, const voi
 	while (!ask_and_run(s, step, params, o, err)) {
 		double now = clock_monotonic();
 
+		if (err->code == ERR_HELD) {
+			if (!s->hold || !s->hold(s, label_of(step)))
+				return false;
+			outcome_release(o);
+			*o = (struct outcome){ 0 };
+			continue;
+		}
 		lost_at = lost_at > 0 ? lost_at : now;
 		if (!err_session_lost(err) || now - lost_at > lost_limit || !stop_wait(0.25))
 			return false;

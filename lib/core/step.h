@@ -152,6 +152,10 @@ struct session {
 	 * that needs it.
 	 */
 	void (*provide)(struct session *s, unsigned needs, bool writes);
+	/* An error ERR_HELD was the answer: waits until the pause is over, and tells so.  False: it
+	 * must end.  NULL: nothing is ever held. */
+	bool (*hold)(struct session *s, const char *label);
+	bool looking; /* a check, or needed(), is at work */
 	unsigned unmet;
 	const struct err *unmet_why;
 	int look_timeout_ms; /* of one statement of the probe's session; 0: ten minutes */
@@ -189,6 +193,9 @@ struct action {
 	bool (*background)(const void *options);
 	/* Whether the options ask for what writes; NULL: as flags and scenario say. */
 	bool (*writes)(const void *options);
+	/* Whether a pause of the pre-migration holds it up; *joins: it says in the ledger that it
+	 * is at work.  NULL: no. */
+	bool (*heeds)(const void *options, bool *joins);
 	/* Whether the options ask to answer as a monitoring plugin, with its exit statuses; NULL:
 	 * never. */
 	bool (*plugin)(const void *options);

@@ -3,10 +3,14 @@
  * Statements, and what the server's refusals mean.  Errors are told by SQLSTATE alone: the text
  * comes in the server's language.
  */
+#include "lib/core/clock.h"
 #include "lib/drivers/pg_internal.h"
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+static const double heed_every = 0.025; /* seconds */
 
 static bool in_list(const char *state, const char *list)
 {
@@ -122,17 +126,63 @@ bool pg_bind(struct pg_bound *b, const struct pg_param *params, size_t n, struct
 	return true;
 }
 
+void pg_heed(struct pg *pg, bool (*fn)(void *arg), void *arg)
+{
+	pg->heed = fn;
+	pg->heed_arg = arg;
+}
+
+/* Until libpq need not wait for the next result.  *cancelled: whether the server was asked to end
+ * it. */
+static void wait_heeding(struct pg *pg, bool *cancelled)
+{
+	double next = clock_monotonic() + heed_every;
+
+	while (PQstatus(pg->conn) == CONNECTION_OK && PQisBusy(pg->conn)) {
+		struct pollfd p = { .fd = PQsocket(pg->conn), .events = POLLIN };
+		double left = next - clock_monotonic();
+		if (PQflush(pg->conn) > 0)
+			p.events |= POLLOUT;
+		if (left > 0 && poll(&p, 1, (int)(left * 1000) + 1) > 0 &&
+		    !PQconsumeInput(pg->conn))
+			return;
+		if (clock_monotonic() < next)
+			continue;
+		bool yes = pg->heed(pg->heed_arg);
+		if (yes)
+			pg_cancel(pg);
+		*cancelled |= yes;
+		/* A request is a connection of its own. */
+		next = clock_monotonic() + (yes ? 4 : 1) * heed_every;
+	}
+}
+
+/* The server says the same of a statement that took longer than it may. */
+static bool tell_held(bool cancelled, struct err *err)
+{
+	if (cancelled && strcmp(err->native, "57014") == 0)
+		(void)err_set(err, ERR_HELD, "cancelled, since a pause or a stop was asked for");
+	return false;
+}
+
 /*
  * Waits for the answer to what was sent.  Not PQexec: that keeps the last of several errors, and
  * after "terminating connection due to administrator command" comes one that only says that the
  * connection is gone.
  */
-static bool finish(struct pg *pg, int sent, struct pg_rows **ret, struct err *err)
+static bool finish_heeding(struct pg *pg, int sent, bool heeds, struct pg_rows **ret,
+			   struct err *err)
 {
 	if (!sent)
 		return pg_fail(pg, NULL, err);
 	PGresult *kept = NULL;
-	for (PGresult *res; (res = PQgetResult(pg->conn)) != NULL;) {
+	bool cancelled = false;
+	for (;;) {
+		if (heeds)
+			wait_heeding(pg, &cancelled);
+		PGresult *res = PQgetResult(pg->conn);
+		if (!res)
+			break;
 		if (pg_is_copy(res))
 			pg_sever(pg);
 		if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
@@ -142,7 +192,19 @@ static bool finish(struct pg *pg, int sent, struct pg_rows **ret, struct err *er
 			kept = res;
 		}
 	}
-	return pg_take(pg, kept, ret, err);
+	return pg_take(pg, kept, ret, err) || tell_held(cancelled, err);
+}
+
+static bool finish(struct pg *pg, int sent, struct pg_rows **ret, struct err *err)
+{
+	return finish_heeding(pg, sent, pg->heed, ret, err);
+}
+
+/* Done soon; cut off, it would leave the session in a transaction. */
+static bool is_bracket(const char *sql)
+{
+	return strncmp(sql, "BEGIN", 5) == 0 || strncmp(sql, "COMMIT", 6) == 0 ||
+	       strncmp(sql, "ROLLBACK", 8) == 0;
 }
 
 bool pg_query(struct pg *pg, const char *sql, const struct pg_param *params, size_t n,
@@ -158,7 +220,8 @@ bool pg_query(struct pg *pg, const char *sql, const struct pg_param *params, siz
 
 bool pg_exec(struct pg *pg, const char *sql, struct err *err)
 {
-	return finish(pg, PQsendQuery(pg->conn, sql), NULL, err);
+	int sent = PQsendQuery(pg->conn, sql);
+	return finish_heeding(pg, sent, pg->heed && !is_bracket(sql), NULL, err);
 }
 
 bool pg_prepare(struct pg *pg, const char *name, const char *sql, const uint32_t *oids, size_t n,

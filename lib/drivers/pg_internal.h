@@ -19,6 +19,9 @@ struct pg {
 	bool sequential;    /* no pipeline mode: queued statements run one after the other */
 	struct err warning; /* the server's last since it was asked for; code ERR_NONE: none */
 
+	bool (*heed)(void *arg); /* whether to cancel what runs; NULL: nobody is asked */
+	void *heed_arg;
+
 	/* The queue of pg_pipe_*. */
 	size_t piped;
 	/* Sequential only: what has run already, and the first error of the queue. */

@@ -50,6 +50,7 @@ struct probe {
 };
 
 struct spares;
+struct listener; /* lib/batch/listener.h */
 
 struct actor {
 	const struct probe *look;
@@ -61,6 +62,7 @@ struct actor {
 	struct spares *spares; /* sessions between two uses; made and closed by who made the actor
 				*/
 	struct pg **look_db;   /* the look's own session, for actor_leave_db */
+	struct listener *listener; /* hears operators while a statement lasts; NULL: nobody does */
 	bool verbose;
 	/* Work that others can see has begun: for whoever waits for that.  May be NULL. */
 	void (*begun)(void *arg);

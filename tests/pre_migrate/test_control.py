@@ -218,6 +218,92 @@ def test_pause_does_not_wait_for_a_batch_of_minutes(site, pg_db, plmaint):
     assert ran.one("step.end", label=FILL)["result"] == "ok"
 
 
+BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%' AND xact_start IS NOT NULL"
+)
+PAUSE = "INSERT INTO plmaint.knob (name, value, actor) VALUES ('paused', 'yes', 'nobody'); NOTIFY plmaint"
+RESUME = "DELETE FROM plmaint.knob; NOTIFY plmaint"
+
+
+def is_left_alone(db, work):
+    """No transaction lasts (to look whether the pause is over takes a moment), and no work is seen."""
+    wait_until(lambda: not db.value(BUSY), 30, "no transaction is open")
+    for _ in range(10):
+        assert not db.value(work)
+
+
+def listens(db):
+    """A session beside the one that is busy: who only looks has nothing to do with a pause from before."""
+    return db.value(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:listener'"
+        " AND query LIKE '%.knob%' AND state = 'idle'"
+    )
+
+
+def test_what_lasts_is_cancelled_and_asked_again(site, pg_db, plmaint):
+    """A count, a plan, a search for distributions may take minutes: none of them holds up an operator,
+    and a pause costs them nothing but their time. A lock makes them last.
+    """
+    repo = site.repository()
+    site.image("oci", repo), site.image("oci", repo)
+
+    def is_held(words, table, session, end):
+        """While `table` is locked `words` wait for it in `session`."""
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            f" AND application_name LIKE 'plmaint:%:{session}'"
+        )
+        with contextlib.closing(pg_db.connect()) as holder, holder.cursor() as cur:
+            cur.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            running = plmaint.start("pre-migrate", *words)
+            wait_until(lambda: pg_db.value(waits) and listens(pg_db), 30, f"{words}: waits for the lock")
+            site.sql(PAUSE)
+            is_left_alone(pg_db, waits)
+            assert "paused by nobody" in running.wait_for("wait")["reason"]
+            assert running.proc.poll() is None
+            site.sql(RESUME)
+            wait_until(lambda: pg_db.value(waits), 30, f"{words}: asked again")
+            end(running)
+            ran = running.wait(30)
+            assert ran.code == 143, str(ran)
+            assert not [e for e in ran.of("step.end") if e["result"] in ("failed", "unknown")], str(ran)
+            wait_until(lambda: not pg_db.value(BUSY), 30, "it has left nothing behind")
+
+    def stop(_):
+        assert plmaint.run("pre-migrate", "stop", code=0).one("control")["programs"] == 1
+
+    def terminate(running):
+        running.terminate()
+
+    plmaint.run("pre-migrate", "run", "--max-rows", "1", code=75)
+    is_held(("run",), "container_manifest", "look", stop)  # a count
+    is_held(("verify",), "container_manifest", "look", terminate)
+    is_held(("estimate",), "container_manifest", "estimate", terminate)
+    plmaint.run("pre-migrate", "run", "--keep-links", code=0)
+    site.image("oci", repo)
+    is_held(("run", "--keep-links"), "plmaint.range", "control", stop)  # a plan
+    is_held(("detach",), "plmaint.debt", "control", stop)  # the search
+    plmaint.run("pre-migrate", "run", code=0)
+    assert after.pending(site) == 0 and after.with_nothing(site) == set()
+
+
+def test_pause_cancels_the_sample_of_an_estimate(site, pg_db, plmaint):
+    """What it writes is rolled back in any case; after the pause it begins anew."""
+    site.bulk_images(40, repos=1, own_config=False)
+    plmaint.run("pre-migrate", "run", "--max-rows", "1", code=75)
+    brake = Brake(pg_db, seconds=1)
+    running = plmaint.start("pre-migrate", "estimate")
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    wait_until(lambda: pg_db.value(asleep) and listens(pg_db), 60, "rows are written")
+    site.sql(PAUSE)
+    is_left_alone(pg_db, asleep)
+    running.wait_for("wait")
+    brake.let_go()
+    site.sql(RESUME)
+    ran = running.wait()
+    assert ran.code in (0, 78) and ran.one("estimate")["rows"] > 0, str(ran)
+
+
 def test_pauses_do_not_use_up_the_rows_of_a_limited_run(site, pg_db, plmaint):
     """What was taken and cancelled is taken again."""
     site.bulk_images(ROWS, repos=1, own_config=False)

@@ -93,10 +93,20 @@ def test_it_gives_way_to_whom_it_keeps_waiting(due, pg_db, plmaint):
     assert not seen(pg_db, "last_analyze IS NOT NULL")
 
 
-def test_it_ends_when_a_stop_is_asked_for(due, pg_db, plmaint):
+def test_a_pause_and_a_stop_cancel_it(due, pg_db, plmaint):
+    """After the pause it begins again, with a table that is due no more but lacks its statistics."""
     pg_db.query(SLOW, user="postgres")
-    running = plmaint.start("procedure", "run", LABEL)
+    running = plmaint.start("pre-migrate", "run")
     wait_until(lambda: analysing(pg_db), 60, "the vacuum works")
+    paused = plmaint.run("pre-migrate", "pause", code=0).one("control")
+    assert (paused["programs"], paused["waiting"]) == (1, 0)
+    assert not pg_db.value(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%' AND xact_start IS NOT NULL"
+    )
+    plmaint.run("pre-migrate", "resume", code=0)
+    wait_until(lambda: analysing(pg_db), 60, "it begins again")
     running.terminate()
     ran = running.wait(60)
-    assert "stopped early: a stop was asked for" in ran.one("step.end")["message"]
+    assert ran.one("wait", label=LABEL)
+    assert "nothing vacuumed; stopped early: a stop was asked for" in ran.one("step.end", label=LABEL)["message"]
+    assert not seen(pg_db, "last_analyze IS NOT NULL")
