@@ -63,8 +63,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	outcome_count(out, "found", s.bad);
 	if (s.bad > 0) {
 		outcome_set(out, s.expired ? RESULT_FINDING : RESULT_WARNING,
-			    "%d of %d certificates have expired or will within 30 days", s.bad,
-			    s.certificates);
+			    "%d of %d certificate(s) (has|have) expired or will within 30 days",
+			    s.bad, s.certificates);
 		outcome_hint(out, "Renew them, and restart the services that have them.");
 	} else if (s.unread.code != ERR_NONE) {
 		*err = s.unread;
@@ -73,7 +73,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		outcome_set(out, RESULT_SKIPPED, "no certificate of a web server was found");
 	} else {
 		clock_rfc3339(s.first, day, sizeof(day));
-		outcome_set(out, RESULT_OK, "the first of %d certificates expires on %.10s",
+		outcome_set(out, RESULT_OK, "the first of %d certificate(s) expires on %.10s",
 			    s.certificates, day);
 	}
 	return true;

@@ -67,11 +67,11 @@ static void judge(const struct seen *s, struct outcome *out)
 	if (s->files == 0) {
 		outcome_set(out, RESULT_SKIPPED, "no certificate of a web server was found");
 	} else if (bad == 0) {
-		outcome_set(out, RESULT_OK, "%d certificates lead to an authority that is trusted",
-			    s->files);
+		outcome_set(out, RESULT_OK,
+			    "%d certificate(s) lead(s|) to an authority that is trusted", s->files);
 	} else {
 		outcome_set(out, s->broken ? RESULT_FINDING : RESULT_WARNING,
-			    "%d of %d certificates lead to no authority that is trusted", bad,
+			    "%d of %d certificate(s) lead(s|) to no authority that is trusted", bad,
 			    s->files);
 		outcome_hint(out, "Put the intermediate certificates into the file behind the "
 				  "server's, or name the authority in health.authorities if "

@@ -77,7 +77,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			    100 * s.least, s.places);
 		return true;
 	}
-	outcome_set(out, s.worst, "%d times little is left of a file system", s.bad);
+	outcome_set(out, s.worst, "little is left of %d file system(s)", s.bad);
 	outcome_hint(out, "Make room, or give it more; `pulp orphan cleanup` deletes content that "
 			  "no repository has.");
 	return true;

@@ -48,8 +48,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			    m.type, m.point);
 		return true;
 	}
-	outcome_set(out, worst, "%d options of the mount of the media directory are not for Pulp",
-		    n);
+	outcome_set(out, worst,
+		    "%d option(s) of the mount of the media directory (is|are) not for Pulp", n);
 	outcome_hint(out, "`dmesg` tells why the kernel has made it read-only; other options stand "
 			  "in /etc/fstab or in a mount unit.");
 	return true;

@@ -29,7 +29,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		outcome_set(out, RESULT_OK, "no proxy is set in the environment");
 		return true;
 	}
-	outcome_set(out, RESULT_WARNING, "%d variables of the environment set a proxy", n);
+	outcome_set(out, RESULT_WARNING, "%d variable(s) of the environment set a proxy", n);
 	outcome_hint(out, "Unset them before an upgrade, or name this host in no_proxy.");
 	return true;
 }

@@ -93,10 +93,11 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	if (seen.units == 0) {
 		outcome_set(out, RESULT_SKIPPED, "systemd runs no service of Pulp on this host");
 	} else if (seen.bad == 0) {
-		outcome_set(out, RESULT_OK, "%d units of Pulp and what it needs are up",
+		outcome_set(out, RESULT_OK, "%d unit(s) of Pulp and what it needs (is|are) up",
 			    seen.units);
 	} else {
-		outcome_set(out, RESULT_FINDING, "%d of %d units are down", seen.bad, seen.units);
+		outcome_set(out, RESULT_FINDING, "%d of %d unit(s) (is|are) down", seen.bad,
+			    seen.units);
 		outcome_hint(out, "`systemctl status UNIT` and `journalctl -u UNIT` tell why; "
 				  "`plmaint service start` starts them.");
 	}

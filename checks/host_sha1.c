@@ -73,7 +73,7 @@ static void say(const struct seen *s, struct outcome *out)
 			    s->certificates);
 	} else {
 		outcome_set(out, s->signed_weakly ? RESULT_FINDING : RESULT_WARNING,
-			    "%d of %d certificates are signed with SHA-1 or MD5", bad,
+			    "%d of %d certificate(s) (is|are) signed with SHA-1 or MD5", bad,
 			    s->certificates);
 		outcome_hint(
 			out, "%s",

@@ -26,8 +26,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		outcome_set(out, RESULT_OK, "programs can be run from /tmp and /var/tmp");
 		return true;
 	}
-	outcome_set(out, RESULT_WARNING, "%d directories for temporary files are mounted noexec",
-		    n);
+	outcome_set(out, RESULT_WARNING,
+		    "%d director(y|ies) for temporary files (is|are) mounted noexec", n);
 	outcome_hint(out, "Run `mount -o remount,exec DIRECTORY` for the time of the upgrade.");
 	return true;
 }

@@ -32,13 +32,13 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	outcome_count(out, "found", (int64_t)elsewhere);
 	if (elsewhere == 0) {
 		outcome_set(out, RESULT_OK,
-			    "each of %zu services that are online runs on this host",
+			    "each of %zu service(s) that (is|are) online runs on this host",
 			    pg_rows_count(r));
 		return true;
 	}
 	outcome_set(out, RESULT_WARNING,
-		    "%zu of %zu services that are online are no processes of this host", elsewhere,
-		    pg_rows_count(r));
+		    "%zu of %zu service(s) that (is|are) online (is|are) no processes of this host",
+		    elsewhere, pg_rows_count(r));
 	outcome_hint(out, "Stop them before the upgrade, or name a command that stops all of "
 			  "Pulp's services in upgrade.stop_command.");
 	return true;

@@ -52,8 +52,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		return true;
 	}
 	outcome_set(out, RESULT_FINDING,
-		    "%zu services of Pulp on this host are run by no unit of systemd%s", loose,
-		    stop ? ", but in a container of their own" : "");
+		    "%zu service(s) of Pulp on this host (is|are) run by no unit of systemd%s",
+		    loose, stop ? ", but in a container of their own" : "");
 	outcome_hint(
 		out,
 		"%s %s, or let a unit run it%s; `upgrade run` can also have commands that stop "

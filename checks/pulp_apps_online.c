@@ -18,7 +18,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	long long api = pg_int(r, 0, 0), content = pg_int(r, 0, 1);
 	bool well = api > 0 && content > 0;
 	outcome_set(out, well ? RESULT_OK : RESULT_FINDING,
-		    "%lld processes of the service api and %lld of content are online", api,
+		    "%lld process(es) of the service api and %lld of content are online", api,
 		    content);
 	if (!well)
 		outcome_hint(out, "Start them: `systemctl start pulpcore-api pulpcore-content` "

@@ -93,12 +93,12 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	if (!wait_until_settled(p, o->stopped, &a, &waited, err))
 		return false;
 	if (o->stopped && a.online > 0) {
-		outcome_set(out, RESULT_FINDING, "%lld services are still online, such as %s",
-			    a.online, a.name);
+		outcome_set(out, RESULT_FINDING,
+			    "%lld service(s) (is|are) still online, such as %s", a.online, a.name);
 		outcome_hint(out, "Stop them on the host behind the @: a migrate would refuse, or "
 				  "run under them without a word.");
 	} else {
-		outcome_set(out, RESULT_OK, "%lld services are online%s", a.online,
+		outcome_set(out, RESULT_OK, "%lld service(s) (is|are) online%s", a.online,
 			    waited ? "; those that were killed do not count any more" : "");
 	}
 	return true;

@@ -14,7 +14,7 @@ static const struct look look = {
 	       " WHERE last_heartbeat < now() - ttl ORDER BY last_heartbeat LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no service has vanished without signing off",
-	.found = "services have vanished without signing off",
+	.found = "service(s) (has|have) vanished without signing off",
 	.hint = "Look into their journal; workers delete these "
 		"rows after a while, unless there is none.",
 };

@@ -10,12 +10,12 @@ static const struct look look = {
 	.needs = "core_task",
 	.sql = "WITH v AS (SELECT versions, count(*) AS n, min(app_type || ' ' || name) AS name FROM {heartbeats} h"
 	       " WHERE last_heartbeat >= now() - ttl GROUP BY versions)"
-	       " SELECT v.n || ' services such as ' || v.name || ': ' || replace(v.versions, '\"', ''),"
+	       " SELECT v.n || ' service(s) such as ' || v.name || ': ' || replace(v.versions, '\"', ''),"
 	       " count(*) OVER () FROM v WHERE (SELECT count(*) FROM v) > 1 ORDER BY v.n DESC LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "all services that are online run the same "
 		 "versions",
-	.found = "sets of versions are at work at once",
+	.found = "set(s) of versions (is|are) at work at once",
 	.hint = "Restart the services that an upgrade has left "
 		"running.",
 };

@@ -103,11 +103,13 @@ static void judge(const struct seen *s, bool all, struct outcome *out)
 		snprintf(how, sizeof(how), ", %.0f MB/s", seconds > 0 ? mb / seconds : 0);
 	outcome_count(out, "found", s->bad);
 	if (s->bad == 0) {
-		outcome_set(out, RESULT_OK, "%lld files of %.1f MB hash to their digests%s",
+		outcome_set(out, RESULT_OK,
+			    "%lld file(s) of %.1f MB (is|are) what (its|their) digest(s) say(s|)%s",
 			    (long long)s->files, mb, how);
 		return;
 	}
-	outcome_set(out, RESULT_FINDING, "%lld of %lld files do not hash to their digests%s",
+	outcome_set(out, RESULT_FINDING,
+		    "%lld of %lld file(s) (does|do) not hash to (its|their) digest%s",
 		    (long long)s->bad, (long long)s->files, how);
 	outcome_hint(out, "Put them back from a backup. Pulp's repair with verify_checksums "
 			  "deletes them, and downloads again only what has a remote.");

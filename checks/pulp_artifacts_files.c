@@ -67,11 +67,12 @@ static void judge(const struct seen *s, const struct look_params *o, const char 
 	look_rate(o, s->looked, s->began, rate);
 	outcome_count(out, "found", s->bad);
 	if (s->bad == 0) {
-		outcome_set(out, RESULT_OK, "%lld artifacts have their files%s%s%s",
+		outcome_set(out, RESULT_OK, "%lld artifact(s) (has|have) (its|their) files%s%s%s",
 			    (long long)s->looked, *among ? ", " : "", among, rate);
 		return;
 	}
-	outcome_set(out, RESULT_FINDING, "%lld of %lld artifacts have no file of their size%s",
+	outcome_set(out, RESULT_FINDING,
+		    "%lld of %lld artifact(s) (has|have) no file of (its|their) size%s",
 		    (long long)s->bad, (long long)s->looked, rate);
 	outcome_hint(out, "Put them back from a backup, or let `pulp repository version repair` "
 			  "download what has a remote.");

@@ -15,7 +15,7 @@ static const struct look look = {
 	.sample_rows = 20000,
 	.bad = RESULT_WARNING,
 	.sound = "every artifact older than a day is in use",
-	.found = "artifacts are in use by no content",
+	.found = "artifact(s) (is|are) in use by no content",
 	.hint = "`pulp orphan cleanup` deletes them; look at pulp-manifests-recoverable first.",
 };
 

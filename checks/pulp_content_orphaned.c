@@ -12,7 +12,7 @@ static const struct look look = {
 	.sample_rows = 20000,
 	.bad = RESULT_WARNING,
 	.sound = "all content older than a day is in a repository",
-	.found = "contents are in no repository",
+	.found = "content(s) (is|are) in no repository",
 	.hint = "`pulp orphan cleanup` deletes them with their files; look at pulp-manifests-recoverable first.",
 };
 

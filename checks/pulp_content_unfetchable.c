@@ -16,7 +16,7 @@ static const struct look look = {
 	.sample_rows = 50000,
 	.bad = RESULT_FINDING,
 	.sound = "all container content has its file or a remote",
-	.found = "container contents have neither a file nor a remote to fetch it from",
+	.found = "container content(s) (has|have) neither a file nor a remote to fetch it from",
 	.hint = "Sync or push the images again; `pulp repository version repair` only mends files that are damaged.",
 };
 

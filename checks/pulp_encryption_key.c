@@ -22,20 +22,20 @@ static void judge(const char *path, size_t keys, const struct encryption_seen *s
 	outcome_count(out, "found", seen->foreign + seen->plain);
 	if (seen->foreign > 0) {
 		outcome_set(out, RESULT_FINDING,
-			    "%ld of %ld encrypted values are opened by no key of %s", seen->foreign,
-			    seen->values, path);
+			    "%ld of %ld encrypted value(s) (is|are) opened by no key of %s",
+			    seen->foreign, seen->values, path);
 		outcome_hint(out, "Add the older key as a further line of the file, from a backup; "
 				  "else enter these credentials anew.");
 	} else if (seen->plain > 0) {
-		outcome_set(out, RESULT_WARNING, "%ld of %ld values are not encrypted", seen->plain,
-			    seen->values);
+		outcome_set(out, RESULT_WARNING, "%ld of %ld value(s) (is|are) not encrypted",
+			    seen->plain, seen->values);
 		outcome_hint(out, "Run `pulpcore-manager datarepair-2327` as the user pulp.");
 	} else if (stat(path, &st) == 0 && st.st_mode & (S_IROTH | S_IWOTH)) {
 		outcome_set(out, RESULT_WARNING, "%s is open to everybody on this host", path);
 		outcome_hint(out, "Type: chmod o= %s", path);
 	} else {
-		outcome_set(out, RESULT_OK, "%zu keys in %s, which open all of %ld values", keys,
-			    path, seen->values);
+		outcome_set(out, RESULT_OK, "%zu key(s) in %s, which open all of %ld value(s)",
+			    keys, path, seen->values);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "checks/checks.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/drivers/space.h"
 #include "lib/pulp/look.h"
 
@@ -104,20 +105,21 @@ static bool look(struct search *s, int prefix, struct outcome *out, struct err *
 static void judge(const struct search *s, const struct look_params *o, bool all,
 		  struct outcome *out)
 {
-	char among[64];
+	char among[64], bytes[32];
 
 	look_rate(o, s->looked, s->began, among);
 	if (!all)
 		snprintf(among, sizeof(among), ", in a sample of %d directories", s->directories);
 	outcome_count(out, "found", s->bad);
 	if (s->bad == 0) {
-		outcome_set(out, RESULT_OK, "%lld files belong to artifacts%s",
+		outcome_set(out, RESULT_OK, "%lld file(s) belong to artifacts%s",
 			    (long long)s->looked, among);
 		return;
 	}
+	text_bytes((double)s->bytes, bytes, sizeof(bytes));
 	outcome_set(out, RESULT_WARNING,
-		    "no artifact names %lld of %lld files, which are %lld kB%s", (long long)s->bad,
-		    (long long)s->looked, (long long)(s->bytes >> 10), among);
+		    "no artifact names %lld of %lld file(s), which (is|are) %s%s",
+		    (long long)s->bad, (long long)s->looked, bytes, among);
 	outcome_hint(out, "Pulp will never use nor delete them: list all with --full, and remove "
 			  "them by hand when there is no older database to go back to.");
 }

@@ -9,7 +9,7 @@ static const struct look look = {
 	       " WHERE f.pulp_created < now() - interval '1 day' ORDER BY f.pulp_created LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no temporary file is older than a day",
-	.found = "temporary files are older than a day",
+	.found = "temporary file(s) (is|are) older than a day",
 	.hint = "Set TMPFILE_PROTECTION_TIME in Pulp's settings: workers then delete them.",
 };
 

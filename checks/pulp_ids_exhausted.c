@@ -20,7 +20,7 @@ static const struct look look = {
 																										 " AND a.atttypid = 'pg_catalog.int4'::regtype WHERE s.top > 1717986918 LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "no number of rows comes near its limit",
-	.found = "tables are about to run out of numbers for new rows",
+	.found = "table(s) (is|are) about to run out of numbers for new rows",
 	.hint = "Upgrade pulp_container to the newest release of its branch: from 2.22.6, 2.24.7, 2.26.8 and 2.27.3 on the column is an int8.",
 };
 

@@ -115,12 +115,13 @@ static void judge(const struct tally *t, struct outcome *out)
 			 seconds > 0 ? (double)t->bytes / 1e6 / seconds : 0);
 	outcome_count(out, "found", t->bad);
 	if (t->bad == 0) {
-		outcome_set(out, RESULT_OK, "%lld indexes of %.1f MB are in order%s",
+		outcome_set(out, RESULT_OK, "%lld index(es) of %.1f MB (is|are) in order%s",
 			    (long long)t->looked, (double)t->bytes / 1e6, rest);
 		return;
 	}
-	outcome_set(out, RESULT_FINDING, "%lld of %lld indexes do not find what is there%s",
-		    (long long)t->bad, (long long)t->looked, rest);
+	outcome_set(out, RESULT_FINDING,
+		    "%lld of %lld index(es) (does|do) not find what is there%s", (long long)t->bad,
+		    (long long)t->looked, rest);
 	outcome_hint(out, "REINDEX INDEX CONCURRENTLY builds one anew; a key that is there twice "
 			  "by now (pulp-rows-unique) comes first. Look for the cause: sorting "
 			  "rules (pulp-collation), disk or memory.");

@@ -13,7 +13,7 @@ static const struct look look = {
 	       " WHERE NOT i.indisvalid AND (c.relname LIKE 'core\\_%' OR c.relname LIKE 'container\\_%') ORDER BY 1 LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "every index of Pulp is valid",
-	.found = "indexes of Pulp are invalid",
+	.found = "index(es) of Pulp (is|are) invalid",
 	.hint = "REINDEX INDEX CONCURRENTLY builds one anew.",
 };
 

@@ -20,7 +20,7 @@ static const struct look look = {
 	       " AND o.content_id = lm.manifest_list_id AND o.version_removed_id IS NULL) ORDER BY 1 LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "the images of every list are in its repository",
-	.found = "images of a list are missing from its repository",
+	.found = "image(s) of a list (is|are) missing from its repository",
 	.hint = "Sync the repository again, or push the list with all its images.",
 };
 

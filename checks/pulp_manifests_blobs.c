@@ -21,7 +21,7 @@ static const struct look look = {
 	.sample_rows = 20000,
 	.bad = RESULT_FINDING,
 	.sound = "the blobs of every manifest are in its repository",
-	.found = "blobs are missing from a repository that has their manifest",
+	.found = "blob(s) (is|are) missing from a repository that has (its|their) manifest",
 	.hint = "Sync the repository again, or push the image again.",
 };
 

@@ -19,7 +19,7 @@ static const struct look look = {
 	.sample_rows = 20000,
 	.bad = RESULT_FINDING,
 	.sound = "every configuration has its file or a remote to fetch it from",
-	.found = "manifests have a configuration that is gone and cannot be fetched",
+	.found = "manifest(s) (has|have) a configuration that is gone and cannot be fetched",
 	.hint = "Push or sync these images again.",
 };
 

@@ -58,13 +58,14 @@ static bool judge(const struct probe *p, const struct look_params *o,
 	outcome_count(out, "found", wrong);
 	if (wrong == 0) {
 		outcome_set(out, RESULT_OK,
-			    "the data of %lld manifests hashes to their digests%s%s%s",
+			    "the data of %lld manifest(s) hashes to (its|their) digest(s)%s%s%s",
 			    (long long)n, comma, sample->among, rate);
 		return true;
 	}
-	outcome_set(out, RESULT_FINDING,
-		    "%lld of %lld manifests have data that does not hash to their digest%s%s%s",
-		    (long long)wrong, (long long)n, comma, sample->among, rate);
+	outcome_set(
+		out, RESULT_FINDING,
+		"%lld of %lld manifest(s) (has|have) data that does not hash to (its|their) digest%s%s%s",
+		(long long)wrong, (long long)n, comma, sample->among, rate);
 	outcome_hint(out, "Push or sync these images again; clients refuse them as they are.");
 	return add_examples(p, sample->clause, out, err);
 }

@@ -28,7 +28,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	}
 	outcome_set(
 		out, RESULT_FINDING,
-		"%lld manifests have neither data nor artifact link, and their artifact still exists",
+		"%lld manifest(s) (has|have) neither data nor artifact link, and (its|their) artifact still exists",
 		(long long)c.lost);
 	outcome_hint(
 		out,

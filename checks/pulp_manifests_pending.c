@@ -34,12 +34,12 @@ static void say_left(const struct pulp_schema *s, const struct pending_counts *c
 	if (c->list_type > 0)
 		outcome_example(
 			out,
-			"%lld lists have data and no type; Pulp's own command never selects them (--refill does)",
+			"%lld list(s) (has|have) data and no type; Pulp's own command never selects them (--refill does)",
 			(long long)c->list_type);
 	if (c->labels > 0)
 		outcome_example(
 			out,
-			"%lld images have a configuration and no labels; what a push has missed, --refill fills",
+			"%lld image(s) (has|have) a configuration and no labels; what a push has missed, --refill fills",
 			(long long)c->labels);
 	if (!s->has_data)
 		outcome_example(out,
@@ -48,7 +48,7 @@ static void say_left(const struct pulp_schema *s, const struct pending_counts *c
 	if (c->detach > 0)
 		outcome_example(
 			out,
-			"%lld filled manifests keep their artifact link: `plmaint pre-migrate detach` ends them",
+			"%lld filled manifest(s) keep(s|) (its|their) artifact link: `plmaint pre-migrate detach` ends them",
 			(long long)c->detach);
 }
 
@@ -66,19 +66,19 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		return false;
 	int64_t left = c.images + c.lists + c.lost;
 	if (left > 0) {
-		outcome_set(out, RESULT_FINDING, "%lld manifests are still to be migrated",
+		outcome_set(out, RESULT_FINDING, "%lld manifest(s) (is|are) still to be migrated",
 			    (long long)left);
 		outcome_hint(out, "Run `plmaint pre-migrate run`.");
 	} else if (quarantined + partial > 0) {
 		outcome_set(
 			out, RESULT_WARNING,
-			"nothing is left that can be migrated; %lld manifests are quarantined, %lld partial",
+			"nothing is left that can be migrated; %lld manifest(s) (is|are) quarantined, %lld partial",
 			(long long)quarantined, (long long)partial);
 		outcome_hint(
 			out,
 			"`plmaint pre-migrate quarantine list` shows each; mend it, or accept it with a reason.");
 	} else {
-		outcome_set(out, RESULT_OK, "nothing is left of %lld manifests",
+		outcome_set(out, RESULT_OK, "nothing is left of %lld manifest(s)",
 			    (long long)c.manifests);
 	}
 	say_left(&s, &c, out);

@@ -17,7 +17,7 @@ static const struct look look = {
 	       " WHERE m.data IS NULL OR m.data = '' ORDER BY 1 LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "every manifest of a push repository has its data",
-	.found = "manifests of push repositories have no data and cannot be synced again",
+	.found = "manifest(s) of push repositories (has|have) no data and cannot be synced again",
 	.hint = "Run `plmaint pre-migrate run` before any upgrade.",
 };
 

@@ -21,7 +21,7 @@ static const struct look look = {
 	       " FROM container_manifest m WHERE m.data IS NULL OR m.data = '' GROUP BY 1) g ORDER BY g.class LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "no manifest waits for its data",
-	.found = "manifests have no data",
+	.found = "manifest(s) (has|have) no data",
 	.hint = "Run `plmaint pre-migrate run` before any upgrade and before any orphan cleanup.",
 };
 

@@ -113,13 +113,14 @@ static bool judge(const struct manifest_rows *m, struct pg *db, struct manifest_
 			outcome_example(out, "%s: %s", row->digest, field);
 	}
 	if (wrong == 0) {
-		outcome_set(out, RESULT_OK, "%zu sampled manifests say what their columns say",
-			    looked);
+		outcome_set(out, RESULT_OK,
+			    "%zu sampled manifest(s) say(s|) what (its|their) columns say", looked);
 		return true;
 	}
-	outcome_set(out, RESULT_WARNING,
-		    "%zu of %zu sampled manifests say something else than their columns", wrong,
-		    looked);
+	outcome_set(
+		out, RESULT_WARNING,
+		"%zu of %zu sampled manifest(s) say(s|) something else than (its|their) columns",
+		wrong, looked);
 	outcome_hint(
 		out,
 		"Labels that were missing since the push are filled by `plmaint pre-migrate run --refill`.");

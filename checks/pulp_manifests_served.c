@@ -54,7 +54,7 @@ static void say_refused(const struct pulp_schema *s, const struct pending_counts
 {
 	if (!s->has_data) {
 		outcome_set(out, RESULT_FINDING,
-			    "%s serves none of the %lld manifests, and schema level %04d has no"
+			    "%s serves none of the %lld manifest(s), and schema level %04d has no"
 			    " column to migrate them into",
 			    t->name, (long long)c->manifests, s->level);
 		outcome_hint(out, "Upgrade to pulp_container 2.22 or 2.24 first, run `plmaint "
@@ -63,7 +63,7 @@ static void say_refused(const struct pulp_schema *s, const struct pending_counts
 	}
 	outcome_set(
 		out, RESULT_FINDING,
-		"%lld of %lld manifests have no data: %s answers their pulls with an error or with `None`",
+		"%lld of %lld manifest(s) (has|have) no data: %s answers (its|their) pulls with an error or with `None`",
 		(long long)bad, (long long)c->manifests, t->name);
 	outcome_hint(
 		out, "%s",
@@ -89,7 +89,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	int64_t bad = c.without_data - accepted;
 	outcome_count(out, "found", t.reads_artifacts ? 0 : bad);
 	if (bad == 0) {
-		outcome_set(out, RESULT_OK, "all %lld manifests have their data%s",
+		outcome_set(out, RESULT_OK, "all %lld manifest(s) (has|have) (its|their) data%s",
 			    (long long)c.manifests,
 			    accepted ? ", but for those that were accepted" : "");
 		return true;
@@ -97,7 +97,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	if (t.reads_artifacts) {
 		outcome_set(
 			out, RESULT_OK,
-			"%s reads the artifacts of the %lld manifests without data; the next release may not",
+			"%s reads the artifacts of the %lld manifest(s) without data; the next release may not",
 			t.name, (long long)bad);
 		return true;
 	}

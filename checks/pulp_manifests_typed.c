@@ -16,7 +16,7 @@ static const struct look look = {
 	       " ORDER BY m.digest LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "every manifest that has data has its type and platform",
-	.found = "manifests have their data and lack type or platform",
+	.found = "manifest(s) (has|have) (its|their) data and lack(s|) type or platform",
 	.hint = "`plmaint pre-migrate run --refill` derives what can be derived; what it sets aside it names with the reason.",
 };
 

@@ -55,12 +55,12 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	}
 	outcome_count(out, "found", c.without_data);
 	if (c.without_data == 0) {
-		outcome_set(out, RESULT_OK, "all %lld manifests have their data",
+		outcome_set(out, RESULT_OK, "all %lld manifest(s) (has|have) (its|their) data",
 			    (long long)c.manifests);
 		return true;
 	}
 	outcome_set(out, RESULT_FINDING,
-		    "%lld of %lld manifests have no data (%lld can be migrated now)",
+		    "%lld of %lld manifest(s) (has|have) no data (%lld can be migrated now)",
 		    (long long)c.without_data, (long long)c.manifests,
 		    (long long)(c.images + c.lists));
 	outcome_hint(out,

@@ -98,12 +98,12 @@ static bool judge(const struct pg_rows *r, size_t files, struct outcome *out)
 	for (size_t i = 0; i < n; i++)
 		outcome_example(out, "%s", pg_text(r, i, 0));
 	if (n == 0) {
-		outcome_set(out, RESULT_OK, "all %zu migrations of the installed Pulp were applied",
-			    files);
+		outcome_set(out, RESULT_OK,
+			    "all %zu migration(s) of the installed Pulp (was|were) applied", files);
 		return true;
 	}
-	outcome_set(out, RESULT_FINDING, "%zu migrations of the installed Pulp were not applied",
-		    n);
+	outcome_set(out, RESULT_FINDING,
+		    "%zu migration(s) of the installed Pulp (was|were) not applied", n);
 	outcome_hint(out, "Stop Pulp's services, ask `plmaint upgrade check`, and run "
 			  "`pulpcore-manager migrate` as Pulp's user.");
 	return true;

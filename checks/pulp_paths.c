@@ -14,7 +14,7 @@ static const struct look look = {
 	       " WHERE '/' || relative_path || '/' ~ '[\\n\\r\\s\\t\\?#]|(/\\.{0,2}/)') s ORDER BY 1 LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "every path fits the type that pulpcore 3.117 has for it",
-	.found = "paths are refused by pulpcore 3.117, whose migrate would fail",
+	.found = "path(s) (is|are) refused by pulpcore 3.117, whose migrate would fail",
 	.hint = "Rename the distributions before that upgrade, with `pulp container distribution update --base-path`.",
 };
 

@@ -12,7 +12,8 @@ static const struct look look = {
 	       " WHERE p.state = 'running' AND t.state IN ('failed', 'canceled') ORDER BY p.pulp_created LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no progress report outlived its task",
-	.found = "progress reports say running although their task failed or was canceled",
+	.found =
+		"progress report(s) say(s|) running although (its|their) task failed or was canceled",
 	.hint = "Run `pulpcore-manager clean-up-progress-reports` as Pulp's user.",
 };
 

@@ -35,7 +35,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			.bad = RESULT_FINDING,
 			.sound =
 				"every manifest that was set aside has been accepted with a reason",
-			.found = "manifests were set aside and not reviewed",
+			.found = "manifest(s) (was|were) set aside and not reviewed",
 			.hint = "See `plmaint pre-migrate quarantine list`; mend each and run `plmaint pre-migrate run`, or type "
 				"`plmaint pre-migrate quarantine accept DIGEST --why 'TEXT'`." },
 		out, err);

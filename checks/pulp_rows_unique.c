@@ -88,7 +88,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 			    large.len ? large.data : "");
 		return true;
 	}
-	outcome_set(out, RESULT_FINDING, "%lld unique keys are there more than once%s%s",
+	outcome_set(out, RESULT_FINDING, "%lld unique key(s) (is|are) there more than once%s%s",
 		    (long long)found, rest, large.len ? large.data : "");
 	outcome_hint(out, "Decide with Pulp stopped which row stays, then REINDEX DATABASE: until "
 			  "then the index finds one or the other.");

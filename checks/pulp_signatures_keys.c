@@ -75,14 +75,15 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		return false;
 	outcome_count(out, "found", t.bad);
 	if (t.bad == 0) {
-		outcome_set(out, RESULT_OK, "none of %lld signatures names another key%s",
+		outcome_set(out, RESULT_OK, "none of %lld signature(s) names another key%s",
 			    (long long)t.rows, t.unread ? "; some cannot be read" : "");
 		return true;
 	}
-	outcome_set(out, RESULT_FINDING,
-		    "%lld of %lld signatures name another key than their rows: the migrate to "
-		    "pulp_container 2.28 would fail",
-		    (long long)t.bad, (long long)t.rows);
+	outcome_set(
+		out, RESULT_FINDING,
+		"%lld of %lld signature(s) name(s|) another key than (its|their) rows: the migrate to "
+		"pulp_container 2.28 would fail",
+		(long long)t.bad, (long long)t.rows);
 	outcome_hint(out, "Correct each in Pulp's database: UPDATE container_manifestsignature SET "
 			  "key_id = '...' WHERE content_ptr_id = '...'; or delete the signature.");
 	return true;

@@ -51,12 +51,12 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	}
 	outcome_count(out, "found", (int64_t)bad);
 	if (bad == 0) {
-		outcome_set(out, RESULT_OK, "each of %zu signing services has its program",
+		outcome_set(out, RESULT_OK, "each of %zu signing service(s) has its program",
 			    pg_rows_count(r));
 		return true;
 	}
 	outcome_set(out, RESULT_WARNING,
-		    "%zu of %zu signing services have no program that can be run here", bad,
+		    "%zu of %zu signing service(s) (has|have) no program that can be run here", bad,
 		    pg_rows_count(r));
 	outcome_hint(out, "Put the programs where they belong on every host with workers, mode "
 			  "0755; in a container look there.");

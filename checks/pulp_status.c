@@ -60,7 +60,7 @@ static void judge(const struct probe *p, const struct json *status, const char *
 		outcome_set(out, RESULT_OK, "Pulp answers in %s that it is well", took);
 		return;
 	}
-	outcome_set(out, RESULT_FINDING, "Pulp's status names %d troubles", bad);
+	outcome_set(out, RESULT_FINDING, "Pulp's status names %d trouble(s)", bad);
 	outcome_hint(out, "The other checks of services and host tell more of each.");
 }
 

@@ -13,7 +13,7 @@ static const struct look look = {
 	       " AND s.n_dead_tup > 10000 AND s.n_dead_tup > s.n_live_tup ORDER BY s.n_dead_tup DESC LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no table of Pulp has more dead rows than live ones",
-	.found = "tables of Pulp have more dead rows than live ones",
+	.found = "table(s) of Pulp (has|have) more dead rows than live ones",
 	.hint = "Run VACUUM (ANALYZE) on them, and look for a transaction that stays open: pulp-transactions-long.",
 };
 

@@ -15,7 +15,7 @@ static const struct look look = {
 	       " AND o.content_id = t.tagged_manifest_id AND o.version_removed_id IS NULL) ORDER BY 1 LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "the manifest of every tag is in the tag's repository",
-	.found = "tags name a manifest that is not in their repository",
+	.found = "tag(s) name(s|) a manifest that is not in (its|their) repository",
 	.hint = "Sync the repository again, or push the tag again.",
 };
 

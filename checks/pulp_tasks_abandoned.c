@@ -26,8 +26,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 				.sql = sql,
 				.bad = RESULT_FINDING,
 				.sound = "every task at work has a worker",
-				.found = "tasks are marked as running and no worker has "
-					 "them",
+				.found = "task(s) (is|are) marked as running and no worker has "
+					 "(it|them)",
 				.hint = "`pulp task cancel --uuid UUID` ends one and frees "
 					"what it holds; running workers do so by themselves "
 					"after a while." },

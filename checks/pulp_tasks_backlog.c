@@ -12,7 +12,7 @@ static const struct look look = {
 	       " WHERE t.state = 'waiting' AND t.unblocked_at < now() - interval '5 s' ORDER BY t.unblocked_at LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "every task that is ready has a worker",
-	.found = "tasks have been ready for more than 5 s and no worker takes them",
+	.found = "task(s) (has|have) been ready for more than 5 s and no worker takes (it|them)",
 	.hint = "Look whether the workers are well with pulp-workers-online, or start more of them.",
 };
 

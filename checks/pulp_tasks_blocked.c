@@ -14,7 +14,7 @@ static const struct look look = {
 	       " ORDER BY t.pulp_created LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no task has been blocked for more than an hour",
-	.found = "tasks have been blocked for more than an hour",
+	.found = "task(s) (has|have) been blocked for more than an hour",
 	.hint = "Look at the oldest task that runs with `pulp task list --state running`: it holds what they want.",
 };
 

@@ -13,7 +13,7 @@ static const struct look look = {
 	       " ORDER BY t.pulp_created LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "no task is stuck in being canceled",
-	.found = "tasks are being canceled and do not end",
+	.found = "task(s) (is|are) being canceled and (does|do) not end",
 	.hint = "Restart the workers: they end such tasks when they start.",
 };
 

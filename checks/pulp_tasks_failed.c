@@ -5,13 +5,13 @@
 
 static const struct look look = {
 	.needs = "core_task.error core_task.finished_at",
-	.sql = "SELECT g.n || ' times ' || g.name || ': ' || left(coalesce(g.why, 'no description'), 200), (sum(g.n) OVER ())::int8"
+	.sql = "SELECT g.n || ' time(s) ' || g.name || ': ' || left(coalesce(g.why, 'no description'), 200), (sum(g.n) OVER ())::int8"
 	       " FROM (SELECT name, error ->> 'description' AS why, count(*) AS n FROM core_task"
 	       " WHERE state = 'failed' AND finished_at > now() - interval '1 day' GROUP BY 1, 2) g"
 	       " ORDER BY g.n DESC, g.name LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no task has failed in the last 24 hours",
-	.found = "tasks have failed in the last 24 hours",
+	.found = "task(s) (has|have) failed in the last 24 hours",
 	.hint = "`pulp task list --state failed` shows each with its traceback.",
 };
 

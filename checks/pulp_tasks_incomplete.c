@@ -12,7 +12,7 @@ static const struct look look = {
 	       " FROM core_task t WHERE t.state IN ('waiting', 'running', 'canceling') ORDER BY t.pulp_created LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "no task is waiting or at work",
-	.found = "tasks are waiting or at work",
+	.found = "task(s) (is|are) waiting or at work",
 	.hint = "Wait for them, or cancel one with `pulp task cancel --uuid UUID`.",
 };
 

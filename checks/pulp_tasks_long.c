@@ -9,7 +9,7 @@ static const struct look look = {
 	       " WHERE t.state = 'running' AND t.started_at < now() - interval '6 h' ORDER BY t.started_at LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no task has run for more than 6 hours",
-	.found = "tasks have run for more than 6 hours",
+	.found = "task(s) (has|have) run for more than 6 hours",
 	.hint = "Look at their progress with `pulp task show --uuid UUID`; `pulp task cancel --uuid UUID` ends one.",
 };
 

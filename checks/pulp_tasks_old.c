@@ -13,7 +13,7 @@ static const struct look look = {
 	       " WHERE finished_at < now() - interval '30 days' GROUP BY state) g ORDER BY g.n DESC LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no finished task is older than 30 days",
-	.found = "finished tasks are older than 30 days",
+	.found = "finished task(s) (is|are) older than 30 days",
 	.hint = "`pulp task purge --finished-before DATE` deletes them; look at what failed first.",
 };
 

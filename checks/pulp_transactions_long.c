@@ -15,7 +15,7 @@ static const struct look look = {
 	       " OR (a.state LIKE 'idle in transaction%' AND a.state_change < now() - interval '5 min')) ORDER BY a.xact_start LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no transaction has been open for long",
-	.found = "transactions have been open for more than an hour, or idle for 5 minutes",
+	.found = "transaction(s) (has|have) been open for more than an hour, or idle for 5 minutes",
 	.hint = "Find out whose they are; `SELECT pg_terminate_backend(PID)` ends one.",
 };
 

@@ -12,7 +12,7 @@ static const struct look look = {
 	       " WHERE u.pulp_created < now() - interval '1 day' ORDER BY u.pulp_created LIMIT 10",
 	.bad = RESULT_WARNING,
 	.sound = "no upload is older than a day",
-	.found = "uploads were begun more than a day ago and never finished",
+	.found = "upload(s) (was|were) begun more than a day ago and never finished",
 	.hint = "Set UPLOAD_PROTECTION_TIME in Pulp's settings: workers then delete them.",
 };
 

@@ -15,7 +15,7 @@ static const struct look look = {
 	       " AND array_to_string(t.reserved_resources_record, ' ') LIKE '%' || r.pulp_id || '%') ORDER BY 1 LIMIT 10",
 	.bad = RESULT_FINDING,
 	.sound = "no repository version is incomplete",
-	.found = "repository versions are incomplete and no task works on them",
+	.found = "repository version(s) (is|are) incomplete and no task works on (it|them)",
 	.hint = "Sync or push to the repository anew; if they stay, restart the workers, which end the task that made them.",
 };
 

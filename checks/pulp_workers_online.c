@@ -15,7 +15,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 		    &r, err))
 		return false;
 	if (pg_int(r, 0, 0) > 0) {
-		outcome_set(out, RESULT_OK, "%lld workers are online", (long long)pg_int(r, 0, 0));
+		outcome_set(out, RESULT_OK, "%lld worker(s) (is|are) online",
+			    (long long)pg_int(r, 0, 0));
 		return true;
 	}
 	outcome_set(out, RESULT_FINDING, "no worker of Pulp is online");

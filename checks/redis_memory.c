@@ -6,6 +6,7 @@
  */
 #include "checks/checks.h"
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/pulp/cache_flush.h"
 
 #include <stdlib.h>
@@ -29,10 +30,12 @@ static void judge(const char *info, struct outcome *out)
 	const char *policy = at ? at + sizeof(word) - 1 : "unknown";
 	const int len = (int)strcspn(policy, "\r\n");
 	const bool refuses = strncmp(policy, "noeviction", (size_t)len) == 0;
+	char in_use[32], limit[32];
 
+	text_bytes((double)used, in_use, sizeof(in_use));
+	text_bytes((double)most, limit, sizeof(limit));
 	if (most == 0) {
-		outcome_set(out, RESULT_OK, "Redis uses %lld kB and has no limit",
-			    (long long)(used >> 10));
+		outcome_set(out, RESULT_OK, "Redis uses %s and has no limit", in_use);
 		return;
 	}
 	const bool full = used / NEARLY_FULL >= most / 100;
@@ -41,8 +44,7 @@ static void judge(const char *info, struct outcome *out)
 		    !refuses ? RESULT_OK
 		    : full   ? RESULT_FINDING
 			     : RESULT_WARNING,
-		    "Redis uses %lld of %lld kB, and when it is full: %.*s",
-		    (long long)(used >> 10), (long long)(most >> 10), len, policy);
+		    "Redis uses %s of %s, and when it is full: %.*s", in_use, limit, len, policy);
 	if (refuses)
 		outcome_hint(out, "Set maxmemory-policy to volatile-lru in redis.conf: what Pulp "
 				  "caches has an end, locks of its workers have none.");

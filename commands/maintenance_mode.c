@@ -3,6 +3,7 @@
 #include "commands/commands.h"
 #include "lib/core/exit.h"
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/drivers/probe.h"
 #include "lib/host/closure.h"
 #include "lib/host/schedules.h"
@@ -91,8 +92,12 @@ static char *mode_words(const struct mode *m)
 
 	if (!any(s))
 		return xstrdup(ports);
-	return xasprintf("%s; %zu timers and %zu tables of cron are %s", ports, s->n_timers,
-			 s->n_tables, begins ? "not stopped" : "stopped");
+
+	AUTO_STRBUF struct strbuf out = { 0 };
+
+	text_addf(&out, "%s; %zu timer(s) and %zu table(s) of cron are %s", ports, s->n_timers,
+		  s->n_tables, begins ? "not stopped" : "stopped");
+	return strbuf_take(&out);
 }
 
 static void show(struct session *s, const struct mode *m)

@@ -42,19 +42,19 @@ static bool tell_pending(struct session *s, const char *verdicts, struct strbuf 
 	     F_INT("level", schema.level));
 	strbuf_addf(out, "manifests   %lld, %lld of them without data (schema level %04d)\n",
 		    (long long)c.manifests, (long long)c.without_data, schema.level);
-	strbuf_addf(
+	text_addf(
 		out,
-		"pending     %lld images, %lld lists; %lld can be recovered; %lld filled, link not yet dropped\n",
+		"pending     %lld image(s), %lld list(s); %lld can be recovered; %lld filled, link not yet dropped\n",
 		(long long)c.images, (long long)c.lists, (long long)c.lost, (long long)c.detach);
 	if (c.list_type > 0)
-		strbuf_addf(
+		text_addf(
 			out,
-			"            %lld lists with data have no type: `pre-migrate run --refill` fills it\n",
+			"            %lld list(s) with data (has|have) no type: `pre-migrate run --refill` fills it\n",
 			(long long)c.list_type);
 	if (c.labels > 0)
-		strbuf_addf(
+		text_addf(
 			out,
-			"            %lld images have a configuration and no labels: `pre-migrate run --refill` fills what a push has missed\n",
+			"            %lld image(s) (has|have) a configuration and no labels: `pre-migrate run --refill` fills what a push has missed\n",
 			(long long)c.labels);
 	return true;
 }
@@ -92,7 +92,7 @@ static bool tell_runs(struct session *s, bool copy, struct strbuf *out, struct e
 			    pg_text(r, i, 3), (long long)pg_int(r, i, 6),
 			    (long long)pg_int(r, i, 5), (long long)pg_int(r, i, 7), words);
 		if (strcmp(pg_text(r, i, 2), "open") == 0)
-			strbuf_addf(out, ", %lld workers now", (long long)pg_int(r, i, 11));
+			text_addf(out, ", %lld worker(s) now", (long long)pg_int(r, i, 11));
 		else if (seconds > 0)
 			strbuf_addf(out, ", %.0f rows/s", (double)pg_int(r, i, 7) / seconds);
 		strbuf_adds(out, "\n");

@@ -3,6 +3,7 @@
 #include "procedures/backup_artifacts.h"
 
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/drivers/space.h"
 #include "lib/store/listing.h"
 
@@ -201,15 +202,17 @@ bool backup_artifacts_copy(struct actor *a, const struct backup_job *j,
 bool backup_room(const struct backup_job *j, int64_t bytes, struct err *err)
 {
 	const char *dir = repository_dir(j->repository);
+	char room[32], needed[32];
 	struct space space;
 
 	if (!space_ask(dir, space_timeout, &space, err))
 		return false;
 	if (space.bytes_free >= bytes + spare_bytes)
 		return true;
-	(void)err_set(err, ERR_IO, "%s has room for %lld MB, and %lld MB are to be written", dir,
-		      (long long)(space.bytes_free >> 20),
-		      (long long)((bytes + spare_bytes) >> 20));
+	text_bytes((double)space.bytes_free, room, sizeof(room));
+	text_bytes((double)(bytes + spare_bytes), needed, sizeof(needed));
+	(void)err_set(err, ERR_IO, "%s has room for %s, and %s are to be written", dir, room,
+		      needed);
 	return err_hint(err,
 			"Make room, for example with `plmaint backup prune %s`, and run the "
 			"same command again.",

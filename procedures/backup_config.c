@@ -6,6 +6,7 @@
 #include "procedures/backup_config.h"
 
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/drivers/cipher.h"
 #include "lib/drivers/probe.h"
 #include "lib/host/certificates.h"
@@ -146,11 +147,14 @@ bool backup_config_ready(const struct probe *p, const struct backup_config_param
 
 static void say(const struct config_archive *c, const struct config_written *w, struct outcome *out)
 {
+	char bytes[32], archived[32];
+
+	text_bytes((double)w->tally.bytes, bytes, sizeof(bytes));
+	text_bytes((double)w->bytes, archived, sizeof(archived));
 	outcome_set(out, w->tally.lost ? RESULT_WARNING : RESULT_OK,
-		    "%lld files of %lld bytes archived%s in %lld bytes, %s; %lld could not be read "
-		    "well, %lld changed meanwhile",
-		    (long long)w->tally.entries, (long long)w->tally.bytes,
-		    w->files > 1 ? " in pieces" : "", (long long)w->bytes,
+		    "%lld file(s) of %s archived%s in %s, %s; %lld could not be read well, %lld "
+		    "changed meanwhile",
+		    (long long)w->tally.entries, bytes, w->files > 1 ? " in pieces" : "", archived,
 		    c->encrypt ? "encrypted" : "not encrypted", (long long)w->tally.lost,
 		    (long long)w->tally.changing);
 	if (!c->encrypt)

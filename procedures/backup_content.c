@@ -4,6 +4,7 @@
  * to copy while the site may delete what the snapshot names.
  */
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "procedures/backup_artifacts.h"
 #include "procedures/procedures.h"
 
@@ -11,15 +12,16 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		   struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
+	char bytes[32];
 
 	(void)params;
 	if (!pg_query(p->db, "SELECT count(*), coalesce(sum(size), 0) FROM core_artifact", NULL, 0,
 		      &r, err))
 		return false;
 	*ret = true;
-	outcome_set(why, RESULT_OK,
-		    "%s artifacts of %lld MB; what the store has is not copied again",
-		    pg_text(r, 0, 0), (long long)(pg_int(r, 0, 1) >> 20));
+	text_bytes((double)pg_int(r, 0, 1), bytes, sizeof(bytes));
+	outcome_set(why, RESULT_OK, "%s artifact(s) of %s; what the store has is not copied again",
+		    pg_text(r, 0, 0), bytes);
 	return true;
 }
 
@@ -39,6 +41,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
 	AUTO_ARTIFACTS_SUM struct artifacts_sum sum = { 0 };
 	struct backup_job *j;
+	char bytes[32];
 
 	if (!look_at_media(a->look, err) || !backup_job_get(a, params, &j, err) ||
 	    !backup_artifacts_list(j, a->look->db, &sum, err) ||
@@ -46,14 +49,13 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		return false;
 	j->manifest.artifacts.new_count += tally.files;
 	j->manifest.artifacts.new_bytes += tally.bytes;
-	outcome_set(out, RESULT_OK,
-		    "%lld of %lld artifacts copied, %lld MB; the store had the rest",
-		    (long long)tally.files, (long long)sum.count, (long long)(tally.bytes >> 20));
+	text_bytes((double)tally.bytes, bytes, sizeof(bytes));
+	outcome_set(out, RESULT_OK, "%lld of %lld artifact(s) copied, %s; the store had the rest",
+		    (long long)tally.files, (long long)sum.count, bytes);
 	if (tally.absent + tally.wrong)
 		outcome_set(out, RESULT_OK,
-			    "%lld of %lld artifacts copied, %lld MB; %lld could not be had",
-			    (long long)tally.files, (long long)sum.count,
-			    (long long)(tally.bytes >> 20),
+			    "%lld of %lld artifact(s) copied, %s; %lld could not be had",
+			    (long long)tally.files, (long long)sum.count, bytes,
 			    (long long)(tally.absent + tally.wrong));
 	return true;
 }

@@ -227,7 +227,7 @@ static void pass_time(struct copy_crew *c)
 	if (stop_requested() && !c->failed) {
 		struct err err;
 
-		(void)err_set(&err, ERR_STOPPED, "stopped; %lld files were copied",
+		(void)err_set(&err, ERR_STOPPED, "stopped; %lld file(s) (was|were) copied",
 			      (long long)c->tally.files);
 		fail(c, &err);
 	}

@@ -78,7 +78,7 @@ static bool give_up(int64_t lack, const struct copy_tally *tally, struct outcome
 	for (size_t i = 0; i < tally->n_examples; i++)
 		outcome_example(out, "%s", tally->examples[i]);
 	(void)err_set(err, ERR_DATA,
-		      "%lld artifacts that Pulp's database names cannot be had: %s%s",
+		      "%lld artifact(s) that Pulp's database names cannot be had: %s%s",
 		      (long long)lack, tally->n_examples ? tally->examples[0] : "",
 		      tally->n_examples > 1 ? ", ..." : "");
 	return err_hint(err,
@@ -154,13 +154,13 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (!dump_sources_find(a->look, &s, err) || !backup_job_get(a, p, &j, err) ||
 	    !settle(a, j, p, &s, out, err) || !dump_all(a, j, p, &s, err))
 		return false;
-	outcome_set(out, RESULT_OK, "%zu databases dumped, %lld artifacts named", s.n,
+	outcome_set(out, RESULT_OK, "%zu database(s) dumped, %lld artifact(s) named", s.n,
 		    (long long)j->manifest.artifacts.count);
 	if (j->manifest.snapshots > 1)
 		outcome_set(
 			out, RESULT_OK,
-			"%zu databases dumped, %lld artifacts named; what was deleted meanwhile "
-			"took %ld snapshots",
+			"%zu database(s) dumped, %lld artifact(s) named; what was deleted meanwhile "
+			"took %ld snapshot(s)",
 			s.n, (long long)j->manifest.artifacts.count, j->manifest.snapshots);
 	return true;
 }

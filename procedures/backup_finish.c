@@ -5,6 +5,7 @@
  */
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include "lib/drivers/hash.h"
 #include "procedures/backup_job.h"
 #include "procedures/procedures.h"
@@ -94,7 +95,7 @@ static void add_domains(const struct probe *p, struct backup_manifest *m)
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	struct backup_job *j;
-	char now[32];
+	char now[32], bytes[32];
 
 	if (!backup_job_get(a, params, &j, err))
 		return false;
@@ -119,10 +120,10 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	     F_INT("new_artifacts", j->manifest.artifacts.new_count),
 	     F_INT("new_bytes", j->manifest.artifacts.new_bytes),
 	     F_INT("snapshots", j->manifest.snapshots), F_REAL("downtime", j->downtime));
-	outcome_set(out, RESULT_OK, "backup %s is whole: %lld artifacts, %lld of them new, %lld MB",
+	text_bytes((double)j->manifest.artifacts.new_bytes, bytes, sizeof(bytes));
+	outcome_set(out, RESULT_OK, "backup %s is whole: %lld artifact(s), %lld of them new, %s",
 		    j->id, (long long)j->manifest.artifacts.count,
-		    (long long)j->manifest.artifacts.new_count,
-		    (long long)(j->manifest.artifacts.new_bytes >> 20));
+		    (long long)j->manifest.artifacts.new_count, bytes);
 	return true;
 }
 

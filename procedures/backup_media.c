@@ -5,6 +5,7 @@
  */
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
+#include "lib/core/text.h"
 #include "lib/drivers/fs.h"
 #include "lib/store/listing.h"
 #include "procedures/backup_copy.h"
@@ -120,6 +121,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	struct found found = { 0 };
 	struct storage *s = NULL;
 	struct backup_job *j;
+	char bytes[32];
 
 	if (!backup_job_get(a, params, &j, err) ||
 	    !storage_open(a->look->config, &a->look->place, &s, err))
@@ -127,7 +129,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	bool ok = copy_all(a, j, s, params, &found, &tally, err);
 	storage_close(s);
 	if (ok && tally.wrong)
-		ok = err_set(err, ERR_IO, "%lld files of Pulp's media cannot be had: %s",
+		ok = err_set(err, ERR_IO, "%lld file(s) of Pulp's media cannot be had: %s",
 			     (long long)tally.wrong, tally.n_examples ? tally.examples[0] : "");
 	ok = ok && write_list(j, &found, err);
 	j->manifest.media =
@@ -135,10 +137,10 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	for (size_t i = 0; i < found.n; i++)
 		free(found.lines[i]);
 	free(found.lines);
+	text_bytes((double)j->manifest.media.bytes, bytes, sizeof(bytes));
 	if (ok)
-		outcome_set(out, RESULT_OK, "%lld other files of %lld kB",
-			    (long long)j->manifest.media.count,
-			    (long long)(j->manifest.media.bytes >> 10));
+		outcome_set(out, RESULT_OK, "%lld other file(s) of %s",
+			    (long long)j->manifest.media.count, bytes);
 	return ok;
 }
 

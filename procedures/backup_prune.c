@@ -8,6 +8,7 @@
 
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/core/text.h"
 #include "lib/drivers/probe.h"
 #include "lib/store/inventory.h"
 #include "lib/store/object.h"
@@ -96,7 +97,8 @@ static bool sweep_one(void *arg, const char *sha256, struct err *err)
 	int64_t size;
 
 	if (stop_requested())
-		return err_set(err, ERR_STOPPED, "stopped after %lld files", (long long)g->objects);
+		return err_set(err, ERR_STOPPED, "stopped after %lld file(s)",
+			       (long long)g->objects);
 	while (g->next && strcmp(g->next->sha256, sha256) < 0)
 		if (!inventory_next(g->inventory, &g->next, err))
 			return false;
@@ -132,6 +134,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 {
 	const struct prune_params *p = params;
 	struct pruning g = { .actor = a, .dry_run = p->dry_run };
+	char bytes[32];
 
 	if (!p->dir || !*p->dir)
 		return err_set(err, ERR_USAGE, "which directory is meant?");
@@ -144,11 +147,12 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		if (!g.keep[i])
 			outcome_example(out, "%s%s", g.all[i].id,
 					g.all[i].whole ? "" : " (unfinished)");
+	text_bytes((double)g.bytes, bytes, sizeof(bytes));
 	if (ok)
 		outcome_set(out, RESULT_OK,
-			    "%zu of %zu backups %s, and %lld files of %lld MB that no other needs",
-			    g.n - g.n_kept, g.n, g.dry_run ? "would go" : "are gone",
-			    (long long)g.objects, (long long)(g.bytes >> 20));
+			    "%zu of %zu backups %s, and %lld file(s) of %s that no other needs",
+			    g.n - g.n_kept, g.n, g.dry_run ? "would go" : "(is|are) gone",
+			    (long long)g.objects, bytes);
 	release(&g);
 	return ok;
 }

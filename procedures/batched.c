@@ -37,7 +37,7 @@ bool batched_run(struct pg *db, const struct batched *b, const struct headway *h
 		if (rows > 0)
 			headway_tell(h, *done);
 		if (rows > 0 && !stop_wait(clock_monotonic() - begin))
-			return err_set(err, ERR_STOPPED, "stopped after %lld rows",
+			return err_set(err, ERR_STOPPED, "stopped after %lld row(s)",
 				       (long long)*done);
 	} while (rows > 0);
 	return true;

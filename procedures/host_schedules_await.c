@@ -58,9 +58,10 @@ static bool start(struct actor *a, struct outcome *out, struct err *err)
 
 	if (!schedules_start(a->look->config, &started, &lost, err))
 		return false;
-	outcome_set(out, lost ? RESULT_WARNING : RESULT_OK,
-		    "the time is over: %zu timers and %zu tables of cron are in force again%s%s",
-		    started.n_timers, started.n_tables, lost ? ", but " : "", lost ? lost : "");
+	outcome_set(
+		out, lost ? RESULT_WARNING : RESULT_OK,
+		"the time is over: %zu timer(s) and %zu table(s) of cron are in force again%s%s",
+		started.n_timers, started.n_tables, lost ? ", but " : "", lost ? lost : "");
 	schedules_release(&started);
 	/* What the kernel closes no longer leaves its table behind, and the note. */
 	return closure_open(a->look->config, err);

@@ -15,8 +15,8 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		return false;
 	*ret = noted.n_timers + noted.n_tables > 0;
 	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-		    "%zu timers and %zu tables of cron wait to be started again", noted.n_timers,
-		    noted.n_tables);
+		    "%zu timer(s) and %zu table(s) of cron wait to be started again",
+		    noted.n_timers, noted.n_tables);
 	schedules_release(&noted);
 	return true;
 }
@@ -30,8 +30,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (!actor_lock_host(a, err) || !schedules_start(a->look->config, &started, &lost, err))
 		return false;
 	outcome_set(out, lost ? RESULT_WARNING : RESULT_OK,
-		    "%zu timers and %zu tables of cron are in force again%s%s", started.n_timers,
-		    started.n_tables, lost ? ", but " : "", lost ? lost : "");
+		    "%zu timer(s) and %zu table(s) of cron are in force again%s%s",
+		    started.n_timers, started.n_tables, lost ? ", but " : "", lost ? lost : "");
 	schedules_release(&started);
 	return true;
 }

@@ -14,7 +14,8 @@ static bool in_force(const struct config *config, bool *ret, struct outcome *why
 		return false;
 	*ret = now.n_timers + now.n_tables > 0;
 	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-		    "%zu timers and %zu tables of cron are in force", now.n_timers, now.n_tables);
+		    "%zu timer(s) and %zu table(s) of cron are in force", now.n_timers,
+		    now.n_tables);
 	schedules_release(&now);
 	return true;
 }
@@ -66,7 +67,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (!schedules_stop(config, &all, err))
 		return false;
 	outcome_set(out, ends ? RESULT_OK : RESULT_WARNING,
-		    "%zu timers and %zu tables of cron are stopped%s%s", all.n_timers, all.n_tables,
+		    "%zu timer(s) and %zu table(s) of cron are stopped%s%s", all.n_timers,
+		    all.n_tables,
 		    ends ? "" : ", and nobody waits for the end of the time: ", why.text);
 	if (!ends)
 		outcome_hint(out, "`plmaint maintenance-mode stop` starts them.");

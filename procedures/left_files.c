@@ -125,7 +125,7 @@ bool left_files_remove(struct actor *a, struct pg *db, const struct left_files *
 		if (ok && more)
 			headway_tell(h, t->rows + t->kept);
 		if (ok && more && !stop_wait(clock_monotonic() - begin))
-			ok = err_set(err, ERR_STOPPED, "stopped after %lld rows",
+			ok = err_set(err, ERR_STOPPED, "stopped after %lld row(s)",
 				     (long long)t->rows);
 	}
 	storage_close(s);

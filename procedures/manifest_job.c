@@ -132,7 +132,8 @@ static bool find_repository(struct manifest_job *j, const char *name, struct err
 		return err_set(err, ERR_USAGE, "there is no repository named '%s'", name),
 		       err_hint(err, "Give the name as `pulp container repository list` shows it.");
 	if (pg_rows_count(r) > 1)
-		return err_set(err, ERR_USAGE, "%zu repositories of several domains are named '%s'",
+		return err_set(err, ERR_USAGE,
+			       "%zu repositor(y|ies) of several domains (is|are) named '%s'",
 			       pg_rows_count(r), name),
 		       err_hint(err, "Run without --repository: all of them are migrated then.");
 	if (!uuid_parse(pg_text(r, 0, 0), id))
@@ -458,7 +459,7 @@ void manifest_job_report(const struct batch_result *res, const char *verb, bool 
 		clock_in_words(res->held, words, sizeof(words));
 		snprintf(held, sizeof(held), ", beside %s of waiting", words);
 	}
-	outcome_set(out, result, "%lld manifests %s in %.1f s (%.0f rows/s)%s%s",
+	outcome_set(out, result, "%lld manifest(s) %s in %.1f s (%.0f rows/s)%s%s",
 		    (long long)(res->changed - (fills ? 0 : res->partial)), verb, res->seconds,
 		    res->seconds > 0 ? (double)res->rows / res->seconds : 0.0, held,
 		    res->joined ? ", together with the run that was open" : "");
@@ -471,7 +472,7 @@ void manifest_job_report(const struct batch_result *res, const char *verb, bool 
 		outcome_example(
 			out,
 			fills ? "%lld partial: data stored, some fields could not be derived"
-			      : "%lld links kept: the linked artifact is not what the data says",
+			      : "%lld link(s) kept: the linked artifact is not what the data says",
 			(long long)res->partial);
 	if (res->quarantined > 0)
 		outcome_example(out, "%lld quarantined: their data cannot be had",

@@ -106,7 +106,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		return false;
 	*ret = n > 0;
 	outcome_set(why, n ? RESULT_OK : RESULT_NOT_NEEDED,
-		    "%lld services have been silent for longer than they may", (long long)n);
+		    "%lld service(s) (has|have) been silent for longer than allowed", (long long)n);
 	return true;
 }
 
@@ -137,7 +137,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	pg_close(db);
 	outcome_count(out, "rows", n);
 	if (ok)
-		outcome_set(out, RESULT_OK, "%lld services that have vanished were signed off",
+		outcome_set(out, RESULT_OK,
+			    "%lld service(s) that (has|have) vanished (was|were) signed off",
 			    (long long)n);
 	return ok;
 }

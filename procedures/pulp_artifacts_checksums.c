@@ -32,7 +32,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	if (!count_lacking(p, &n, err))
 		return false;
 	*ret = n > 0;
-	outcome_set(why, RESULT_OK, "%lld artifacts lack a checksum that Pulp asks for",
+	outcome_set(why, RESULT_OK, "%lld artifact(s) lack(s|) a checksum that Pulp asks for",
 		    (long long)n);
 	return true;
 }
@@ -59,7 +59,7 @@ static bool verify(const struct probe *p, const void *params, struct outcome *ou
 		return false;
 	if (n > 0)
 		outcome_example(out,
-				"%lld artifacts are still without one: right where "
+				"%lld artifact(s) (is|are) still without one: right where "
 				"ALLOWED_CONTENT_CHECKSUMS leaves it out",
 				(long long)n);
 	return true;

@@ -35,7 +35,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	}
 	bool ok = cache_debt_find(&j, procedure_pulp_cache_debt.label, false, err);
 	if (ok && cache_debt_pay(&j, false, &flushed, &redis)) {
-		outcome_set(out, RESULT_OK, "%zu keys of affected distributions deleted", flushed);
+		outcome_set(out, RESULT_OK, "%zu key(s) of affected distributions deleted",
+			    flushed);
 	} else if (ok) {
 		outcome_set(out, RESULT_WARNING, "the content cache could not be flushed: %s",
 			    redis.text);

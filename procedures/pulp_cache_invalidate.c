@@ -65,7 +65,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	bool ok = cache_count(p->config, &p->place, &keys, &cached, err);
 	if (ok) {
 		outcome_set(why, cached ? RESULT_OK : RESULT_NOT_NEEDED,
-			    "%zu of %zu keys are cached", cached, keys.n);
+			    "%zu of %zu key(s) (is|are) cached", cached, keys.n);
 		*ret = cached > 0;
 	}
 	cache_keys_release(&keys);
@@ -82,7 +82,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		return false;
 	bool ok = cache_flush(p->config, &p->place, &keys, &deleted, err);
 	if (ok)
-		outcome_set(out, RESULT_OK, "deleted %zu of %zu keys", deleted, keys.n);
+		outcome_set(out, RESULT_OK, "deleted %zu of %zu key(s)", deleted, keys.n);
 	cache_keys_release(&keys);
 	return ok;
 }

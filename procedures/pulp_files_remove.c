@@ -46,7 +46,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (ok)
 		outcome_set(
 			out, t.kept ? RESULT_WARNING : RESULT_OK,
-			"%lld temporary files deleted, %lld of them were still there; %lld kept",
+			"%lld temporary file(s) deleted, %lld of them (was|were) still there; %lld kept",
 			(long long)t.rows, (long long)t.files, (long long)t.kept);
 	return ok;
 }

@@ -38,7 +38,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	if (!pg_query(p->db, invalid_sql, NULL, 0, &r, err))
 		return false;
 	*ret = pg_rows_count(r) > 0;
-	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED, "%zu indexes are invalid",
+	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED, "%zu index(es) (is|are) invalid",
 		    pg_rows_count(r));
 	return true;
 }
@@ -111,18 +111,18 @@ static bool drop_copies(struct pg *db, struct tally *t, struct err *err)
 static void answer(const struct tally *t, struct outcome *out)
 {
 	if (t->failed) {
-		outcome_set(out, RESULT_FAILED, "%d indexes could not be built: %s", t->failed,
+		outcome_set(out, RESULT_FAILED, "%d index(es) could not be built: %s", t->failed,
 			    t->why.text);
 		outcome_hint(out, "Remove what stands twice, then run it again.");
 	} else if (t->busy) {
 		outcome_set(out, RESULT_WARNING,
-			    "%d indexes built anew; %d left to the session that works on them",
+			    "%d index(es) built anew; %d left to the session that works on them",
 			    t->built, t->busy);
 		outcome_hint(out, "Run it again when that has ended.");
 	} else {
 		outcome_set(out, RESULT_OK,
-			    "%d indexes built anew, %d copies of failed builds dropped", t->built,
-			    t->dropped);
+			    "%d index(es) built anew, %d cop(y|ies) of failed builds dropped",
+			    t->built, t->dropped);
 	}
 }
 

@@ -35,9 +35,10 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		outcome_set(why, RESULT_OK,
 			    "manifests have their data and still have their artifact link");
 	else
-		outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-			    "%lld manifests have their data and still have their artifact link",
-			    (long long)n);
+		outcome_set(
+			why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
+			"%lld manifest(s) (has|have) (its|their) data and still (has|have) (its|their) artifact link",
+			(long long)n);
 	return true;
 }
 

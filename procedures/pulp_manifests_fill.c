@@ -25,8 +25,8 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	*ret = c.images + c.lists > 0 || left;
 	outcome_set(
 		why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-		"%lld images and %lld lists of %lld manifests are pending%s%s", (long long)c.images,
-		(long long)c.lists, (long long)c.manifests,
+		"%lld image(s) and %lld list(s) of %lld manifest(s) (is|are) pending%s%s",
+		(long long)c.images, (long long)c.lists, (long long)c.manifests,
 		changed ? ", and rows that were set aside have changed" : "",
 		schema.has_data
 			? ""

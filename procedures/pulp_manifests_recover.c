@@ -24,7 +24,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	*ret = c.lost > 0 || left;
 	outcome_set(
 		why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-		"%lld manifests have neither data nor a linked artifact, but their artifact is still there",
+		"%lld manifest(s) (has|have) neither data nor a linked artifact, but (its|their) artifact is still there",
 		(long long)c.lost);
 	return true;
 }
@@ -50,8 +50,8 @@ static bool list_gone(struct manifest_job *j, struct outcome *out, struct err *e
 		    NULL, 0, &r, err))
 		return false;
 	for (size_t i = 0; i < pg_rows_count(r); i++)
-		outcome_example(out, "gone: %lld manifests of %s (%s)", (long long)pg_int(r, i, 1),
-				pg_text(r, i, 0),
+		outcome_example(out, "gone: %lld manifest(s) of %s (%s)",
+				(long long)pg_int(r, i, 1), pg_text(r, i, 0),
 				pg_bool(r, i, 2) ? "push them again" : "sync or push them again");
 	if (pg_rows_count(r) > 0)
 		out->result = RESULT_WARNING;

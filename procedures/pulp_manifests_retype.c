@@ -137,10 +137,11 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		looked += w.window.n;
 	}
 	*ret = wrong > 0;
-	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-		    *ret ? "of %zu manifests that are called schema 1, %zu are something else"
-			 : "each of %zu manifests that are called schema 1 is that",
-		    looked, wrong);
+	outcome_set(
+		why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
+		*ret ? "of %zu manifest(s) that (is|are) called schema 1, %zu (is|are) something else"
+		     : "each of %zu manifest(s) that (is|are) called schema 1 is that",
+		looked, wrong);
 	return true;
 }
 
@@ -269,13 +270,14 @@ static bool mend_all(struct actor *a, struct walk *w, struct pg *db, struct outc
 		     F_INT("total", w->total));
 		/* Half of the time at most, as other housekeeping. */
 		if (!stop_wait(clock_monotonic() - begin))
-			return err_set(err, ERR_STOPPED, "stopped after %lld rows",
+			return err_set(err, ERR_STOPPED, "stopped after %lld row(s)",
 				       (long long)mended);
 	}
 	outcome_count(out, "rows", mended);
-	outcome_set(out, mended < wrong ? RESULT_WARNING : RESULT_OK,
-		    "%lld of %lld manifests have the media type that they speak of",
-		    (long long)mended, (long long)wrong);
+	outcome_set(
+		out, mended < wrong ? RESULT_WARNING : RESULT_OK,
+		"%lld of %lld manifest(s) (has|have) the media type that (it|they) speak(s|) of",
+		(long long)mended, (long long)wrong);
 	if (mended < wrong)
 		outcome_hint(out, "Somebody held the others at that time: run it again.");
 	return true;

@@ -35,8 +35,8 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	if (!pg_query(p->db, due_sql, NULL, 0, &r, err))
 		return false;
 	*ret = pg_rows_count(r) > 0;
-	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED, "%zu tables have many dead rows",
-		    pg_rows_count(r));
+	outcome_set(why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
+		    "%zu table(s) (has|have) many dead rows", pg_rows_count(r));
 	return true;
 }
 

@@ -84,7 +84,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		return false;
 	if (endangered > 0) {
 		outcome_set(out, RESULT_FAILED,
-			    "%lld manifests without data would lose their bytes for ever",
+			    "%lld manifest(s) without data would lose (its|their) bytes for ever",
 			    (long long)endangered);
 		outcome_hint(out, "Run `plmaint pre-migrate run` first: it saves them.");
 		return true;

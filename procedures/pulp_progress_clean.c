@@ -30,7 +30,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		return false;
 	*ret = n > 0;
 	outcome_set(why, n ? RESULT_OK : RESULT_NOT_NEEDED,
-		    "%lld progress reports say running although their task has ended",
+		    "%lld progress report(s) say(s|) running although (its|their) task has ended",
 		    (long long)n);
 	return true;
 }
@@ -57,7 +57,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	pg_close(db);
 	outcome_count(out, "rows", n);
 	if (ok)
-		outcome_set(out, RESULT_OK, "%lld progress reports have the state of their task",
+		outcome_set(out, RESULT_OK,
+			    "%lld progress report(s) (has|have) the state of (its|their) task",
 			    (long long)n);
 	return ok;
 }

@@ -138,7 +138,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	*ret = s.abandoned + s.incomplete + blocked > 0;
 	outcome_set(
 		why, *ret ? RESULT_OK : RESULT_NOT_NEEDED,
-		"%lld tasks have no worker that lives, %lld are blocked by nobody, %lld are being "
+		"%lld task(s) (has|have) no worker that lives, %lld (is|are) blocked by nobody, %lld (is|are) being "
 		"canceled by a worker that lives",
 		(long long)(s.abandoned + s.incomplete), (long long)blocked, (long long)s.held);
 	if (!*ret && s.held)
@@ -222,19 +222,21 @@ static void answer(const struct state *before, const struct state *after, struct
 
 	outcome_count(out, "rows", was > is ? was - is : 0);
 	if (after->incomplete) {
-		outcome_set(out, RESULT_WARNING,
-			    "%lld tasks no longer hang; %lld have made something incomplete, which "
-			    "only a worker deletes",
-			    (long long)(was - is), (long long)after->incomplete);
+		outcome_set(
+			out, RESULT_WARNING,
+			"%lld task(s) no longer hang(s|); %lld (has|have) made something incomplete, which "
+			"only a worker deletes",
+			(long long)(was - is), (long long)after->incomplete);
 		outcome_hint(out, "Start the workers: they end such tasks first.");
 	} else if (is) {
-		outcome_set(out, RESULT_WARNING, "%lld tasks no longer hang, %lld still do",
+		outcome_set(out, RESULT_WARNING,
+			    "%lld task(s) no longer hang(s|), %lld still (does|do)",
 			    (long long)(was - is), (long long)is);
 		outcome_hint(out, "%s",
 			     after->workers ? "Run it again: they were locked by somebody."
 					    : "Start the workers: they unblock what waits.");
 	} else {
-		outcome_set(out, RESULT_OK, "%lld tasks no longer hang", (long long)was);
+		outcome_set(out, RESULT_OK, "%lld task(s) no longer hang(s|)", (long long)was);
 	}
 }
 

@@ -76,8 +76,8 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	if (!count(p, params, &n, err))
 		return false;
 	*ret = n > 0;
-	outcome_set(why, n ? RESULT_OK : RESULT_NOT_NEEDED, "%lld finished tasks are that old",
-		    (long long)n);
+	outcome_set(why, n ? RESULT_OK : RESULT_NOT_NEEDED,
+		    "%lld finished task(s) (is|are) that old", (long long)n);
 	return true;
 }
 
@@ -155,7 +155,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	outcome_count(out, "rows", n);
 	if (ok)
 		outcome_set(out, left ? RESULT_WARNING : RESULT_OK,
-			    "%lld finished tasks deleted, %lld left", (long long)n,
+			    "%lld finished task(s) deleted, %lld left", (long long)n,
 			    (long long)left);
 	if (ok && left)
 		outcome_hint(out, "They are locked, or a table of a plugin insists on them.");

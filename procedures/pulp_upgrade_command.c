@@ -135,7 +135,7 @@ static bool perform(struct watch *w, const struct upgrade_note *note, struct out
 		return true;
 	}
 	AUTO_FREE char *said = xstrdup(out->text);
-	outcome_set(out, RESULT_OK, "%s; %d migrations were applied", said, w->applied);
+	outcome_set(out, RESULT_OK, "%s; %d migration(s) (was|were) applied", said, w->applied);
 	return true;
 }
 

@@ -81,7 +81,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	if (!s.has_data)
 		outcome_set(why, RESULT_OK, "level %04d has no column to migrate into", s.level);
 	else
-		outcome_set(why, RESULT_OK, "%lld manifests are pending", (long long)rows);
+		outcome_set(why, RESULT_OK, "%lld manifest(s) (is|are) pending", (long long)rows);
 	return true;
 }
 
@@ -123,8 +123,9 @@ static bool add_pulps(const struct probe *p, const char *to, double sum[3], size
 
 		if (known)
 			clock_in_words(m[i].mid, time, sizeof(time));
-		outcome_example(out, "%s: %s%s for %lld rows: %s", m[i].name, known ? "about " : "",
-				known ? time : "unknown", (long long)m[i].rows, m[i].what);
+		outcome_example(out, "%s: %s%s for %lld row(s): %s", m[i].name,
+				known ? "about " : "", known ? time : "unknown",
+				(long long)m[i].rows, m[i].what);
 		*unknown += !known;
 		if (!known)
 			continue;

@@ -85,7 +85,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	outcome_count(out, "rows", t.rows + uploads);
 	if (ok)
 		outcome_set(out, t.kept ? RESULT_WARNING : RESULT_OK,
-			    "%lld uploads deleted with %lld files; %lld files kept",
+			    "%lld upload(s) deleted with %lld file(s); %lld file(s) kept",
 			    (long long)uploads, (long long)t.files, (long long)t.kept);
 	return ok;
 }

@@ -74,7 +74,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (!proof_run(&p, &damaged, err))
 		return false;
 	if (damaged) {
-		outcome_set(out, RESULT_FINDING, "%lld files of backup %s are damaged or missing",
+		outcome_set(out, RESULT_FINDING,
+			    "%lld file(s) of backup %s (is|are) damaged or missing",
 			    (long long)damaged, j.manifest.id);
 		outcome_hint(out,
 			     "Take another backup: --as-of; `plmaint backup list` shows them.");
@@ -83,12 +84,12 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (restore_skipped(&j, "pulp-content"))
 		outcome_set(
 			out, RESULT_OK,
-			"backup %s of %s, %s: %zu files as written; it was made without content, "
+			"backup %s of %s, %s: %zu file(s) as written; it was made without content, "
 			"which has to be on disk",
 			j.manifest.id, j.manifest.host, j.manifest.kind, j.manifest.n_files);
 	else
 		outcome_set(out, RESULT_OK,
-			    "backup %s of %s, %s: %zu files as written, %lld in the store",
+			    "backup %s of %s, %s: %zu file(s) as written, %lld in the store",
 			    j.manifest.id, j.manifest.host, j.manifest.kind, j.manifest.n_files,
 			    (long long)(j.manifest.artifacts.count + j.manifest.media.count));
 	return true;

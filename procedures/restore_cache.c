@@ -68,7 +68,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		if (strcmp(lefts.all[i].live, pulp) == 0)
 			ok = flush_both(a->look, server, &lefts.all[i], &deleted, err);
 	if (ok)
-		outcome_set(out, RESULT_OK, "deleted %zu keys", deleted);
+		outcome_set(out, RESULT_OK, "deleted %zu key(s)", deleted);
 	return ok;
 }
 

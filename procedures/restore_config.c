@@ -97,11 +97,11 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 					      err)) ||
 	    !config_compare(o->into, "/", differs, a, &c, err))
 		return false;
-	outcome_set(out, tally.lost ? RESULT_WARNING : RESULT_OK,
-		    "%lld files unpacked into %s; %lld of them are other than what is installed, "
-		    "%lld are not installed",
-		    (long long)tally.entries, o->into, (long long)c.different,
-		    (long long)c.missing);
+	outcome_set(
+		out, tally.lost ? RESULT_WARNING : RESULT_OK,
+		"%lld file(s) unpacked into %s; %lld of them (is|are) other than what is installed, "
+		"%lld are not installed",
+		(long long)tally.entries, o->into, (long long)c.different, (long long)c.missing);
 	if (c.different + c.missing > 0)
 		outcome_hint(out,
 			     "Look at them with `diff -r`, and copy what is wanted with cp -a.");

@@ -60,8 +60,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		outcome_hint(out,
 			     "Take another backup: --as-of; `plmaint backup list` shows them.");
 	} else {
-		outcome_set(out, RESULT_OK, "%zu dumps with %zu tables, read to their ends", j.n,
-			    tables);
+		outcome_set(out, RESULT_OK, "%zu dump(s) with %zu table(s), read to their ends",
+			    j.n, tables);
 	}
 	return true;
 }

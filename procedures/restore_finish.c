@@ -72,7 +72,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	while (droppable(&f, n))
 		n++;
 	*ret = f.lefts.n > 0;
-	outcome_set(why, RESULT_OK, "%zu databases are left of restores", n);
+	outcome_set(why, RESULT_OK, "%zu database(s) (is|are) left of restores", n);
 	return true;
 }
 
@@ -152,8 +152,9 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		dropped++;
 	}
 	if (kept) {
-		outcome_set(out, RESULT_FAILED, "%zu databases are dropped, %zu were not named",
-			    dropped, kept);
+		outcome_set(out, RESULT_FAILED,
+			    "%zu database(s) (is|are) dropped, %zu (was|were) not named", dropped,
+			    kept);
 		outcome_hint(out, "A restore is finished when all that it has left is dropped, "
 				  "each by its name.");
 		return true;
@@ -161,8 +162,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	for (size_t i = 0; i < f.lefts.n; i++)
 		if (f.lefts.all[i].restored && !unmark(f.db, &f.lefts.all[i], err))
 			return false;
-	outcome_set(out, RESULT_OK, "%zu databases are dropped; there is no way back any more",
-		    dropped);
+	outcome_set(out, RESULT_OK,
+		    "%zu database(s) (is|are) dropped; there is no way back any more", dropped);
 	return true;
 }
 

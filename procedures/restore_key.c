@@ -163,14 +163,14 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	} else if (s.foreign > 0) {
 		outcome_set(
 			out, RESULT_FINDING,
-			"the key of this backup does not open %ld of %ld encrypted values of its "
+			"the key of this backup does not open %ld of %ld encrypted value(s) of its "
 			"database",
 			s.foreign, s.foreign + s.opened);
 		outcome_hint(out, "Restore with the key of that time, or enter these credentials "
 				  "anew afterwards.");
 	} else if (s.closed_here > 0) {
 		outcome_set(out, RESULT_WARNING,
-			    "the key opens all of %ld encrypted values; %s of this host does not "
+			    "the key opens all of %ld encrypted value(s); %s of this host does not "
 			    "open %ld of them",
 			    s.opened, here, s.closed_here);
 		outcome_hint(
@@ -179,7 +179,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 			"end of %s before the services start: Pulp tries every line.",
 			path, here);
 	} else {
-		outcome_set(out, RESULT_OK, "the key opens all of %ld encrypted values", s.opened);
+		outcome_set(out, RESULT_OK, "the key opens all of %ld encrypted value(s)",
+			    s.opened);
 	}
 	return true;
 }

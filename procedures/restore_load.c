@@ -29,7 +29,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 	for (size_t i = 0; i < j.n; i++)
 		n += !j.databases[i].loaded && !j.databases[i].restored;
 	*ret = n > 0;
-	outcome_set(why, RESULT_OK, "%zu of %zu databases are to be loaded", n, j.n);
+	outcome_set(why, RESULT_OK, "%zu of %zu database(s) (is|are) to be loaded", n, j.n);
 	return true;
 }
 
@@ -223,7 +223,7 @@ static bool agrees(const struct restore_job *j, const struct restore_database *d
 {
 	return restore_skipped(j, "pulp-content") || strcmp(d->from->feature, "pulp") != 0 ||
 	       artifacts == j->manifest.artifacts.count ||
-	       err_set(err, ERR_DATA, "the loaded database names %lld artifacts, the backup %lld",
+	       err_set(err, ERR_DATA, "the loaded database names %lld artifact(s), the backup %lld",
 		       (long long)artifacts, (long long)j->manifest.artifacts.count);
 }
 
@@ -252,12 +252,13 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		outcome_example(out, "%s is loaded as %s", d->from->name, d->fresh);
 	}
 	clock_in_words(clock_monotonic() - since, took, sizeof(took));
-	outcome_set(out, RESULT_OK, "%zu databases are loaded, in %s", j.n, took);
+	outcome_set(out, RESULT_OK, "%zu database(s) (is|are) loaded, in %s", j.n, took);
 	if (refused) {
-		outcome_set(out, RESULT_WARNING,
-			    "%zu databases are loaded, in %s; %zu of their own settings and rights "
-			    "are refused by the server",
-			    j.n, took, refused);
+		outcome_set(
+			out, RESULT_WARNING,
+			"%zu database(s) (is|are) loaded, in %s; %zu of their own settings and rights "
+			"are refused by the server",
+			j.n, took, refused);
 		outcome_hint(out, "Give them by hand, as a superuser; they are in databases/*.sql "
 				  "of the backup.");
 	}

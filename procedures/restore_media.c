@@ -7,6 +7,7 @@
 #include "lib/core/mem.h"
 #include "lib/core/state.h"
 #include "lib/core/strbuf.h"
+#include "lib/core/text.h"
 #include "lib/drivers/pg_conninfo.h"
 #include "lib/store/listing.h"
 #include "lib/store/restore_note.h"
@@ -51,7 +52,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		outcome_set(why, RESULT_OK,
 			    "the backup is without content: what its database names is looked for");
 	else
-		outcome_set(why, RESULT_OK, "%lld artifacts and %lld other files",
+		outcome_set(why, RESULT_OK, "%lld artifact(s) and %lld other file(s)",
 			    (long long)j.manifest.artifacts.count,
 			    (long long)j.manifest.media.count);
 	return true;
@@ -125,10 +126,12 @@ static bool count_all(const struct restore_job *j, const char *loaded, struct fi
 
 static void conclude(const struct content_tally *t, bool skipped, struct outcome *out)
 {
+	char bytes[32];
+
 	if (t->bad && skipped) {
 		outcome_set(
 			out, RESULT_FAILED,
-			"the backup was made without content, and %lld of the %lld artifacts that "
+			"the backup was made without content, and %lld of the %lld artifact(s) that "
 			"its database names are neither on disk nor in the store",
 			(long long)t->bad, (long long)t->files);
 		outcome_hint(out, "Bring Pulp's media back from where it is kept, then run the "
@@ -137,16 +140,17 @@ static void conclude(const struct content_tally *t, bool skipped, struct outcome
 	}
 	if (t->bad) {
 		outcome_set(out, RESULT_FAILED,
-			    "%lld of %lld files are neither on disk nor in the store",
+			    "%lld of %lld file(s) (is|are) neither on disk nor in the store",
 			    (long long)t->bad, (long long)t->files);
 		outcome_hint(out, "The database of this backup names them; take another backup: "
 				  "--as-of. Nothing of the site was changed.");
 		return;
 	}
+	text_bytes((double)t->copied_bytes, bytes, sizeof(bytes));
 	outcome_set(out, t->kept ? RESULT_WARNING : RESULT_OK,
-		    "%lld of %lld files were missing and are back (%lld bytes)%s",
-		    (long long)(t->copied - t->replaced), (long long)t->files,
-		    (long long)t->copied_bytes, t->replaced ? "; damaged ones were replaced" : "");
+		    "%lld of %lld file(s) (was|were) missing and (is|are) back (%s)%s",
+		    (long long)(t->copied - t->replaced), (long long)t->files, bytes,
+		    t->replaced ? "; damaged ones were replaced" : "");
 	if (t->kept)
 		outcome_hint(out, "Files that no digest names and that have changed since stay as "
 				  "they are; the store has those of the backup.");

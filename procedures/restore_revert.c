@@ -35,7 +35,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		n += returns(&lefts.all[i]);
 	*ret = n > 0;
 	outcome_set(why, RESULT_OK,
-		    n ? "%zu databases of before are there"
+		    n ? "%zu database(s) of before (is|are) there"
 		      : "no database of before a restore is there",
 		    n);
 	return true;
@@ -82,7 +82,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		  keep_closed(config_get(a->look->config, "general.state_dir"), err);
 	pg_close(db);
 	if (ok)
-		outcome_set(out, RESULT_OK, "%zu databases of before have their names back", n / 2);
+		outcome_set(out, RESULT_OK,
+			    "%zu database(s) of before (has|have) (its|their) names back", n / 2);
 	return ok;
 }
 

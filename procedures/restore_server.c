@@ -246,7 +246,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		outcome_set(out, RESULT_FINDING, "the server cannot take this backup");
 	else
 		outcome_set(out, l.told ? RESULT_WARNING : RESULT_OK,
-			    "PostgreSQL %d takes %zu databases", pg_server_version(j.db) / 10000,
+			    "PostgreSQL %d takes %zu database(s)", pg_server_version(j.db) / 10000,
 			    j.n);
 	return true;
 }

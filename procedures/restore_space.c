@@ -2,6 +2,7 @@
 /* There is room for the databases beside those in use, and for the files that are missing. */
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/core/text.h"
 #include "lib/drivers/space.h"
 #include "lib/store/listing.h"
 #include "procedures/procedures.h"
@@ -123,15 +124,19 @@ static bool sum(const struct restore_job *j, struct sums *s, struct err *err)
 static bool judge(const char *path, const char *what, int64_t bytes, int64_t files,
 		  struct outcome *out, struct err *err)
 {
+	char needed[32], left[32];
 	struct space space;
 
 	if (!space_ask(path, answer_within, &space, err))
 		return false;
+	text_bytes((double)bytes, needed, sizeof(needed));
+	text_bytes((double)space.bytes_free, left, sizeof(left));
 	if (bytes > space.bytes_free)
-		outcome_example(out, "%lld bytes are needed for %s, and %s has %lld left",
-				(long long)bytes, what, path, (long long)space.bytes_free);
+		outcome_example(out, "%s are needed for %s, and %s has %s left", needed, what, path,
+				left);
 	else if (space.files && files > space.files_free)
-		outcome_example(out, "%lld files are needed for %s, and %s has room for %lld",
+		outcome_example(out,
+				"%lld file(s) (is|are) needed for %s, and %s has room for %lld",
 				(long long)files, what, path, (long long)space.files_free);
 	return true;
 }
@@ -146,7 +151,7 @@ static bool judge_homes(const struct sums *s, struct outcome *out, struct err *e
 		if (s->homeless[i])
 			outcome_example(
 				out,
-				"%lld artifacts are of domain \"%s\", whose directory is not in "
+				"%lld artifact(s) (is|are) of domain \"%s\", whose directory is not in "
 				"pulp.domain_roots",
 				(long long)s->homeless[i], s->homes.all[i].domain);
 	}
@@ -173,6 +178,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 {
 	AUTO_RESTORE struct restore_job j = { .db = NULL };
 	struct sums s __attribute__((cleanup(release))) = { 0 };
+	char media[32], databases[32];
 	bool known = false;
 
 	if (!restore_job_open(a->look, params, &j, err) || !restore_job_ask(&j, err) ||
@@ -185,9 +191,10 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 				  "say where it is.");
 		return true;
 	}
-	outcome_set(out, RESULT_OK,
-		    "%lld bytes in %lld files for the media, %lld bytes for databases%s",
-		    (long long)s.media, (long long)s.media_files, (long long)s.databases,
+	text_bytes((double)s.media, media, sizeof(media));
+	text_bytes((double)s.databases, databases, sizeof(databases));
+	outcome_set(out, RESULT_OK, "%s in %lld file(s) for the media, %s for databases%s", media,
+		    (long long)s.media_files, databases,
 		    known ? "" : "; whether the server has room for them cannot be seen from here");
 	return true;
 }

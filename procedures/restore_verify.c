@@ -120,15 +120,15 @@ static bool fail(const struct restore_comparison *c, const struct pulls *n, stru
 
 	if (c->absent)
 		outcome_set(out, RESULT_FAILED,
-			    "%lld of the %lld artifacts that the backup lists are not in the "
+			    "%lld of the %lld artifact(s) that the backup lists are not in the "
 			    "restored database",
 			    (long long)c->absent, (long long)c->listed);
 	else if (n->bad)
-		outcome_set(out, RESULT_FAILED, "%zu of %zu manifests could not be pulled", n->bad,
-			    all);
+		outcome_set(out, RESULT_FAILED, "%zu of %zu manifest(s) could not be pulled",
+			    n->bad, all);
 	else if (c->bad)
 		outcome_set(out, RESULT_FAILED,
-			    "%zu of %zu artifacts that were read are not on disk, or have other "
+			    "%zu of %zu artifact(s) that were read are not on disk, or have other "
 			    "bytes",
 			    c->bad, c->read);
 	else
@@ -143,20 +143,23 @@ static void conclude(const struct restore_comparison *c, const struct pulls *n, 
 	if (fail(c, n, out))
 		return;
 	if (n->refused)
-		outcome_set(out, RESULT_WARNING,
-			    "%lld artifacts as the backup lists them; %zu manifests were pulled, "
-			    "%zu want a login",
-			    (long long)c->listed, n->good, n->refused);
+		outcome_set(
+			out, RESULT_WARNING,
+			"%lld artifact(s) as the backup lists them; %zu manifest(s) (was|were) pulled, "
+			"%zu want(s|) a login",
+			(long long)c->listed, n->good, n->refused);
 	else if (n->good)
-		outcome_set(out, RESULT_OK,
-			    "%lld artifacts as the backup lists them; %zu manifests were pulled "
-			    "and are what their digests say",
-			    (long long)c->listed, n->good);
+		outcome_set(
+			out, RESULT_OK,
+			"%lld artifact(s) as the backup lists them; %zu manifest(s) (was|were) pulled "
+			"and are what their digests say",
+			(long long)c->listed, n->good);
 	else
-		outcome_set(out, RESULT_OK,
-			    "%lld artifacts as the backup lists them; %zu were read from disk and "
-			    "are what their digests say: restore.pull_url is not set",
-			    (long long)c->listed, c->read);
+		outcome_set(
+			out, RESULT_OK,
+			"%lld artifact(s) as the backup lists them; %zu (was|were) read from disk and "
+			"are what their digests say: restore.pull_url is not set",
+			(long long)c->listed, c->read);
 }
 
 static bool look(const struct probe *p, const struct restore_job *j, struct outcome *out,

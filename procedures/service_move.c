@@ -167,7 +167,8 @@ static void judge_stop(const struct service_set *s, const struct names *stopped,
 {
 	char words[160];
 
-	outcome_set(out, RESULT_OK, "%zu services were stopped and are remembered", stopped->n);
+	outcome_set(out, RESULT_OK, "%zu service(s) (was|were) stopped and (is|are) remembered",
+		    stopped->n);
 	for (size_t i = 0; i < s->services.n; i++) {
 		const struct service *one = &s->services.all[i];
 
@@ -366,8 +367,8 @@ bool service_set_start(struct actor *a, struct service_set *s, struct outcome *o
 	    !forget(a, &s->services, err))
 		return false;
 	if (stop_requested()) {
-		outcome_set(out, RESULT_WARNING, "%zu services were started and not waited for",
-			    names.n);
+		outcome_set(out, RESULT_WARNING,
+			    "%zu service(s) (was|were) started and not waited for", names.n);
 		outcome_hint(out, "`plmaint service start` waits for them.");
 		return true;
 	}
@@ -378,7 +379,7 @@ bool service_set_start(struct actor *a, struct service_set *s, struct outcome *o
 		outcome_set(out, RESULT_FAILED, "%s", first);
 		hint_at(out, first);
 	} else if (out->result == RESULT_OK) {
-		outcome_set(out, RESULT_OK, "%zu services run and answer", names.n);
+		outcome_set(out, RESULT_OK, "%zu service(s) run(s|) and answer(s|)", names.n);
 	}
 	return true;
 }

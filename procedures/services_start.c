@@ -31,7 +31,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 
 	size_t n = count_open(&s, &wanted);
 
-	outcome_set(why, RESULT_OK, n ? "%zu services are to be started" : "all of %zu run",
+	outcome_set(why, RESULT_OK, n ? "%zu service(s) (is|are) to be started" : "all of %zu run",
 		    n ? n : wanted.n);
 	*ret = n > 0;
 	return true;

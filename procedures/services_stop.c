@@ -21,7 +21,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 		      (one->kind == SERVICE_UNIT && strcmp(one->unit.active, "inactive") != 0 &&
 		       strcmp(one->unit.active, "failed") != 0));
 	}
-	outcome_set(why, RESULT_OK, "%zu of %zu services run", n, s.services.n);
+	outcome_set(why, RESULT_OK, "%zu of %zu service(s) run(s|)", n, s.services.n);
 	*ret = n > 0;
 	return true;
 }

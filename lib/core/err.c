@@ -2,6 +2,8 @@
 /* Errors as values: filled in place, so that reporting works when nothing else does. */
 #include "lib/core/err.h"
 
+#include "lib/core/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +15,7 @@ static void set_text(struct err *err, enum err_code code, const char *fmt, va_li
 	char text[sizeof(err->text)];
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	memcpy(err->text, text, sizeof(text));
+	text_agree(err->text, text);
 	err->code = code;
 	err->hint[0] = '\0';
 	err->native[0] = '\0';

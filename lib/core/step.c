@@ -3,6 +3,7 @@
 #include "lib/core/step.h"
 
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ void outcome_set(struct outcome *o, enum result r, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	memcpy(o->text, text, sizeof(text));
+	text_agree(o->text, text);
 	o->result = r;
 }
 
@@ -70,7 +71,7 @@ void outcome_hint(struct outcome *o, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(hint, sizeof(hint), fmt, ap);
 	va_end(ap);
-	memcpy(o->hint, hint, sizeof(hint));
+	text_agree(o->hint, hint);
 }
 
 void outcome_example(struct outcome *o, const char *fmt, ...)
@@ -84,10 +85,12 @@ void outcome_example(struct outcome *o, const char *fmt, ...)
 	if (n == OUTCOME_EXAMPLES)
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL; /* one example less */
+	int len = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	o->examples[n] = text;
+	if (len < 0)
+		return; /* one example less */
+	o->examples[n] = text_agreed(text);
+	free(text);
 }
 
 void outcome_count(struct outcome *o, const char *key, int64_t n)

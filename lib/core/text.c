@@ -2,7 +2,13 @@
 /* Making text safe to print, and breaking it into lines. */
 #include "lib/core/text.h"
 
+#include "lib/core/mem.h"
+
+#include <ctype.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t utf8_sequence(const char *p, const char *end)
@@ -90,6 +96,124 @@ size_t text_columns(const char *s)
 	for (; *s; s++)
 		n += ((unsigned char)*s & 0xc0) != 0x80;
 	return n;
+}
+
+/* In data only these are changed, so that a pattern in a message of a server stays one. */
+static const struct {
+	const char *mark, *one, *many;
+	bool verb;
+} agreements[] = {
+	{ "(s)", "", "s", false },
+	{ "(es)", "", "es", false },
+	{ "(y|ies)", "y", "ies", false },
+	{ "(it|they)", "it", "they", true },
+	{ "(it|them)", "it", "them", true },
+	{ "(its|their)", "its", "their", true },
+	{ "(is|are)", "is", "are", true },
+	{ "(has|have)", "has", "have", true },
+	{ "(was|were)", "was", "were", true },
+	{ "(does|do)", "does", "do", true },
+	{ "(s|)", "s", "", true }, /* "keep(s|)" */
+};
+
+enum number { NUMBER_NONE, NUMBER_ONE, NUMBER_MANY };
+
+/* A whole number of a text, thousands set off by commas; *ret_len 0: there is none. */
+static enum number read_count(const char *text, const char *at, size_t *ret_len)
+{
+	size_t len = strspn(at, "0123456789,");
+
+	*ret_len = 0;
+	if (at > text && (isalnum((unsigned char)at[-1]) || strchr("._-:/", at[-1])))
+		return NUMBER_NONE;
+	while (len > 0 && at[len - 1] == ',')
+		len--;
+	if (len == 0 || *at == ',' || isalpha((unsigned char)at[len]) ||
+	    (at[len] == '.' && isdigit((unsigned char)at[len + 1])))
+		return NUMBER_NONE;
+	*ret_len = len;
+	return len == 1 && *at == '1' ? NUMBER_ONE : NUMBER_MANY;
+}
+
+/* Writes the word for the mark that at begins with; its length, 0 where that is none. */
+static size_t put_agreed(char **out, const char *at, enum number noun, enum number verb)
+{
+	for (size_t i = 0; i < ARRAY_LEN(agreements); i++) {
+		size_t len = strlen(agreements[i].mark);
+		enum number n = agreements[i].verb ? verb : noun;
+		const char *word = n == NUMBER_ONE ? agreements[i].one : agreements[i].many;
+
+		if (n == NUMBER_NONE || strncmp(at, agreements[i].mark, len) != 0)
+			continue;
+		*out = stpcpy(*out, word);
+		return len;
+	}
+	return 0;
+}
+
+void text_agree(char *out, const char *text)
+{
+	enum number noun = NUMBER_NONE, verb = NUMBER_NONE;
+	const char *end = text; /* of the last number */
+
+	for (const char *at = text; *at;) {
+		size_t len;
+		enum number n = read_count(text, at, &len);
+
+		if (len > 0) {
+			bool part = strncmp(end, " of ", 4) == 0 && (size_t)(at - end) <= 8;
+
+			verb = part ? verb : n;
+			noun = n;
+			end = at + len;
+		} else {
+			len = put_agreed(&out, at, noun, verb);
+			at += len;
+			if (len > 0)
+				continue;
+			len = 1;
+		}
+		out = mempcpy(out, at, len);
+		at += len;
+	}
+	*out = '\0';
+}
+
+char *text_agreed(const char *text)
+{
+	char *out = xstrdup(text);
+
+	text_agree(out, text);
+	return out;
+}
+
+void text_bytes(double bytes, char *out, size_t size)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+	size_t u = 0;
+
+	while (bytes >= 999.5 && u < 5) {
+		bytes /= 1000;
+		u++;
+	}
+	(void)snprintf(out, size, u && bytes < 9.95 ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+}
+
+void text_addf(struct strbuf *out, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		abort(); /* as each of our allocations does */
+
+	AUTO_FREE char *agreed = text_agreed(text);
+
+	free(text);
+	strbuf_adds(out, agreed);
 }
 
 void text_wrap(struct strbuf *out, const char *s, size_t width, const char *indent)

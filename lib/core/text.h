@@ -2,6 +2,7 @@
 /* Text from a database on its way to a terminal, where nothing in it may move the cursor or lie
  * about its order; and what texts are made of. */
 #pragma once
+#include "lib/core/err.h"
 #include "lib/core/strbuf.h"
 #include <stdbool.h>
 
@@ -12,6 +13,18 @@ void text_escape(struct strbuf *out, const char *s);
 void text_escape_lines(struct strbuf *out, const char *s);
 /* Columns that s takes on a terminal, one for each character. */
 size_t text_columns(const char *s);
+/*
+ * Lets words agree with the number before them: "1 row(s) (is|are) left" becomes "1 row is left".
+ * In "1 of 5 row(s) (is|are) left" the noun goes by the second number, the verb by the first.
+ * Without a number before it a word stays as it is.  What is written to out is never longer than
+ * text.
+ */
+void text_agree(char *out, const char *text);
+char *text_agreed(const char *text); /* caller frees */
+/* "735 B", "1.2 GB": decimal units, as disks are sold and df --si has them; 32 bytes hold it. */
+void text_bytes(double bytes, char *out, size_t size);
+/* Adds what printf would, its words in agreement with their numbers. */
+void text_addf(struct strbuf *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Adds s broken at blanks into lines of at most width columns, each after the first begun with
  * indent beside that. */
 void text_wrap(struct strbuf *out, const char *s, size_t width, const char *indent);

@@ -80,8 +80,8 @@ static void put_end(struct report *r, const struct field *fields)
 {
 	AUTO_STRBUF struct strbuf said = { 0 };
 
-	strbuf_addf(&said, "%d checks passed, %d did not, %d skipped", r->passed, r->found,
-		    r->skipped);
+	text_addf(&said, "%d check(s) passed, %d did not, %d skipped", r->passed, r->found,
+		  r->skipped);
 	if (r->bad.len)
 		strbuf_addf(&said, ": %s", r->bad.data);
 	strbuf_addf(&r->perf, " passed=%d not_passed=%d time=%.3fs", r->passed, r->found,

@@ -99,7 +99,7 @@ def other_version(site, made, db):
     for table in HEARTBEATS:
         if table in site.columns:
             site.sql(f"""UPDATE {table} SET versions = '"core"=>"3.1"' WHERE name = '78@old'""")
-    return "1 services such as content 78@old: core=>3.1"
+    return "1 service such as content 78@old: core=>3.1"
 
 
 def owner_gone(site, made, db):
@@ -321,21 +321,21 @@ BROKEN = {
         FINDING, None, "without 0037", "", "DELETE FROM django_migrations WHERE name LIKE '0037%'"
     ),
     "pulp-collation": Broken(FINDING, 1, "sorts text by other rules", "", other_collation),
-    "pulp-indexes-invalid": Broken(FINDING, 1, "indexes of Pulp are invalid", "", invalid_index),
-    "pulp-rows-unique": Broken(FINDING, 1, "unique keys are there more than once", "", same_key_twice, ALL),
+    "pulp-indexes-invalid": Broken(FINDING, 1, "1 index of Pulp is invalid", "", invalid_index),
+    "pulp-rows-unique": Broken(FINDING, 1, "1 unique key is there more than once", "", same_key_twice, ALL),
     "pulp-ids-exhausted": Broken(
         FINDING, 2, "run out of numbers", "pushrepository_pending_manifests: 1900000000", near_the_limit, ("0038",)
     ),
-    "pulp-transactions-long": Broken(WARNING, 1, "have been open", "", open_for_hours),
+    "pulp-transactions-long": Broken(WARNING, 1, "1 transaction has been open", "", open_for_hours),
     "pulp-tables-bloat": Broken(WARNING, 1, "more dead rows", "", dead_rows),
     "pulp-workers-online": Broken(FINDING, None, "no worker", "", no_heartbeat("worker"), ALL),
     "pulp-apps-online": Broken(
-        FINDING, None, "1 processes of the service api and 0 of content", "", no_heartbeat("content"), ALL
+        FINDING, None, "1 process of the service api and 0 of content", "", no_heartbeat("content"), ALL
     ),
-    "pulp-apps-stale": Broken(WARNING, 1, "have vanished", "", stale, ALL),
+    "pulp-apps-stale": Broken(WARNING, 1, "1 service has vanished", "", stale, ALL),
     "pulp-apps-versions": Broken(FINDING, 2, "sets of versions", "", other_version, ALL),
-    "pulp-signing-services": Broken(WARNING, 1, "have no program", "", no_program, ALL),
-    "pulp-tasks-abandoned": Broken(FINDING, 1, "no worker has them", "", owner_gone, ALL),
+    "pulp-signing-services": Broken(WARNING, 1, "has no program", "", no_program, ALL),
+    "pulp-tasks-abandoned": Broken(FINDING, 1, "no worker has it", "", owner_gone, ALL),
     "pulp-tasks-backlog": Broken(
         WARNING, 1, "ready for more than 5 s", "",
         of_task(state="waiting", after="unblocked_at = now() - interval '1 min'"),
@@ -345,9 +345,9 @@ BROKEN = {
         of_task(age="2 h", state="waiting", reserved_resources_record=["zebra"]),
     ),
     "pulp-tasks-long": Broken(WARNING, 1, "more than 6 hours", "", of_task(age="7 h", state="running")),
-    "pulp-tasks-canceling": Broken(FINDING, 1, "do not end", "", of_task(age="1 h", state="canceling")),
+    "pulp-tasks-canceling": Broken(FINDING, 1, "does not end", "", of_task(age="1 h", state="canceling")),
     "pulp-tasks-failed": Broken(
-        WARNING, 1, "failed in the last 24 hours", "1 times app.tasks.sync: no route",
+        WARNING, 1, "failed in the last 24 hours", "1 time app.tasks.sync: no route",
         lambda site, made, db: of_task(state="failed", after=FAILED)(site, made, db) and None,
     ),
     "pulp-tasks-incomplete": Broken(FINDING, 1, "waiting or at work", "", of_task(state="running")),
@@ -355,25 +355,25 @@ BROKEN = {
         WARNING, 1, "older than 30 days", "1 completed, the oldest from 20",
         lambda site, made, db: of_task(state="running", after=FINAL)(site, made, db) and None,
     ),
-    "pulp-progress-stuck": Broken(WARNING, 1, "say running", "", stuck_report),
-    "pulp-manifests-unmigrated": Broken(FINDING, 1, "1 of 4 manifests have no data", "", pushed),
+    "pulp-progress-stuck": Broken(WARNING, 1, "1 progress report says running", "", stuck_report),
+    "pulp-manifests-unmigrated": Broken(FINDING, 1, "1 of 4 manifests has no data", "", pushed),
     "pulp-manifests-pushed": Broken(FINDING, 1, "cannot be synced again", "", pushed),
-    "pulp-manifests-recoverable": Broken(FINDING, 1, "have no data", "", lost_link),
+    "pulp-manifests-recoverable": Broken(FINDING, 1, "1 manifest has no data", "", lost_link),
     "pulp-manifests-digest": Broken(FINDING, 1, "does not hash", "", one_byte),
     "pulp-manifests-typed": Broken(
         WARNING, 3, "lack type or platform", ": no type", "UPDATE container_manifest SET type = NULL"
     ),
     "pulp-manifests-config": Broken(FINDING, 1, "configuration that is gone", "", gone_config),
-    "pulp-manifests-blobs": Broken(FINDING, 1, "blobs are missing", "", blob_elsewhere),
-    "pulp-lists-children": Broken(WARNING, 1, "images of a list are missing", "", child_elsewhere),
-    "pulp-tags-manifest": Broken(FINDING, 1, "tags name a manifest", "", manifest_removed),
+    "pulp-manifests-blobs": Broken(FINDING, 1, "1 blob is missing", "", blob_elsewhere),
+    "pulp-lists-children": Broken(WARNING, 1, "1 image of a list is missing", "", child_elsewhere),
+    "pulp-tags-manifest": Broken(FINDING, 1, "1 tag names a manifest", "", manifest_removed),
     "pulp-content-unfetchable": Broken(FINDING, 1, "neither a file nor a remote", "", reclaimed),
-    "pulp-versions-incomplete": Broken(FINDING, 1, "no task works on them", "", incomplete),
+    "pulp-versions-incomplete": Broken(FINDING, 1, "no task works on it", "", incomplete),
     "pulp-versions-content": Broken(
         WARNING, 1, "differs from its rows", "", forgotten, ("0045+0138", "0046", "0050")
     ),
     "pulp-paths": Broken(FINDING, 1, "refused by pulpcore 3.117", "", blank_in_path),
-    "pulp-signatures-keys": Broken(FINDING, 1, "1 of 2 signatures name another key", "", signature, ("0038", "0046")),
+    "pulp-signatures-keys": Broken(FINDING, 1, "1 of 2 signatures names another key", "", signature, ("0038", "0046")),
     "pulp-artifacts-orphaned": Broken(WARNING, 1, "in use by no content", "", left_artifact),
     "pulp-content-orphaned": Broken(WARNING, 1, "in no repository", "", left_content),
     "pulp-uploads-old": Broken(WARNING, 1, "never finished", "", upload),

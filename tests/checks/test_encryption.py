@@ -41,7 +41,7 @@ LEVELS = pytest.mark.parametrize("level", ["0043", "0050"], indirect=True)
 
 @LEVELS
 def test_it_opens_all(plmaint, key):
-    assert one(plmaint, 0)["message"] == f"1 keys in {key}, which open all of 8 values"
+    assert one(plmaint, 0)["message"] == f"1 key in {key}, which open all of 8 values"
     # Rotated: the first encrypts, the older ones still open.
     key.write_text(f"# rotated\n{fernet.new_key()}\n{key.read_text()}")
     assert one(plmaint, 0)["message"].startswith("2 keys in")

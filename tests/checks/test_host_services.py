@@ -53,7 +53,7 @@ def test_units(machine):
     assert found["result"] == "ok" and found["message"] == "3 units of Pulp and what it needs are up", found
     machine.run("systemctl", "stop", name)
     found = look(machine)
-    assert found["result"] == "finding" and found["message"] == "1 of 3 units are down"
+    assert found["result"] == "finding" and found["message"] == "1 of 3 units is down"
     assert found["examples"] == [f"{name} is enabled and does not run"]
     for text, state, words in (
         (FAILS, "failed", "has failed"),

@@ -49,7 +49,7 @@ def test_unmigrated_names_the_quarantined(pg_db, site, plmaint):
     bad = AWKWARD["file_missing"](site)
     plmaint.run("pre-migrate", "run", code=78)
     result, text, hint, examples = asked(pg_db, "pulp-manifests-unmigrated")
-    assert (result, text) == ("finding", "1 of 21 manifests have no data (0 can be migrated now)")
+    assert (result, text) == ("finding", "1 of 21 manifests has no data (0 can be migrated now)")
     assert "quarantine list" in hint
     assert examples == [f"{bad.digest} in {bad.repo.name}: file-missing"]
 

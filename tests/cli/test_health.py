@@ -180,7 +180,7 @@ def test_plugin(plmaint, site, pg_db):
     state, text, perf, rest = plugin(plmaint, 2, *words)
     assert (state, text) == ("CRITICAL", f"0 checks passed, 1 did not, 0 skipped: {UNMIGRATED}")
     assert "not_passed=1" in perf.split()
-    assert rest[0].startswith(f"finding: {UNMIGRATED}: 1 of 1 manifests")
+    assert rest[0].startswith(f"finding: {UNMIGRATED}: 1 of 1 manifest")
     assert rest[1] == f"  {image.digest} in a/b: pending"
     site.fill(image)
     assert plugin(plmaint, 0, *words)[::3] == ("OK", [])

@@ -444,7 +444,7 @@ def test_a_table_that_an_upgrade_has_changed_is_not_overwritten(tool, cron):
     mode(tool, "start", code=0)
     (cron / "pulp-cleanup").write_text("# new\n")
     told = status(tool, code=1)
-    assert told["state"] == "half" and "1 tables of cron are not stopped" in told["message"]
+    assert told["state"] == "half" and "1 table of cron are not stopped" in told["message"]
     done = mode(tool, "stop", code=78).one("step.end", label="host-schedules-start")
     assert "pulp-cleanup was put there anew" in done["message"]
     assert (cron / "pulp-cleanup").read_text() == "# new\n"

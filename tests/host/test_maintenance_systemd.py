@@ -47,7 +47,7 @@ def test_the_timers_that_ran_are_the_ones_that_run_again(machine):
     assert before == ["others.timer", "pulp-runs.timer"]
     mode(machine, "start")
     assert active(machine) == ["others.timer"]
-    assert "1 timers and 0 tables" in mode(machine, "status")
+    assert "1 timer and 0 tables" in mode(machine, "status")
     mode(machine, "start")
     mode(machine, "stop")
     assert active(machine) == before and mode(machine, "status").startswith("off")

@@ -54,7 +54,7 @@ def test_link_stays_when_the_artifact_is_not_what_the_data_says(site, plmaint):
     assert (told["digest"], told["reason"]) == (bad.digest, "link-differs")
     assert told["repositories"] == ["team/app"] and told["media_type"] == bad.media_type
     end = ran.one("step.end", label=LABEL)
-    assert "1 manifests detached" in end["message"] and "1 links kept" in end["examples"][0]
+    assert "1 manifest detached" in end["message"] and "1 link kept" in end["examples"][0]
     # Known from now on: not tried again, still told by the check, and shown on request.
     ran = plmaint.run("pre-migrate", "run", code=78)
     assert ran.one("step.end", label=LABEL)["result"] == "not-needed"

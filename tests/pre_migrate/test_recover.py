@@ -52,7 +52,7 @@ def test_artifact_of_another_domain_is_not_taken(site, plmaint):
     assert after.columns(site, mine)["data"] is None
     assert after.columns(site, theirs)["data"].encode() == spec.raw
     assert ran.one("step.end", label="pulp-manifests-recover")["examples"] == [
-        "gone: 1 manifests of here/app (push them again)"
+        "gone: 1 manifest of here/app (push them again)"
     ]
 
 
@@ -71,7 +71,7 @@ def test_what_is_gone_is_listed_by_repository_pushed_images_first(site, plmaint)
     assert gone == [
         "gone: 2 manifests of pushed/app (push them again)",
         "gone: 3 manifests of synced/app (sync or push them again)",
-        "gone: 1 manifests of (no repository) (sync or push them again)",
+        "gone: 1 manifest of (no repository) (sync or push them again)",
     ]
     assert end["result"] == "warning" and on_demand.link
 
@@ -83,7 +83,7 @@ def test_what_is_gone_is_told_by_every_run(site, plmaint):
     for _ in range(2):
         ran = plmaint.run("pre-migrate", "run", code=78)
     end = ran.one("step.end", label="pulp-manifests-pending")
-    assert "1 manifests are quarantined" in end["message"]
+    assert "1 manifest is quarantined" in end["message"]
 
 
 def test_recovered_manifest_survives_the_orphan_cleanup_that_follows(site, plmaint):

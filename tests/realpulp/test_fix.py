@@ -121,7 +121,7 @@ def test_a_live_pulp_is_mended(pulp, tool, stack):
     odd = {k: e["message"] for k, e in ends.items() if e["result"] not in ("ok", "skipped")}
     assert set(odd) <= NOT_WELL, odd
     assert ends["pulp-migrations-applied"]["message"].startswith("all ")
-    assert ends["pulp-encryption-key"]["message"].startswith("1 keys in ")
+    assert ends["pulp-encryption-key"]["message"].startswith("1 key in ")
 
 
 @pytest.mark.parametrize("programs, database, code", [("0038", "0043", 0), ("0043", "0038", 1)])

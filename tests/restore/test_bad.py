@@ -156,7 +156,7 @@ def test_directory_that_is_none(backed_up, tmp_path):
 def test_no_room(backed_up):
     backed_up.repository.manifest["databases"][0]["bytes"] = 1 << 60
     backed_up.repository.seal()
-    refused(backed_up, "restore-space", "bytes are needed for the databases")
+    refused(backed_up, "restore-space", "PB are needed for the databases")
 
 
 def test_two_at_once(backed_up):

@@ -308,7 +308,7 @@ def test_artifacts_of_another_domain(restored, tmp_path):
     theirs.unlink()
     restored.plmaint.configure({"pulp.domain_roots": None})
     told = restored.run("run", tmp_path / "kept", "--check-only", code=1).one("step.end", label="restore-space")
-    assert told["examples"] == ['1 artifacts are of domain "other", whose directory is not in pulp.domain_roots']
+    assert told["examples"] == ['1 artifact is of domain "other", whose directory is not in pulp.domain_roots']
     restored.plmaint.configure(roots)
     restored.run("run", tmp_path / "kept", code=0)
     assert theirs.read_bytes() == b"of another domain" and not path.exists()

@@ -162,7 +162,7 @@ def test_a_service_that_was_killed_is_waited_for(plmaint, site):
     site.heartbeat("api", age=12, name="77@killed")
     site.sql("UPDATE core_appstatus SET ttl = '20 s' WHERE name = '77@killed'")
     settled = check(plmaint, 78)["pulp-apps-settled"]
-    assert settled["message"] == "1 services are online; those that were killed do not count any more"
+    assert settled["message"] == "1 service is online; those that were killed do not count any more"
 
 
 def backup(repository, age, feature="pulp"):
