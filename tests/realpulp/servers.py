@@ -103,7 +103,8 @@ SETTINGS = """\
 SECRET_KEY = "for tests only"
 CONTENT_ORIGIN = "http://127.0.0.1:{port}"
 DATABASES = {{"default": {{"ENGINE": "django.db.backends.postgresql", "HOST": "{pg_host}",
-                           "PORT": "{pg_port}", "NAME": "{db}", "USER": "pulp"}}}}
+                           "PORT": "{pg_port}", "NAME": "{db}", "USER": "pulp",
+                           "CONN_MAX_AGE": 60}}}}
 CACHE_ENABLED = True
 REDIS_HOST = "127.0.0.1"
 REDIS_PORT = {redis_port}

@@ -43,16 +43,19 @@ SELECT a.pulp_id FROM core_artifact a JOIN container_manifest m ON m.digest = 's
 """
 
 
-def leave_few(conn):
-    """Ids of a few freed artifacts. The others are protected, so that a cleanup gets to its end: Pulp
-    deletes some forty artifacts a second.
+def a_few(conn):
+    """Ids of a few freed artifacts."""
+    return [str(pk) for (pk,) in conn.execute(f"{FREED} LIMIT {FEW}")]
+
+
+def protect_others(conn, few):
+    """All freed ones but a few are protected, so that a cleanup gets to its end: Pulp deletes some
+    forty artifacts a second.
     """
-    few = [str(pk) for (pk,) in conn.execute(f"{FREED} LIMIT {FEW}")]
     conn.execute(
         "UPDATE core_artifact SET timestamp_of_interest = now() + interval '1 day' WHERE pulp_id IN"
         f" (SELECT pulp_id FROM core_artifact WHERE pulp_id IN ({FREED}) AND pulp_id <> ALL(%s::uuid[])"
         " FOR UPDATE SKIP LOCKED)", (few,))
-    return few
 
 
 class Load:
@@ -279,10 +282,12 @@ def test_load_notices_neither_the_migration_nor_a_backup(oracle, multiplied, alo
     stack.callback(site.close)
     site.start()
     tool = plmaint(site)
+    # A third of the default: harder on who still holds old objects, and sooner over.
+    tool.configure({"pre-migrate.grace": "10s"})
     child = tool.start("pre-migrate", "run")
     backup = BackUp(tool, site, site.base / "backups")
     load = Load(site, multiplied.added, 1)
-    ended, freed, hurried = [], [], []
+    ended, freed, hurried, protected = [], [], [], []
 
     def cleaned_up_since():
         """A cleanup has begun after the last link was dropped, and was not canceled."""
@@ -292,14 +297,23 @@ def test_load_notices_neither_the_migration_nor_a_backup(oracle, multiplied, alo
             if not hurried:
                 hurried.append(tool.run("pre-migrate", "tune", "duty=1"))
             return False
-        if not ended:
+        # One that is canceled gives back what it had taken.
+        if protected != [load.canceled["cleanup"]]:
+            protected[:] = [load.canceled["cleanup"]]
             with oracle.pg.session(site.db) as conn:
-                freed.extend(leave_few(conn))
+                if not ended:
+                    freed.extend(a_few(conn))
+                protect_others(conn, freed)
+        if not ended:
             ended.append(load.done["cleanup"])
             load.patience = 300  # the few are all that is left, however busy the machine
         return load.done["cleanup"] >= ended[0] + 2
 
-    load.run(lambda: cleaned_up_since() and backup.ended())
+    def backed_up():
+        """Begun when the migration has ended, so that one throttle does not wait for the other."""
+        return child.proc.poll() is not None and backup.ended()
+
+    load.run(lambda: all((backed_up(), cleaned_up_since())))
     report("with plmaint", load)
     r = child.wait()
     # What the operator reclaims before it is read is quarantined, and that is a warning.
