@@ -151,25 +151,26 @@ static bool hand_out(void *arg, const struct listing_row *row, struct err *err)
 	       copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, err);
 }
 
-static bool copy_with(struct actor *a, const struct backup_job *j, const struct storage *s,
+static bool copy_with(struct actor *a, struct backup_job *j, const struct storage *s,
 		      const struct backup_params *p, const struct artifacts_sum *sum,
 		      const char *label, struct copy_tally *tally, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *domains = NULL;
 	struct copying c = { .sum = sum };
+	/* What came since the snapshot before is little, and goes as fast. */
+	bool hurried = j->manifest.snapshots > 1;
+	struct stints *stints;
 
 	if (!pg_query(a->look->db, "SELECT pulp_id, name FROM core_domain WHERE name <> 'default'",
-		      NULL, 0, &domains, err))
+		      NULL, 0, &domains, err) ||
+	    !backup_job_stints(a, j, hurried, &stints, err))
 		return false;
 	c.domains = domains;
 	if (!copy_begin(&(struct copy_request){ .actor = a,
 						.repository = j->repository,
 						.storage = s,
 						.reflink = p->reflink,
-						.closed = backup_job_closed(j),
-						/* What came since the snapshot before is little,
-						 * and goes as fast. */
-						.hurried = j->manifest.snapshots > 1,
+						.stints = stints,
 						.label = label,
 						.phase = "artifacts",
 						.files = sum->lack,
@@ -183,9 +184,9 @@ static bool copy_with(struct actor *a, const struct backup_job *j, const struct 
 	return copy_end(c.crew, tally, err);
 }
 
-bool backup_artifacts_copy(struct actor *a, const struct backup_job *j,
-			   const struct backup_params *p, const struct artifacts_sum *sum,
-			   const char *label, struct copy_tally *tally, struct err *err)
+bool backup_artifacts_copy(struct actor *a, struct backup_job *j, const struct backup_params *p,
+			   const struct artifacts_sum *sum, const char *label,
+			   struct copy_tally *tally, struct err *err)
 {
 	struct storage *s = NULL;
 

@@ -23,8 +23,8 @@ bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret,
  * Copies what the store lacks, of which sum speaks.  What could not be had is counted in the tally
  * and no error; a list with nothing to copy asks nothing of the media.
  */
-bool backup_artifacts_copy(struct actor *a, const struct backup_job *j,
-			   const struct backup_params *p, const struct artifacts_sum *sum,
-			   const char *label, struct copy_tally *tally, struct err *err) MUST_CHECK;
+bool backup_artifacts_copy(struct actor *a, struct backup_job *j, const struct backup_params *p,
+			   const struct artifacts_sum *sum, const char *label,
+			   struct copy_tally *tally, struct err *err) MUST_CHECK;
 /* Whether so many bytes more have room; says by how much not. */
 bool backup_room(const struct backup_job *j, int64_t bytes, struct err *err) MUST_CHECK;

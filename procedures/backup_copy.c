@@ -6,7 +6,6 @@
  */
 #include "procedures/backup_copy.h"
 #include "procedures/file_progress.h"
-#include "procedures/site_throttle.h"
 
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
@@ -35,8 +34,6 @@ struct copy_crew {
 	pthread_cond_t supplied; /* for the workers: there are names, or no more will come */
 	pthread_t threads[MOST_THREADS];
 	long n_threads, wanted, at_work, nice;
-	struct file_throttle throttle;
-	struct stints *stints;
 	struct item queue[QUEUE];
 	size_t first, n, added;
 	bool closed, failed; /* failed: err says why, nothing more is begun */
@@ -64,7 +61,7 @@ static void fail(struct copy_crew *c, const struct err *err)
 	if (!c->failed)
 		c->err = *err;
 	c->failed = true;
-	stints_release(c->stints);
+	stints_release(c->rq.stints);
 	pthread_cond_broadcast(&c->changed);
 	pthread_cond_broadcast(&c->supplied);
 }
@@ -162,7 +159,7 @@ static void *work(void *arg)
 {
 	struct copy_crew *c = arg;
 	struct object_writer *w = object_writer_new(c->rq.repository);
-	struct stint stint = { .of = c->stints };
+	struct stint stint = { .of = c->rq.stints };
 	struct item items[HANDFUL];
 	struct err err;
 	bool ok = true;
@@ -215,7 +212,7 @@ static void steer(struct copy_crew *c)
 	struct err err;
 
 	pthread_mutex_unlock(&c->mutex);
-	bool ok = stints_turn(c->stints, &err);
+	bool ok = stints_turn(c->rq.stints, &err);
 	pthread_mutex_lock(&c->mutex);
 	if (!ok)
 		fail(c, &err);
@@ -244,13 +241,10 @@ static bool settings(struct copy_crew *c, struct err *err)
 	const struct config *config = c->rq.actor->look->config;
 
 	if (!config_long(config, "backup.threads", &c->wanted, err) ||
-	    !config_long(config, "backup.nice", &c->nice, err) ||
-	    !file_throttle_open(c->rq.actor, "backup", c->rq.closed, &c->throttle, &c->stints, err))
+	    !config_long(config, "backup.nice", &c->nice, err))
 		return false;
 	if (c->wanted > MOST_THREADS)
 		c->wanted = MOST_THREADS;
-	if (c->rq.hurried)
-		c->throttle.options.profile = PROFILE_FINALIZE;
 	return true;
 }
 
@@ -288,9 +282,9 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
 					      .phase = rq->phase,
 					      .files = rq->files,
 					      .bytes = rq->bytes,
-					      .stints = c->stints };
+					      .stints = c->rq.stints };
 	file_progress_begin(&c->progress, (double)c->wanted);
-	if (!stints_turn(c->stints, err) || !employ(c, err)) {
+	if (!stints_turn(c->rq.stints, err) || !employ(c, err)) {
 		copy_abandon(c);
 		return false;
 	}
@@ -331,8 +325,7 @@ static void destroy(struct copy_crew *c)
 {
 	for (long i = 0; i < c->n_threads; i++)
 		pthread_join(c->threads[i], NULL);
-	stints_tell(c->stints, c->rq.label);
-	stints_close(c->stints);
+	stints_pause(c->rq.stints, c->rq.label);
 	for (; c->n > 0; c->n--) {
 		release_item(&c->queue[c->first]);
 		c->first = (c->first + 1) % QUEUE;

@@ -22,8 +22,7 @@ struct copy_request {
 	const struct repository *repository;
 	const struct storage *storage;
 	bool reflink;		   /* where that is possible */
-	bool closed;		   /* the site is: all wait for it */
-	bool hurried;		   /* no more than the hard limits slow it */
+	struct stints *stints;	   /* borrowed; paused when the copying has ended */
 	const char *label, *phase; /* for progress */
 	int64_t files, bytes;	   /* in all; for progress */
 	/* Told of each file that is in the store by now or soon, one call at a time, from any

@@ -28,6 +28,7 @@ static void release(void *value)
 {
 	struct backup_job *j = value;
 
+	stints_close(j->stints);
 	repository_close(j->repository);
 	backup_manifest_release(&j->manifest);
 	free(j);
@@ -128,6 +129,24 @@ bool backup_job_get(struct actor *a, const struct backup_params *p, struct backu
 bool backup_job_closed(const struct backup_job *j)
 {
 	return !isnan(j->closed) && isnan(j->downtime);
+}
+
+bool backup_job_stints(struct actor *a, struct backup_job *j, bool hurried, struct stints **ret,
+		       struct err *err)
+{
+	bool closed = backup_job_closed(j);
+	enum profile profile = PROFILE_FINALIZE;
+
+	if (j->stints && j->unhindered != closed)
+		stints_close(TAKE(j->stints));
+	if (!j->stints && !file_throttle_open(a, "backup", closed, &j->throttle, &j->stints, err))
+		return false;
+	if (!hurried && !site_profile(a, "backup.profile", &profile, err))
+		return false;
+	j->throttle.options.profile = profile;
+	j->unhindered = closed;
+	*ret = j->stints;
+	return true;
 }
 
 bool backup_job_tidy(const struct backup_job *j, struct err *err)

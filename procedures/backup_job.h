@@ -8,6 +8,7 @@
 #include "lib/core/step.h"
 #include "lib/drivers/probe.h"
 #include "lib/store/manifest.h"
+#include "procedures/site_throttle.h"
 
 enum { BACKUP_PATH_MAX = 4096 };
 struct backup_params {
@@ -47,12 +48,23 @@ struct backup_job {
 	/* clock_monotonic() when the services began to stop, and the seconds until they answered
 	 * again; NAN while that is not so. */
 	double closed, downtime;
+	/* What the steps are slowed by, one after the other; NULL until one is. */
+	struct file_throttle throttle;
+	struct stints *stints;
+	bool unhindered; /* they were opened while the site stood still */
 };
 /* The one of this run, begun by the first step that asks.  Borrowed. */
 bool backup_job_get(struct actor *a, const struct backup_params *p, struct backup_job **ret,
 		    struct err *err) MUST_CHECK;
 /* Whether the site stands still for this backup now. */
 bool backup_job_closed(const struct backup_job *j);
+/*
+ * What slows a step that copies while the site works: the same for all steps, so that each need not
+ * find out how others fare.  hurried: no more than the hard limits do.  Borrowed; stints_pause()
+ * when the step has ended.
+ */
+bool backup_job_stints(struct actor *a, struct backup_job *j, bool hurried, struct stints **ret,
+		       struct err *err) MUST_CHECK;
 /* Removes what earlier runs have left unfinished. */
 bool backup_job_tidy(const struct backup_job *j, struct err *err) MUST_CHECK;
 /* "DIR/backups/ID/name"; caller frees. */

@@ -65,14 +65,17 @@ static bool walk(FTS *tree, struct copy_crew *crew, size_t root_len, struct err 
 	return errno == 0 || err_errno(err, "cannot read Pulp's media");
 }
 
-static bool copy_all(struct actor *a, const struct backup_job *j, const struct storage *s,
+static bool copy_all(struct actor *a, struct backup_job *j, const struct storage *s,
 		     const struct backup_params *p, struct found *found, struct copy_tally *tally,
 		     struct err *err)
 {
 	AUTO_FREE char *root = xstrdup(a->look->place.media_root);
 	char *paths[] = { root, NULL };
 	struct copy_crew *crew;
+	struct stints *stints;
 
+	if (!backup_job_stints(a, j, false, &stints, err))
+		return false;
 	for (size_t n = strlen(root); n > 1 && root[n - 1] == '/';)
 		root[--n] = '\0';
 	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
@@ -82,7 +85,7 @@ static bool copy_all(struct actor *a, const struct backup_job *j, const struct s
 						     .repository = j->repository,
 						     .storage = s,
 						     .reflink = p->reflink,
-						     .closed = backup_job_closed(j),
+						     .stints = stints,
 						     .label = procedure_backup_media.label,
 						     .phase = "other media",
 						     .done = note,

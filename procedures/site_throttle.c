@@ -17,10 +17,9 @@ static const enum signal no_matter_of_files[] = {
 	SIGNAL_CHECKPOINT, SIGNAL_AUTOVACUUM,	SIGNAL_WAL,  SIGNAL_DISK,    SIGNAL_ROOM,
 };
 
-static bool read_profile(const struct config *c, const char *key, enum profile *ret,
-			 struct err *err)
+bool site_profile(const struct actor *a, const char *key, enum profile *ret, struct err *err)
 {
-	const char *word = config_get(c, key);
+	const char *word = config_get(a->look->config, key);
 
 	for (int i = 0; profile_names[i]; i++) {
 		if (strcmp(word, profile_names[i]) == 0) {
@@ -55,7 +54,7 @@ bool site_throttle(const struct actor *a, const char *profile_key, struct thrott
 		.give_up = strcmp(config_get(c, "throttle.critical"), "abort") == 0,
 	};
 
-	if (!read_profile(c, profile_key, &o.profile, err) ||
+	if (!site_profile(a, profile_key, &o.profile, err) ||
 	    !config_seconds(c, "throttle.calm", &o.calm, err) ||
 	    !config_seconds(c, "throttle.max_lag", &o.max_lag, err) ||
 	    !config_seconds(c, "throttle.query_every", &o.query_every, err) ||

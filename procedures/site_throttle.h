@@ -9,6 +9,9 @@
  * the probe are the caller's to say.  What *ret points at is the configuration's. */
 bool site_throttle(const struct actor *a, const char *profile_key, struct throttle_options *ret,
 		   struct err *err) MUST_CHECK;
+/* The profile that a key names. */
+bool site_profile(const struct actor *a, const char *key, enum profile *ret,
+		  struct err *err) MUST_CHECK;
 /* What the operator named as a brake is obeyed whoever is online. */
 bool site_brake_named(const struct throttle_options *o);
 

@@ -332,6 +332,14 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 	};
 }
 
+void controller_forget_lost(struct controller *c)
+{
+	memset(c->lost, 0, sizeof(c->lost));
+	memset(c->lost_to, 0, sizeof(c->lost_to));
+	memset(c->worst, 0, sizeof(c->worst));
+	memset(c->lost_unseen, 0, sizeof(c->lost_unseen));
+}
+
 bool decision_considers(const struct decision *d)
 {
 	bool budget = d->reason >= SLOW_UNKNOWN && table[d->signal].flags & BUDGET;

@@ -96,6 +96,8 @@ struct controller {
 void controller_start(struct controller *c);
 /* To be called some times a second; c->now is the decision. */
 void controller_step(struct controller *c, const struct signals *s, double now);
+/* Nothing is lost until now. */
+void controller_forget_lost(struct controller *c);
 /* Whether it was stopped so often that it now stands still for minutes. */
 bool controller_hibernates(const struct controller *c);
 /* Whether consideration for others is what slows it: a profile that has less of it would be faster.

@@ -52,11 +52,16 @@ struct sense *sense_open(const struct sense_options *o)
 	struct sense *s = xcalloc(1, sizeof(*s));
 
 	s->o = *o;
-	s->looked = s->looked_at_host = s->queried = -INFINITY;
+	sense_again(s);
 	s->slow = sense_slow_start(o);
 	if (o->access_log)
 		s->log = access_log_open(o->access_log);
 	return s;
+}
+
+void sense_again(struct sense *s)
+{
+	s->looked = s->looked_at_host = s->queried = -INFINITY;
 }
 
 void sense_close(struct sense *s)

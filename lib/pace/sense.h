@@ -40,6 +40,8 @@ void sense_look(struct sense *s, struct pg *db, double now, struct signals *out)
 /* The session is new, or as good as new: what was prepared on the last one is gone, and where the
  * two are in memory says nothing. */
 void sense_begin(struct sense *s);
+/* Nobody has looked for a while: the next look is at all of it. */
+void sense_again(struct sense *s);
 /* The database will still grow by so many bytes; 0: nobody knows. */
 void sense_expect(struct sense *s, double growth);
 /* The operator's query is asked once in so many seconds. */

@@ -30,6 +30,17 @@ struct stints {
 	long ended;
 };
 
+/* As it was opened, but for what the throttle knows. */
+static void begin(struct stints *s)
+{
+	/* What may be is not known before the first turn. */
+	atomic_store(&s->duty, s->throttle ? 0 : s->setup.duty);
+	atomic_store(&s->target, usual_target);
+	atomic_store(&s->away, false);
+	atomic_store(&s->released, false);
+	s->turned = -INFINITY;
+}
+
 struct stints *stints_open(const struct stints_setup *setup)
 {
 	struct stints *s = xcalloc(1, sizeof(*s));
@@ -37,10 +48,7 @@ struct stints *stints_open(const struct stints_setup *setup)
 	s->setup = *setup;
 	pthread_mutex_init(&s->lock, NULL);
 	s->throttle = throttle_open(&setup->throttle);
-	/* What may be is not known before the first turn. */
-	atomic_init(&s->duty, s->throttle ? 0 : setup->duty);
-	atomic_init(&s->target, usual_target);
-	s->turned = -INFINITY;
+	begin(s);
 	return s;
 }
 
@@ -51,6 +59,13 @@ void stints_close(struct stints *s)
 	throttle_close(s->throttle);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
+}
+
+void stints_pause(struct stints *s, const char *label)
+{
+	throttle_tell(s->throttle, label);
+	throttle_pause(s->throttle);
+	begin(s);
 }
 
 void stints_release(struct stints *s)

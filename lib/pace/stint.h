@@ -21,6 +21,10 @@ bool stints_turn(struct stints *s, struct err *err) MUST_CHECK;
 /* Nobody rests any more: the work ends.  Any thread. */
 void stints_release(struct stints *s);
 
+/* The work of that label has ended, and another may begin: tells how long it was slowed for which
+ * reason.  What others bear is remembered. */
+void stints_pause(struct stints *s, const char *label);
+
 /* For progress, main thread: what others feel, and why it is slowed. */
 struct stints_state {
 	double duty;

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double between = 0.25;    /* seconds between decisions */
 static const double between_alone = 1; /* the same while nobody is online */
@@ -35,6 +36,7 @@ struct throttle {
 	double try_at, decided;
 	bool online; /* Pulp's users may feel it, or an operator said how much it may be */
 	bool budget; /* of WAL */
+	bool paused; /* nothing was decided since */
 	double asked;
 	struct signals signals;
 	FILE *trace;
@@ -114,6 +116,18 @@ void throttle_rest(struct throttle *t)
 	t->try_at = 0; /* nothing has gone wrong */
 }
 
+void throttle_pause(struct throttle *t)
+{
+	if (!t)
+		return;
+	throttle_rest(t);
+	sense_again(t->sense);
+	memset(t->signals.of, 0, sizeof(t->signals.of));
+	t->signals.probes = 0;
+	t->asked = t->decided = -INFINITY;
+	t->paused = true;
+}
+
 static void connect_again(struct throttle *t, double now)
 {
 	struct err err;
@@ -170,6 +184,15 @@ static void set_at_once(struct throttle *t, bool alone)
 	atomic_store(&t->away, !alone && d->away);
 }
 
+static void begin_again(struct throttle *t)
+{
+	if (!t->paused)
+		return;
+	t->paused = false;
+	controller_forget_lost(&t->controller);
+	controller_forget_lost(&t->alone);
+}
+
 /* With nobody to be slow for only the limits that stop it count. */
 static void decide_alone(struct throttle *t, double now)
 {
@@ -180,6 +203,7 @@ static void decide_alone(struct throttle *t, double now)
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		s.of[always[i]] = t->signals.of[always[i]];
 	controller_step(&t->alone, &s, now);
+	begin_again(t);
 	set_at_once(t, true);
 	t->signals.probes = 0;
 	t->decided = now;
@@ -193,6 +217,7 @@ static void decide(struct throttle *t, double now)
 	t->signals.batch = t->size.n > 0 ? t->size.t / t->size.n * t->size.rows : 0;
 	pthread_mutex_unlock(&t->lock);
 	controller_step(&t->controller, &t->signals, now);
+	begin_again(t);
 	set_at_once(t, false);
 	if (t->trace) {
 		trace_write(&line, &t->signals, now, &t->controller.now);

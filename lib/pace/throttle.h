@@ -37,6 +37,9 @@ void throttle_close(struct throttle *t);
 void throttle_turn(struct throttle *t);
 /* While nobody works the session is closed. */
 void throttle_rest(struct throttle *t);
+/* One work has ended, and another will begin, at any time: what others bear is remembered, all else
+ * is looked at anew, and what is lost until then is nobody's. */
+void throttle_pause(struct throttle *t);
 /* The database will still grow by so many bytes. */
 void throttle_expect(struct throttle *t, double growth);
 /* What an operator wants at the moment; the numbers as in struct throttle_options. */

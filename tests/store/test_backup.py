@@ -3,6 +3,7 @@
 refused.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -11,7 +12,9 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import threading
 
+import psycopg2
 import pytest
 
 from harness import cli
@@ -424,6 +427,41 @@ def test_it_copies_as_fast_as_the_site_bears_and_says_why_not(plmaint, made, sto
     go.touch()
     result = running.wait()
     assert result.code == 0 and result.one("slowed", label="backup-verify", reason=told["reason"])
+
+
+@contextlib.contextmanager
+def somebody_at_work(db):
+    with contextlib.closing(db.connect()) as conn:
+
+        def work():
+            with contextlib.suppress(psycopg2.Error):
+                conn.cursor().execute("SELECT pg_sleep(600)")
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+        try:
+            wait_until(lambda: db.value(asleep) == 1, 30, "somebody is at work")
+            yield
+        finally:
+            conn.cancel()
+            thread.join()
+
+
+def test_how_others_fare_is_found_out_once(plmaint, made, store, tmp_path, pg_db):
+    """Somebody is at work all the time: before the first artifact it looks for seconds, and not before the others."""
+    trace = tmp_path / "trace"
+    plmaint.configure({"throttle.trace": trace})
+    with somebody_at_work(pg_db):
+        _, result = online(plmaint, store)
+    assert [e["label"] for e in result.of("step.end")].count("backup-media") == 1
+    looks, since = [], None
+    for line in trace.read_text().splitlines():
+        at = float(line.split()[0])
+        if " away " not in line and since:
+            looks.append(at - since)
+        since = (since or at) if " away " in line else None
+    assert len([seconds for seconds in looks if seconds > 2.5]) == 1, looks
 
 
 def test_nothing_is_finished_that_was_not_begun(plmaint, made, store):
