@@ -245,7 +245,8 @@ void estimate_model(const struct estimate_group *g, size_t n, const struct estim
 					   .n_blocks = m.n_blocks,
 					   .n_parts = PARTS,
 					   .duty = e->duty,
-					   .waits = e->grace };
+					   .waits = e->grace +
+						    (f->vacuum ? f->vacuum_cost.rests : 0) };
 	estimate_make(&in, 1, &e->time);
 	estimate_bytes(e, f);
 	e->runs = f->images.runs > f->detach.runs ? f->images.runs : f->detach.runs;

@@ -96,7 +96,8 @@ static bool count_all(struct manifest_job *j, struct estimate_facts *f, struct m
 	f->page_rows = (double)c.manifests / fmax(1, f->page_rows);
 	int64_t rows = c.lost + c.images + c.lists + c.detach;
 	f->vacuum = (double)rows > 50 + 0.2 * (double)c.manifests;
-	f->vacuum_cost = vacuum_cost_recall(j->control, (double)c.manifests);
+	f->vacuum_cost = vacuum_cost_recall(j->control, (double)c.manifests,
+					    vacuum_rests(j->actor, j->control, &j->schema));
 	if (rows == 0)
 		return true;
 	double most = fmax(least_time, share_of_work * rough_row * (double)rows);

@@ -222,9 +222,10 @@ int manifest_forecast_ahead(const struct manifest_job *j, enum pending_kind last
 	}
 	if (j->follows & FOLLOWS_VACUUM) {
 		double all = manifests(j);
-		struct vacuum_cost v = vacuum_cost_recall(j->control, all);
+		struct vacuum_cost v = vacuum_cost_recall(
+			j->control, all, vacuum_rests(j->actor, j->control, &j->schema));
 		ret[n++] = (struct batch_ahead){
-			.seconds = vacuum_cost_here(&v, j->slower) + proof_each * all,
+			.seconds = vacuum_cost_here(&v, j->slower) + v.rests + proof_each * all,
 			.guess = { .doubt = v.seen ? seen_vacuum_doubt : vacuum_doubt },
 		};
 	}

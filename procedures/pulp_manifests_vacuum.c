@@ -108,10 +108,23 @@ struct done {
 	size_t n; /* of them, done or skipped */
 	struct strbuf tables, skipped;
 	enum end end;
+	struct pulp_schema schema;
+	bool known;	    /* the schema */
+	bool rested, raced; /* the one at some table, the other at another */
 };
 
-static bool vacuum_all(struct pg *db, struct watch *w, struct done *d, struct outcome *out,
-		       struct err *err)
+/* Users may come, and go, between two tables. */
+static bool set_pace(const struct actor *a, struct pg *db, struct done *d, struct err *err)
+{
+	bool rests = vacuum_rests(a, db, d->known ? &d->schema : NULL);
+
+	d->rested |= rests;
+	d->raced |= !rests;
+	return vacuum_pace(db, rests, err);
+}
+
+static bool vacuum_all(const struct actor *a, struct pg *db, struct watch *w, struct done *d,
+		       struct outcome *out, struct err *err)
 {
 	struct err warning;
 
@@ -120,7 +133,7 @@ static bool vacuum_all(struct pg *db, struct watch *w, struct done *d, struct ou
 		return false;
 	for (; d->n < pg_rows_count(d->due); d->n++) {
 		const char *table = pg_text(d->due, d->n, 0);
-		if (!vacuum_table(db, w, table, &d->end, err))
+		if (!set_pace(a, db, d, err) || !vacuum_table(db, w, table, &d->end, err))
 			return false;
 		if (d->end != END_DONE)
 			break;
@@ -139,20 +152,21 @@ static bool vacuum_until_held(struct actor *a, struct done *d, double began, str
 {
 	struct pg *db = NULL, *watch = NULL;
 
+	struct err ignored;
+
 	d->end = END_DONE;
-	bool ok = actor_connect(a, "vacuum", &db, err) &&
-		  actor_connect(a, "vacuum-watch", &watch, err) &&
-		  pg_exec(db,
-			  "SET statement_timeout TO 0; SET vacuum_cost_delay TO 0;"
-			  " SET client_min_messages TO warning",
-			  err);
+	bool ok =
+		actor_connect(a, "vacuum", &db, err) &&
+		actor_connect(a, "vacuum-watch", &watch, err) &&
+		pg_exec(db, "SET statement_timeout TO 0; SET client_min_messages TO warning", err);
 	struct watch w = { .db = watch, .listener = a->listener };
 	if (ok) {
+		d->known = pulp_schema_probe(db, false, true, &d->schema, &ignored);
 		w.pid = pg_backend_pid(db);
-		ok = vacuum_all(db, &w, d, out, err);
+		ok = vacuum_all(a, db, &w, d, out, err);
 	}
-	if (ok && d->end == END_DONE && d->skipped.len == 0)
-		vacuum_cost_keep(a, db, clock_monotonic() - began);
+	if (ok && d->end == END_DONE && d->skipped.len == 0 && !(d->rested && d->raced))
+		vacuum_cost_keep(a, db, clock_monotonic() - began, d->rested);
 	pg_close(db);
 	pg_close(watch);
 	return ok;
@@ -209,7 +223,8 @@ const struct procedure procedure_pulp_manifests_vacuum = {
 	.explain =
 		"Every filled row leaves a dead version, and the statistics still say that no manifest has data. Tables in which "
 		"autovacuum would soon start are done now. The vacuum takes no lock that it has to wait for, a table that somebody "
-		"holds is skipped and told as skipped, and it is cancelled when anybody waits for it.",
+		"holds is skipped and told as skipped, and it is cancelled when anybody waits for it. While a service of Pulp is "
+		"online it rests as autovacuum does (autovacuum_vacuum_cost_delay), unless the profile is fast or finalize.",
 	.changes =
 		"nothing but free space and statistics of container_manifest, core_contentartifact and core_artifact",
 	.tags = (const char *const[]){ "pre-migrations", "online", NULL },

@@ -2,11 +2,15 @@
 /* A table of another size takes as many times more as is thought of both. */
 #include "procedures/vacuum_cost.h"
 #include "lib/batch/calibration.h"
+#include "lib/batch/knobs.h"
 #include "lib/core/clock.h"
 #include "lib/core/log.h"
+#include "lib/pace/controller.h"
 #include "procedures/procedures.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Seconds of any vacuum, of a manifest, and of a row that ANALYZE samples: of manifests, and of
  * their artifacts, of which an ordinary one has two.  Measured on PostgreSQL 15 with 20,000 to
@@ -16,6 +20,72 @@ static const double least = 0.01, each = 9.5e-6, sampled_each = 6.5e-6, artifact
  * then.  Of eight runs with rows 2.5 to 7 times slower the vacuums were 1.2 to 6.5 times. */
 static const double share = 2.0 / 3;
 enum { LOOK_BACK = 5, ROWS_OF_TARGET = 300, USUAL_TARGET = 100 };
+
+/* What the server counts of a manifest, its links and its artifacts, in its own units of cost: most
+ * of it pages of tables and indexes that become dirty, at 20 each.  Measured on PostgreSQL 15 with
+ * 20,000 images by the time that the rests took; its own account of pages says 27. */
+static const double cost_each = 24;
+static const char resting[] = "resting"; /* the stratum of those that rested, in the ledger */
+
+/* As an operator has tuned it, else as the configuration says. */
+static enum profile profile_now(const struct actor *a, struct pg *db)
+{
+	const struct ledger l = { .schema = "plmaint", .shared = true };
+	const char *word = config_get(a->look->config, "pre-migrate.profile");
+	enum profile p = PROFILE_DEFAULT;
+	struct knobs knobs;
+	struct err ignored;
+	bool any, copy;
+
+	for (int i = 0; profile_names[i]; i++)
+		if (strcmp(word, profile_names[i]) == 0)
+			p = (enum profile)i;
+	if (ledger_has(db, "knob", &any, &ignored) && any && ledger_is_copy(db, &copy, &ignored) &&
+	    !copy && knobs_read(&l, db, INT64_MAX, &knobs, &ignored) &&
+	    !isnan(knobs.value[KNOB_profile]))
+		p = (enum profile)knobs.value[KNOB_profile];
+	return p;
+}
+
+bool vacuum_rests(const struct actor *a, struct pg *db, const struct pulp_schema *s)
+{
+	struct pulp_services online;
+	struct err ignored;
+
+	return profile_now(a, db) < PROFILE_FAST &&
+	       (!s || !pulp_services_online(db, s, &a->look->place, &online, &ignored) ||
+		online.api + online.content + online.workers > 0);
+}
+
+/* Name and value of each setting; where autovacuum has none of its own it has the session's. */
+#define AUTOVACUUMS_OWN                                                                        \
+	"SELECT n, coalesce((SELECT setting FROM pg_settings WHERE name = 'autovacuum_' || n"  \
+	" AND setting::float8 >= 0), (SELECT reset_val FROM pg_settings WHERE name = n)) AS v" \
+	" FROM unnest('{vacuum_cost_delay,vacuum_cost_limit}'::text[]) AS n"
+
+bool vacuum_pace(struct pg *db, bool rests, struct err *err)
+{
+	return pg_exec(db,
+		       rests ? "SELECT set_config(n, v, false) FROM (" AUTOVACUUMS_OWN ") AS own"
+			     : "SET vacuum_cost_delay TO 0",
+		       err);
+}
+
+/* Seconds for each unit of cost. */
+static double rest_each(struct pg *db)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (!pg_query(
+		    db,
+		    "SELECT 0.001 * max(v::float8) FILTER (WHERE n = 'vacuum_cost_delay') /"
+		    " max(v::float8) FILTER (WHERE n = 'vacuum_cost_limit') FROM (" AUTOVACUUMS_OWN
+		    ") AS own",
+		    NULL, 0, &r, &ignored))
+		return 0;
+	return strtod(pg_text(r, 0, 0), NULL);
+}
 
 static double thought(double manifests, double sample)
 {
@@ -35,21 +105,25 @@ static double sample_of(struct pg *db)
 	return ROWS_OF_TARGET * (double)pg_int(r, 0, 0);
 }
 
-struct vacuum_cost vacuum_cost_recall(struct pg *db, double manifests)
+struct vacuum_cost vacuum_cost_recall(struct pg *db, double manifests, bool rests)
 {
 	AUTO_CALIBRATIONS struct calibrations c = { 0 };
 	double slower = 0, n = 0, sample = sample_of(db);
+	double rest = rests ? cost_each * rest_each(db) : 0;
 	struct err ignored;
 
 	if (calibration_read(db, procedure_pulp_manifests_vacuum.label, "run", LOOK_BACK, &c,
 			     &ignored))
 		for (size_t i = 0; i < c.n; i++)
-			if (c.item[i].actual > 0 && c.item[i].rows >= 0) {
+			if (c.item[i].actual > 0 && c.item[i].rows >= 0 &&
+			    (strcmp(c.item[i].stratum, resting) == 0) == rests) {
+				double rows = (double)c.item[i].rows;
 				slower += log(c.item[i].actual /
-					      thought((double)c.item[i].rows, sample));
+					      (thought(rows, sample) + rest * rows));
 				n++;
 			}
-	return (struct vacuum_cost){ thought(manifests, sample) * exp(n > 0 ? slower / n : 0),
+	double all = exp(n > 0 ? slower / n : 0);
+	return (struct vacuum_cost){ all * thought(manifests, sample), all * rest * manifests,
 				     n > 0 };
 }
 
@@ -87,7 +161,7 @@ static void keep_trace(const struct actor *a, int64_t manifests, double seconds)
 	(void)fclose(f);
 }
 
-static bool keep(struct pg *db, int64_t manifests, double seconds, struct err *err)
+static bool keep(struct pg *db, int64_t manifests, double seconds, bool rests, struct err *err)
 {
 	struct calibration c = calibration_about(procedure_pulp_manifests_vacuum.label, "run");
 	struct ledger l;
@@ -95,20 +169,21 @@ static bool keep(struct pg *db, int64_t manifests, double seconds, struct err *e
 
 	if (!ledger_exists(db, &any, err) || (any && !ledger_join(db, &l, err)))
 		return false;
+	c.stratum = rests ? resting : "";
 	c.rows = manifests;
 	c.actual = c.seconds = seconds;
 	c.duty = 1;
 	return !any || calibration_write(&l, db, &c, 1, err);
 }
 
-void vacuum_cost_keep(const struct actor *a, struct pg *db, double seconds)
+void vacuum_cost_keep(const struct actor *a, struct pg *db, double seconds, bool rests)
 {
 	struct err why = { 0 };
 	int64_t manifests;
 
 	if (!count(db, seconds, &manifests, &why) ||
-	    (manifests >= 0 && !keep(db, manifests, seconds, &why)))
+	    (manifests >= 0 && !keep(db, manifests, seconds, rests, &why)))
 		log_verbose("what the vacuum took is not kept: %s", why.text);
-	else if (manifests >= 0)
+	else if (manifests >= 0 && !rests)
 		keep_trace(a, manifests, seconds);
 }
