@@ -82,6 +82,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_certificates = {
 	.label = "host-certificates",
 	.summary = "no certificate has expired or will soon",
+	.source = "the certificates that web servers of this host are configured with",
 	.explain = "Those that nginx, Apache, Katello and the smart proxy of this host are "
 		   "configured with, or that health.certificates names; every certificate of each "
 		   "file. 30 days are a warning.",

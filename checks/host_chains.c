@@ -102,6 +102,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_chains = {
 	.label = "host-chains",
 	.summary = "clients can follow every certificate to an authority",
+	.source = "the certificates, and the authorities that this host trusts",
 	.explain = "The first certificate of each file that host-certificates looks at, with the "
 		   "others of its file. One that is signed by itself is a warning. Times are left "
 		   "to host-certificates.",

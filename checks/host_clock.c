@@ -36,6 +36,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_clock = {
 	.label = "host-clock",
 	.summary = "the clocks of this host and of the database agree",
+	.source = "the clocks of this host and of the database",
 	.explain = "Two seconds are a warning, ten a finding: a worker is given up after thirty.",
 	.tags = (const char *const[]){ "default", "host", NULL },
 	.needs = NEED_DB,

@@ -86,6 +86,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_disk = {
 	.label = "host-disk",
 	.summary = "the file systems of Pulp have room for more",
+	.source = "statvfs(3) of the directories",
 	.explain =
 		"Bytes and inodes of the media directory, of / and, where it is on this host and "
 		"the role is told where, of the database. Less than 10 % is a warning, less than "

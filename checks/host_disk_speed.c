@@ -97,6 +97,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_disk_speed = {
 	.label = "host-disk-speed",
 	.summary = "the disk of the media reads fast enough",
+	.source = "files of artifacts, read with O_DIRECT",
 	.explain =
 		"Reads the largest artifacts of a sample, of a megabyte and more, past the page cache, for 0.1 s at most "
 		"(--full: 10 s). Less than 60 MB/s is a warning.",

@@ -58,6 +58,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_mounts = {
 	.label = "host-mounts",
 	.summary = "the media directory is mounted so that Pulp can rely on it",
+	.source = "/proc/self/mountinfo",
 	.explain = "Read-only is a finding; soft NFS and file systems without barriers are "
 		   "warnings.",
 	.tags = (const char *const[]){ "default", "pre-upgrade", "host", NULL },

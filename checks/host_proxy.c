@@ -37,6 +37,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_proxy = {
 	.label = "host-proxy",
 	.summary = "no proxy is set in the environment",
+	.source = "the environment of this process",
 	.explain = "An installer that asks this host through a proxy fails, or asks another one.",
 	.tags = (const char *const[]){ "pre-upgrade", "host", NULL },
 	.run = run,

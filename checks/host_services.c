@@ -107,6 +107,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_services = {
 	.label = "host-services",
 	.summary = "the services of Pulp on this host are up",
+	.source = "systemd",
 	.explain = "Units of what was found on this host (`plmaint features`): those that have "
 		   "failed, that end and are started again, or that are enabled and do not run.",
 	.tags = (const char *const[]){ "default", "services", "host", NULL },

@@ -103,6 +103,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_sha1 = {
 	.label = "host-sha1",
 	.summary = "no certificate is signed in a way that newer clients refuse",
+	.source = "the certificates, and the authorities that this host trusts",
 	.explain =
 		"The certificates that host-certificates looks at, and the authorities of host-chains. SHA-1 and MD5 are "
 		"refused by OpenSSL 3 at security level 1 and above, and by Enterprise Linux 9. One that is signed by itself "

@@ -25,6 +25,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_tmout = {
 	.label = "host-tmout",
 	.summary = "the shell does not end by itself",
+	.source = "the environment of this process",
 	.explain = "Seen where the variable is exported, as it is in most profiles that set it.",
 	.tags = (const char *const[]){ "pre-upgrade", "host", NULL },
 	.run = run,

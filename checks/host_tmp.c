@@ -35,6 +35,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_tmp = {
 	.label = "host-tmp",
 	.summary = "installers can run what they put into /tmp",
+	.source = "/proc/self/mountinfo",
 	.explain = "debconf and installers fail with \"Permission denied\" where /tmp or /var/tmp "
 		   "is mounted noexec.",
 	.tags = (const char *const[]){ "pre-upgrade", "host", NULL },

@@ -27,6 +27,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_umask = {
 	.label = "host-umask",
 	.summary = "new files can be read by the services",
+	.source = "this process",
 	.explain = "The umask of the shell is handed down to package managers and installers.",
 	.tags = (const char *const[]){ "pre-upgrade", "host", NULL },
 	.run = run,

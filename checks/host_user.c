@@ -22,6 +22,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_host_user = {
 	.label = "host-user",
 	.summary = "it is root who looks",
+	.source = "this process",
 	.explain = "Checks of the database do without, where the role may read; an upgrade does "
 		   "not.",
 	.tags = (const char *const[]){ "pre-upgrade", "host", NULL },

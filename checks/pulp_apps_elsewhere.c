@@ -47,6 +47,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_apps_elsewhere = {
 	.label = "pulp-apps-elsewhere",
 	.summary = "no service of Pulp that is online is on another host",
+	.source = "the heartbeats, and the processes of this host",
 	.explain = "By the names beside the heartbeats, which are those of a process and its host; "
 		   "containers of this host count as it. Only what runs here can be stopped from "
 		   "here.",

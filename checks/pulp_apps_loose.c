@@ -66,6 +66,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_apps_loose = {
 	.label = "pulp-apps-loose",
 	.summary = "every service of Pulp on this host is run by a unit of systemd",
+	.source = "the heartbeats, and /proc of this host",
 	.explain = "By the processes beside the heartbeats and their control groups. What no unit "
 		   "runs is not stopped here, so nothing that needs it stopped is begun.",
 	.tags = (const char *const[]){ "services", "pre-upgrade", "upgrade", NULL },

@@ -29,6 +29,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_apps_online = {
 	.label = "pulp-apps-online",
 	.summary = "the services api and content of Pulp are online",
+	.source =
+		"the heartbeats: core_appstatus, before it core_apiappstatus and core_contentappstatus",
 	.explain = "By their heartbeats in the database: 120 seconds for api, 30 for content, "
 		   "unless Pulp's settings say otherwise.",
 	.tags = (const char *const[]){ "default", "services", NULL },

@@ -107,6 +107,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_apps_settled = {
 	.label = "pulp-apps-settled",
 	.summary = "no service that was killed still counts as online",
+	.source = "the heartbeats",
 	.explain =
 		"Waits until each silent service has either beaten again or run out of its time to live, so that migrate does not "
 		"refuse because of it: 120 seconds at most for api, 30 for content and worker.",

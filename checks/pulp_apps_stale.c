@@ -28,6 +28,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_apps_stale = {
 	.label = "pulp-apps-stale",
 	.summary = "no service of Pulp has vanished without signing off",
+	.source = "the heartbeats",
 	.explain =
 		"Rows whose last heartbeat is older than their time to live: processes that were "
 		"killed, or that hang.",

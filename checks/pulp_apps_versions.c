@@ -29,6 +29,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_apps_versions = {
 	.label = "pulp-apps-versions",
 	.summary = "all services of Pulp run the same versions",
+	.source = "the heartbeats, and the versions beside them",
 	.explain = "Each service writes the versions of its components beside its heartbeat.",
 	.tags = (const char *const[]){ "default", "services", NULL },
 	.needs = NEED_DB,

@@ -139,6 +139,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_artifacts_digest = {
 	.label = "pulp-artifacts-digest",
 	.summary = "the files of artifacts hash to their digests",
+	.source = "core_artifact, and the files below the media directory",
 	.explain =
 		"Compares the sha256 of files with core_artifact: of up to 100 random ones of up to 4 MB for a twentieth of "
 		"a second, with --full of all, as fast as the disk and one processor can. Files that are missing or have "

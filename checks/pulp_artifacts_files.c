@@ -102,6 +102,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_artifacts_files = {
 	.label = "pulp-artifacts-files",
 	.summary = "the files of artifacts are there and have their size",
+	.source = "core_artifact, and the files below the media directory",
 	.explain = "Looks at names and sizes, opens nothing. `pulp repository version repair` also "
 		   "reads them.",
 	.cost = "asks for 500 files, with --full for every one",

@@ -27,6 +27,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_artifacts_orphaned = {
 	.label = "pulp-artifacts-orphaned",
 	.summary = "no artifact is left over",
+	.source = "core_artifact, core_contentartifact",
 	.explain =
 		"Those younger than a day are protected by Pulp's default (ORPHAN_PROTECTION_TIME, 1440 minutes).",
 	.cost = "a sample of 20,000 artifacts, with --full all",

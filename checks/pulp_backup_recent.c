@@ -123,6 +123,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_backup_recent = {
 	.label = "pulp-backup-recent",
 	.summary = "there is a backup of Pulp that is whole and not old",
+	.source = "manifests of the backups in backup.directory",
 	.explain =
 		"In the repository that backup.directory names; its age by upgrade.backup_max_age, and "
 		"what `backup verify` has found of it last. Where it is not set another program makes the backups, and nothing is asked.",

@@ -35,6 +35,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_collation = {
 	.label = "pulp-collation",
 	.summary = "the database sorts text as when its indexes were made",
+	.source = "pg_database, and the server's library",
 	.explain = "Compares the version of the collation that the database was made with and the "
 		   "one that the system has now.",
 	.tags = (const char *const[]){ "default", "pre-upgrade", "database", NULL },

@@ -30,6 +30,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_content = {
 	.label = "pulp-content",
 	.summary = "the service that hands out files answers",
+	.source = "the content app over HTTP",
 	.explain = "Asks throttle.content_url; where that is not set the service itself, at "
 		   "/run/pulpcore-content.sock or port 24816 of this host. Any answer but a "
 		   "server's error will do.",

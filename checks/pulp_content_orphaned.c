@@ -24,6 +24,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_content_orphaned = {
 	.label = "pulp-content-orphaned",
 	.summary = "no content is left over",
+	.source = "core_content, core_repositorycontent",
 	.explain =
 		"Those younger than a day are protected by Pulp's default (ORPHAN_PROTECTION_TIME, 1440 minutes).",
 	.cost = "a sample of 20,000 contents, with --full all",

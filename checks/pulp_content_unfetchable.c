@@ -28,6 +28,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_content_unfetchable = {
 	.label = "pulp-content-unfetchable",
 	.summary = "all container content has its file or can be fetched",
+	.source = "core_contentartifact, core_remoteartifact",
 	.explain =
 		"A content artifact without artifact is normal for what is downloaded on demand, and then has a remote artifact.",
 	.cost = "a sample of 50,000 links to files, with --full all",

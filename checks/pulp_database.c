@@ -31,6 +31,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_database = {
 	.label = "pulp-database",
 	.summary = "Pulp's database answers and can be written to",
+	.source = "pg_extension",
 	.explain = "Pulp keeps labels in columns of the type hstore, and does not start without "
 		   "that extension.",
 	.tags = (const char *const[]){ "default", "pre-upgrade", "database", NULL },

@@ -70,6 +70,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_encryption_key = {
 	.label = "pulp-encryption-key",
 	.summary = "the key of the database's encrypted columns is there and opens them",
+	.source = "the key file, core_remote, core_upstreampulp, core_domain",
 	.explain =
 		"Reads the file that DB_ENCRYPTION_KEY of Pulp's settings names, and opens up to "
 		"a hundred values of each encrypted column with it: credentials of remotes and "

@@ -150,6 +150,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_files_leaked = {
 	.label = "pulp-files-leaked",
 	.summary = "every file among the artifacts belongs to one",
+	.source = "the files below artifact/, core_artifact",
 	.explain = "Reads the names of whole directories below artifact/ and asks the database for "
 		   "each; files of the last day may still get their row, and other domains keep "
 		   "theirs elsewhere.",

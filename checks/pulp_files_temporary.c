@@ -22,6 +22,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_files_temporary = {
 	.label = "pulp-files-temporary",
 	.summary = "no temporary file was left behind",
+	.source = "core_pulptemporaryfile",
 	.explain =
 		"Pulp keeps a row for each temporary file that it hands from one process to another.",
 	.tags = (const char *const[]){ "storage", NULL },

@@ -33,6 +33,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_ids_exhausted = {
 	.label = "pulp-ids-exhausted",
 	.summary = "no table is about to run out of numbers for new rows",
+	.source = "pg_attribute, and the largest id of container_blobmanifest and five more",
 	.explain =
 		"Four fifths of the numbers of an int4 are taken; deletes do not give them back.",
 	.tags = (const char *const[]){ "default", "pre-upgrade", "database", NULL },

@@ -149,6 +149,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_indexes_corrupt = {
 	.label = "pulp-indexes-corrupt",
 	.summary = "indexes of Pulp find what is in their tables",
+	.source = "pg_index, and bt_index_check of the extension amcheck",
 	.explain =
 		"Calls bt_index_check of the extension amcheck for the keys of tables of up to 4 MB, with their rows; with "
 		"--full for every index. Without the extension there is nothing to ask.",

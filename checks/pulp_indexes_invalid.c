@@ -26,6 +26,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_indexes_invalid = {
 	.label = "pulp-indexes-invalid",
 	.summary = "every index of Pulp is valid",
+	.source = "pg_index",
 	.explain = "An invalid index is kept up to date by every write and used by no query.",
 	.tags = (const char *const[]){ "default", "database", NULL },
 	.remedies = (const char *const[]){ "pulp-indexes-rebuild", NULL },

@@ -33,6 +33,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_lists_children = {
 	.label = "pulp-lists-children",
 	.summary = "the images of every manifest list are in its repository",
+	.source = "container_manifestlistmanifest, core_repositorycontent",
 	.explain = "Looks at the latest version of each repository.",
 	.cost = "every image of every list",
 	.tags = (const char *const[]){ "content", NULL },

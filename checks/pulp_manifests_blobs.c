@@ -33,6 +33,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_blobs = {
 	.label = "pulp-manifests-blobs",
 	.summary = "the blobs of every manifest are in its repository",
+	.source = "container_blobmanifest, core_repositorycontent",
 	.explain = "Looks at the latest version of each repository.",
 	.cost = "a sample of 20,000 rows of repositories, with --full all",
 	.tags = (const char *const[]){ "content", NULL },

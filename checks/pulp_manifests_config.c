@@ -31,6 +31,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_config = {
 	.label = "pulp-manifests-config",
 	.summary = "every image's configuration is there or can be fetched",
+	.source = "container_manifest, core_contentartifact, core_remoteartifact",
 	.explain =
 		"The configuration blob has to be linked to an artifact, or to a remote that has it.",
 	.cost = "a sample of 20,000 manifests, with --full all",

@@ -90,6 +90,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_digest = {
 	.label = "pulp-manifests-digest",
 	.summary = "the stored data of every manifest hashes to its digest",
+	.source = "container_manifest",
 	.explain =
 		"Rows are hashed by the server; nothing else would notice a manifest that was stored wrongly.",
 	.cost = "hashes a sample of 2,000 manifests, with --full all",

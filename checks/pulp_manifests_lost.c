@@ -47,6 +47,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_lost = {
 	.label = "pulp-manifests-lost",
 	.summary = "no manifest is left that an orphan cleanup would lose for good",
+	.source = "container_manifest, core_contentartifact, core_artifact",
 	.explain =
 		"Pulp's own migration drops the artifact link up to a thousand rows before it stores the data; what lies between when "
 		"it is killed has neither. The artifact is found by the manifest's digest, until an orphan cleanup takes it.",

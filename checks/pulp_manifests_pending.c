@@ -88,6 +88,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_pending = {
 	.label = "pulp-manifests-pending",
 	.summary = "no manifest is left that can be migrated",
+	.source = "container_manifest, the quarantine",
 	.explain =
 		"Asked of Pulp's own tables. Rows whose data cannot be had, or whose fields are partly missing, are known with "
 		"their reason; an accepted one is not counted.",

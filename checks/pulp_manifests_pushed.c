@@ -34,6 +34,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_pushed = {
 	.label = "pulp-manifests-pushed",
 	.summary = "every manifest that was pushed has its data",
+	.source = "container_manifest, container_containerpushrepository, core_repositorycontent",
 	.explain = "Counts each repository that has the manifest in its latest version.",
 	.cost = "one scan of all manifests, where no other check has made it",
 	.tags = (const char *const[]){ "pre-upgrade", "content", NULL },

@@ -38,6 +38,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_recoverable = {
 	.label = "pulp-manifests-recoverable",
 	.summary = "no manifest is without data, and what can be saved of them",
+	.source = "container_manifest, core_contentartifact, core_artifact, core_remoteartifact",
 	.explain =
 		"Manifests without data by what is left of them: the linked artifact, an artifact of the same sha256, a remote, or nothing.",
 	.cost = "one scan of all manifests, where no other check has made it",

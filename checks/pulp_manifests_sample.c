@@ -163,6 +163,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_sample = {
 	.label = "pulp-manifests-sample",
 	.summary = "the derived columns of a random sample are what its manifests say",
+	.source = "container_manifest, container_manifestlistmanifest, files of artifacts",
 	.explain =
 		"Type, labels, annotations, platform and size are derived from the manifest and its configuration; a sample of 200 "
 		"is derived again from the stored data and compared, a list's flags with its children.",

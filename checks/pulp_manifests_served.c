@@ -108,6 +108,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_served = {
 	.label = "pulp-manifests-served",
 	.summary = "the release to upgrade to can serve every manifest",
+	.source = "container_manifest, core_repositorycontent",
 	.explain =
 		"pulp_container up to 2.24, and 2.26.15 and later 2.26, read the artifact of a manifest without data; 2.25, 2.26.0 to "
 		"2.26.14, 2.27 and later answer its pull with an error or with 200 and the four letters `None`. No migration of Pulp "

@@ -29,6 +29,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_typed = {
 	.label = "pulp-manifests-typed",
 	.summary = "manifests that have data have their type and platform too",
+	.source = "container_manifest, core_repositorycontent",
 	.explain =
 		"Lists show what they hold by these columns, and Katello and the flatpak index choose by them.",
 	.cost = "one scan of all manifests",

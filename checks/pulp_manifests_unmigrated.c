@@ -73,6 +73,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_manifests_unmigrated = {
 	.label = "pulp-manifests-unmigrated",
 	.summary = "every manifest has its data in the database",
+	.source = "container_manifest, core_repositorycontent, the quarantine",
 	.explain =
 		"pulp_container 2.20 moved manifests from artifact files into the column data; rows from before must be migrated "
 		"once, nothing forces it, and from 2.25 on what was not migrated cannot be pulled any more.",

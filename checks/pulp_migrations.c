@@ -31,6 +31,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_migrations = {
 	.label = "pulp-migrations",
 	.summary = "the last migrate of Pulp came to its end",
+	.source = "django_migrations, and the columns of Pulp's tables",
 	.explain = "Compares what django_migrations says of pulp_container with the columns that "
 		   "are there.",
 	.tags = (const char *const[]){ "default", "pre-upgrade", "database", NULL },

@@ -137,6 +137,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_migrations_applied = {
 	.label = "pulp-migrations-applied",
 	.summary = "the installed Pulp has migrated its database",
+	.source = "django_migrations, and the files of Pulp's packages",
 	.explain =
 		"Compares the files of the migrations of pulpcore and pulp_container, below the "
 		"lib/python3* that stands beside pulpcore-manager (pulp.manager), with "

@@ -27,6 +27,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_paths = {
 	.label = "pulp-paths",
 	.summary = "every path is one that pulpcore 3.117 accepts",
+	.source = "core_distribution, core_contentartifact",
 	.explain =
 		"The same expression as in its migration 0155, asked before the upgrade and not by it.",
 	.cost = "one scan of all links to files",

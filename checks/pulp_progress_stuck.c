@@ -26,6 +26,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_progress_stuck = {
 	.label = "pulp-progress-stuck",
 	.summary = "no progress report says running after its task has ended",
+	.source = "core_progressreport, core_task",
 	.explain = "They do no harm but mislead whoever looks at a task.",
 	.tags = (const char *const[]){ "tasks", NULL },
 	.remedies = (const char *const[]){ "pulp-progress-clean", NULL },

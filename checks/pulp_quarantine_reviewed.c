@@ -44,6 +44,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_quarantine_reviewed = {
 	.label = "pulp-quarantine-reviewed",
 	.summary = "each manifest that was set aside was mended or accepted",
+	.source = "the quarantine, container_manifest",
 	.explain =
 		"An entry whose manifest was deleted or mended does not count. An accepted one keeps its reason for the record.",
 	.tags = (const char *const[]){ "pre-upgrade", "upgrade", NULL },

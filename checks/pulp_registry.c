@@ -33,6 +33,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_registry = {
 	.label = "pulp-registry",
 	.summary = "the registry answers those who pull and push",
+	.source = "the registry's /v2/ over HTTP",
 	.explain = "Asks for /v2/ where throttle.status_url leads, or else the service api, as "
 		   "pulp-status does. 200 and 401 are what a client can go on with.",
 	.tags = (const char *const[]){ "default", "services", NULL },

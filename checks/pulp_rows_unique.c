@@ -98,6 +98,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_rows_unique = {
 	.label = "pulp-rows-unique",
 	.summary = "no two rows of Pulp have the same unique key",
+	.source = "pg_index, and the tables with unique keys of text",
 	.explain =
 		"After an upgrade of the operating system text may sort by other rules than an index was made with (pulp-collation), "
 		"and the index lets duplicates in. Unique keys with text are looked at without it, in tables of up to 4 MB; with "

@@ -92,6 +92,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_signatures_keys = {
 	.label = "pulp-signatures-keys",
 	.summary = "each signature has been made with the key that its row names",
+	.source = "container_manifestsignature",
 	.explain =
 		"Migration 0049 of pulp_container 2.28 takes each signature apart and ends with an AssertionError where its first "
 		"fingerprint does not end with key_id. Here the same is read from column data, of every row; nothing is verified.",

@@ -66,6 +66,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_signing_services = {
 	.label = "pulp-signing-services",
 	.summary = "each signing service has its program",
+	.source = "core_signingservice, and the scripts that it names",
 	.explain = "By column script of core_signingservice: a file of this host that can be run. "
 		   "It is not started.",
 	.tags = (const char *const[]){ "default", "host", NULL },

@@ -91,6 +91,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_status = {
 	.label = "pulp-status",
 	.summary = "Pulp answers, and says that it is well",
+	.source = "the status API over HTTP",
 	.explain = "Asks throttle.status_url, such as https://HOST/pulp/api/v3/status/, for its "
 		   "workers, its connections and its storage; where that is not set the service "
 		   "itself, at /run/pulpcore-api.sock or port 24817 of this host.",

@@ -26,6 +26,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tables_bloat = {
 	.label = "pulp-tables-bloat",
 	.summary = "no table of Pulp is mostly dead rows",
+	.source = "pg_stat_user_tables",
 	.explain = "By the server's own counts, from 10,000 dead rows on.",
 	.tags = (const char *const[]){ "default", "database", NULL },
 	.needs = NEED_DB,

@@ -28,6 +28,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tags_manifest = {
 	.label = "pulp-tags-manifest",
 	.summary = "the manifest of every tag is in the tag's repository",
+	.source = "container_tag, core_repositorycontent",
 	.explain = "Looks at the latest version of each repository.",
 	.cost = "every tag",
 	.tags = (const char *const[]){ "content", NULL },

@@ -37,6 +37,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_abandoned = {
 	.label = "pulp-tasks-abandoned",
 	.summary = "every task at work has a worker",
+	.source = "core_task, the heartbeats, pg_locks",
 	.explain = "A worker that was killed leaves its task behind, and all that wants the same "
 		   "repository waits for it.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },

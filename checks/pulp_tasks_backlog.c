@@ -25,6 +25,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_backlog = {
 	.label = "pulp-tasks-backlog",
 	.summary = "tasks that are ready are taken by a worker",
+	.source = "core_task",
 	.explain =
 		"A task is ready when the resources that it asks for are free. It should then wait for no more than a moment.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },

@@ -27,6 +27,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_blocked = {
 	.label = "pulp-tasks-blocked",
 	.summary = "no task has been blocked for long",
+	.source = "core_task",
 	.explain =
 		"Tasks on one repository run one after the other. The first of a long row may be abandoned or hang.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },

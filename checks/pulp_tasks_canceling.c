@@ -26,6 +26,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_canceling = {
 	.label = "pulp-tasks-canceling",
 	.summary = "no task is stuck in being canceled",
+	.source = "core_task",
 	.explain =
 		"A worker looks for the wish to cancel every few seconds. A task that stays in this state keeps its resources.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },

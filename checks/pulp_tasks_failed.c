@@ -24,6 +24,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_failed = {
 	.label = "pulp-tasks-failed",
 	.summary = "no task has failed in the last 24 hours",
+	.source = "core_task",
 	.explain = "Tasks that failed are grouped by name and error.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },
 	.needs = NEED_DB,

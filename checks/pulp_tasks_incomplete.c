@@ -25,6 +25,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_incomplete = {
 	.label = "pulp-tasks-incomplete",
 	.summary = "no task of Pulp is waiting or at work",
+	.source = "core_task",
 	.explain =
 		"Before an upgrade or a maintenance: a task that is ended by a stop leaves what it had made, and starts anew or never.",
 	.tags = (const char *const[]){ "pre-upgrade", "tasks", NULL },

@@ -22,6 +22,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_long = {
 	.label = "pulp-tasks-long",
 	.summary = "no task has run for hours",
+	.source = "core_task",
 	.explain = "A first sync of a large registry may take that long; other tasks do not.",
 	.tags = (const char *const[]){ "default", "tasks", NULL },
 	.needs = NEED_DB,

@@ -26,6 +26,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_tasks_old = {
 	.label = "pulp-tasks-old",
 	.summary = "no finished task is older than 30 days",
+	.source = "core_task",
 	.explain =
 		"Old tasks are rows that nobody reads; a purge deletes them with their progress reports.",
 	.tags = (const char *const[]){ "tasks", NULL },

@@ -28,6 +28,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_transactions_long = {
 	.label = "pulp-transactions-long",
 	.summary = "no transaction has been open for long",
+	.source = "pg_stat_activity",
 	.explain =
 		"Of other roles' sessions the server shows the times only to members of pg_read_all_stats.",
 	.tags = (const char *const[]){ "default", "database", NULL },

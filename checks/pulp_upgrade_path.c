@@ -65,6 +65,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_upgrade_path = {
 	.label = "pulp-upgrade-path",
 	.summary = "the release to upgrade to can be reached in one hop",
+	.source = "django_migrations, and the table of releases of this program",
 	.explain =
 		"pulpcore 3.70 to 3.84 have both the old migrations and the one that replaced them; a database from before that has "
 		"not been there cannot be migrated by 3.85 or later. Nor does Pulp go back to a release with fewer migrations.",

@@ -39,6 +39,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_upgrade_unfinished = {
 	.label = "pulp-upgrade-unfinished",
 	.summary = "no upgrade was left half way on this host",
+	.source = "the note of `upgrade run` in general.state_dir",
 	.explain = "By the note that `upgrade run` keeps in general.state_dir.",
 	.tags = (const char *const[]){ "default", "upgrade", "host", NULL },
 	.run = run,

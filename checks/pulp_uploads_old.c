@@ -25,6 +25,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_uploads_old = {
 	.label = "pulp-uploads-old",
 	.summary = "no upload was left unfinished",
+	.source = "core_upload",
 	.explain = "Clients that are cut off leave their uploads behind.",
 	.tags = (const char *const[]){ "storage", NULL },
 	.remedies = (const char *const[]){ "pulp-uploads-remove", NULL },

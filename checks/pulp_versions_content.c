@@ -35,6 +35,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_versions_content = {
 	.label = "pulp-versions-content",
 	.summary = "what repository versions list is what they have",
+	.source = "core_repositoryversion, core_repositorycontent",
 	.explain = "Every version is asked for a list, the latest of each repository for the right "
 		   "number in it.",
 	.cost = "every repository version, and the rows of the latest",

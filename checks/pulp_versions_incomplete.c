@@ -28,6 +28,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_versions_incomplete = {
 	.label = "pulp-versions-incomplete",
 	.summary = "no repository version was left incomplete",
+	.source = "core_repositoryversion, core_task",
 	.explain = "Those of the last hour may still be in the making.",
 	.tags = (const char *const[]){ "default", "content", NULL },
 	.needs = NEED_DB,

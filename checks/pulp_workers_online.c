@@ -28,6 +28,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_pulp_workers_online = {
 	.label = "pulp-workers-online",
 	.summary = "a worker of Pulp is online",
+	.source = "the heartbeats: core_appstatus, before it core_worker",
 	.explain = "A worker is online when its last heartbeat in the database is younger than its "
 		   "time to live, 30 seconds by default.",
 	.tags = (const char *const[]){ "default", "services", NULL },

@@ -77,6 +77,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_redis_memory = {
 	.label = "redis-memory",
 	.summary = "a content cache that is full makes room and refuses nothing",
+	.source = "INFO memory of Redis",
 	.explain = "By INFO memory: what is used, maxmemory and maxmemory-policy. Nine tenths of a "
 		   "limit with noeviction are a finding.",
 	.tags = (const char *const[]){ "default", "services", NULL },

@@ -46,6 +46,7 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 const struct check check_redis_ping = {
 	.label = "redis-ping",
 	.summary = "Pulp's content cache answers",
+	.source = "PING of Redis",
 	.explain = "A PING over the connection that Pulp's settings name. More than 100 ms is a "
 		   "warning.",
 	.tags = (const char *const[]){ "default", "services", NULL },

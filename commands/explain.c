@@ -73,7 +73,7 @@ static bool unknown(const struct catalogue *c, const char *name, struct err *err
 struct terms {
 	const char *const *tags, *const *remedies;
 	const char *needs[NEED_COUNT + 1];
-	const char *cost, *changes, *deletes;
+	const char *source, *cost, *changes, *deletes;
 };
 
 static struct terms terms_of(const struct entry *e)
@@ -89,6 +89,7 @@ static struct terms terms_of(const struct entry *e)
 			t.needs[n++] = need_word(1U << bit);
 	if (c) {
 		t.remedies = c->remedies;
+		t.source = c->source;
 		t.cost = c->cost ? c->cost : "moments, however large the site is";
 	} else if (p) {
 		t.changes = p->changes ? p->changes : "nothing";
@@ -120,6 +121,7 @@ static void add_terms(struct strbuf *out, const struct terms *t)
 		strbuf_adds(out, "\n");
 	add_words(out, "tags", t->tags);
 	add_words(out, "needs", t->needs);
+	add_text(out, "reads", t->source);
 	add_text(out, "costs", t->cost);
 	add_words(out, "mended by", t->remedies);
 	add_text(out, "changes", t->changes);
@@ -128,11 +130,12 @@ static void add_terms(struct strbuf *out, const struct terms *t)
 
 static void emit_entry(const struct session *s, const struct entry *e, const struct terms *t)
 {
-	struct field fields[12] = { F_TEXT("name", e->name),	   F_TEXT("kind", e->kind),
+	struct field fields[13] = { F_TEXT("name", e->name),	   F_TEXT("kind", e->kind),
 				    F_TEXT("summary", e->summary), F_TEXT("explain", e->explain),
-				    F_TEXT("hint", e->hint),	   F_TEXT("cost", t->cost),
-				    F_TEXT("changes", t->changes), F_TEXT("deletes", t->deletes) };
-	size_t n = 8;
+				    F_TEXT("hint", e->hint),	   F_TEXT("source", t->source),
+				    F_TEXT("cost", t->cost),	   F_TEXT("changes", t->changes),
+				    F_TEXT("deletes", t->deletes) };
+	size_t n = 9;
 
 	if (t->tags)
 		fields[n++] = (struct field)F_LIST("tags", t->tags);

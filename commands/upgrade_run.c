@@ -268,6 +268,7 @@ const struct step upgrade_run_steps[] = {
 	  .flags = GUARD },
 	CHECK_FIRST(pulp_quarantine_reviewed, LOOK, "what cannot be migrated is known by name"),
 	CHECK_FIRST(pulp_backup_recent, LOOK, "there is no other way back"),
+	CHECK_FIRST(pulp_upgrade_space, LOOK, "a full disk stops the server half way"),
 	{ .procedure = &procedure_pulp_upgrade_estimate,
 	  .when = when_not_begun,
 	  .bind = bind_downtime,

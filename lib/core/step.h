@@ -67,7 +67,8 @@ void outcome_release(struct outcome *o);
 struct check {
 	const char *label;   /* "pulp-manifests-unmigrated" */
 	const char *summary; /* one line */
-	const char *explain; /* why the world needs it, with its source */
+	const char *source;  /* what it asks: tables of Pulp's, files, a server */
+	const char *explain; /* why the world needs it */
 	const char *cost;    /* what it reads where that grows with the site; NULL: moments */
 	const char *const *tags;
 	const char *const *remedies; /* labels of procedures */

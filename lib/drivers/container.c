@@ -25,8 +25,8 @@
 enum { SHORT_ID = 12, MOST_PARENTS = 64 };
 static const char digits[] = "0123456789abcdef";
 
-/* libpod-ID.scope, libpod-payload-ID, docker-ID.scope, docker/ID */
-char *container_in_cgroup(const char *text)
+/* Where the id begins: libpod-ID.scope, libpod-payload-ID, docker-ID.scope, docker/ID */
+static const char *id_in_cgroup(const char *text, bool *ret_docker)
 {
 	static const char *const marks[] = { "/libpod-payload-", "/libpod-", "/docker-",
 					     "/docker/" };
@@ -35,10 +35,19 @@ char *container_in_cgroup(const char *text)
 		const char *at = strstr(text, marks[i]);
 		size_t len = at ? strspn(at + strlen(marks[i]), digits) : 0;
 
+		*ret_docker = marks[i][1] == 'd';
 		if (len >= SHORT_ID)
-			return xstrndup(at + strlen(marks[i]), SHORT_ID);
+			return at + strlen(marks[i]);
 	}
 	return NULL;
+}
+
+char *container_in_cgroup(const char *text)
+{
+	bool docker;
+	const char *id = id_in_cgroup(text, &docker);
+
+	return id ? xstrndup(id, SHORT_ID) : NULL;
 }
 
 char *container_of_watcher(const char *words)
@@ -87,8 +96,9 @@ char *container_keeper(pid_t pid)
 	struct passwd pw, *found = NULL;
 	char buf[1024];
 	uid_t user = 0;
+	bool docker;
 
-	if (proc_read_text(pid, "cgroup", &text) && strstr(text.data, "/docker"))
+	if (proc_read_text(pid, "cgroup", &text) && id_in_cgroup(text.data, &docker) && docker)
 		return xstrdup("Docker");
 	pid = watcher_of(pid, &id);
 	if (!pid || !proc_user(pid, &user) || user == 0)

@@ -127,6 +127,7 @@ static void add_catalogue(struct strbuf *out, const struct catalogue *c)
 		add_member(out, "label", c->checks[i]->label);
 		add_member(out, "summary", c->checks[i]->summary);
 		add_member(out, "explain", c->checks[i]->explain);
+		add_member(out, "source", c->checks[i]->source);
 		add_member(out, "cost", c->checks[i]->cost);
 		add_list(out, "tags", c->checks[i]->tags);
 		add_list(out, "remedies", c->checks[i]->remedies);

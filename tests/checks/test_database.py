@@ -29,6 +29,7 @@ ELSEWHERE = {
     "pulp-upgrade-unfinished": (RUN, "test_a_command_that_fails_leaves_the_site_closed"),
     "pulp-backup-recent": (CHECK, "test_a_backup_is_asked_for_where_it_is_known_where_they_are"),
     "pulp-upgrade-path": (CHECK, "test_hops_that_cannot_work"),
+    "pulp-upgrade-space": (CHECK, "test_a_release_that_reads_artifacts_may_come"),
     "pulp-manifests-served": (CHECK, "test_what_was_not_migrated_refuses_until_it_is"),
     "pulp-manifests-lost": (CHECK, "test_what_an_orphan_cleanup_would_take_refuses_for_every_target"),
     "pulp-quarantine-reviewed": (CHECK, "test_quarantine_has_to_be_reviewed"),

@@ -39,8 +39,10 @@ def test_each_names_its_terms(plmaint):
     assert check["remedies"] == ["pulp-artifacts-repair"] and "--full" in check["cost"]
     assert "vanished" in procedure["deletes"] and procedure["changes"] and moments["cost"].startswith("moments")
     said = plmaint.run("explain", "pulp-artifacts-files", json=False, code=0).out
-    assert "\n  needs: database, media\n  costs: " in said and "\n  mended by: pulp-artifacts-repair\n" in said
+    assert check["source"].startswith("core_artifact, ") and "source" not in procedure
+    assert "\n  needs: database, media\n  reads: core_artifact, and" in said and "\n  costs: " in said and "\n  mended by: pulp-artifacts-repair\n" in said
     every = json.loads(plmaint.run("--dump=json", json=False, config=False, code=0).out)["checks"]
+    assert all(c["source"] and c["tags"] and c["explain"] for c in every)
     sampled = [c for c in every if any(p["name"] == "full" for p in c["params"])]
     assert len(sampled) > 10 and all("--full" in c["cost"] for c in sampled)
 

@@ -56,6 +56,13 @@ def test_a_release_that_reads_artifacts_may_come(plmaint, site):
     assert check(plmaint, 1, "--to", "2.25")["pulp-manifests-served"]["result"] == "finding"
     assert check(plmaint, 78, "--to", "2.26.15")["pulp-manifests-served"]["result"] == "ok"
     assert check(plmaint, 1, "--to", "2.26.14")["pulp-manifests-served"]["result"] == "finding"
+    # Nor has it to be told that what is left will not fit.
+    space = ends["pulp-upgrade-space"]
+    assert space["result"] == "ok" and space["message"].startswith("5 manifests take up to ")
+    assert space["message"].endswith("B are free"), "the server of the tests is on this host"
+    site.sql("UPDATE core_artifact SET size = 10 ^ 15")
+    space = check(plmaint, 1, "--to", "2.24")["pulp-upgrade-space"]
+    assert space["result"] == "finding" and "where only" in space["message"] and space["hint"].endswith(".")
 
 
 @pytest.mark.parametrize("level", ["0038"], indirect=True)
