@@ -15,6 +15,7 @@
 
 struct past_run {
 	char *id, *command, *started, *seconds, *exit, *rows, *last_step;
+	bool rolled_back; /* a dry run */
 };
 struct gathering {
 	struct past_run *runs;
@@ -54,6 +55,7 @@ static void gather(void *arg, const struct journal_line *l)
 		r->seconds = copy(journal_value(l, "seconds"));
 		r->exit = copy(journal_value(l, "exit"));
 		r->rows = copy(journal_value(l, "rows"));
+		r->rolled_back = journal_value(l, "rolled_back");
 	}
 }
 
@@ -72,7 +74,7 @@ static double rate(const struct past_run *r)
 
 static void emit_run(struct session *s, const struct past_run *r)
 {
-	struct field fields[8] = { F_TEXT("id", r->id),
+	struct field fields[9] = { F_TEXT("id", r->id),
 				   F_TEXT("command", r->command ? r->command : ""),
 				   F_TEXT("started", r->started),
 				   F_REAL("seconds", number(r->seconds)) };
@@ -84,6 +86,8 @@ static void emit_run(struct session *s, const struct past_run *r)
 		fields[n++] = (struct field)F_INT("rows", strtoll(r->rows, NULL, 10));
 	if (isfinite(rate(r)))
 		fields[n++] = (struct field)F_REAL("rate", rate(r));
+	if (r->rolled_back)
+		fields[n++] = (struct field)F_BOOL("rolled_back", true);
 	emit(s->reporter, "history", fields);
 }
 
@@ -101,7 +105,8 @@ static void show_run(struct session *s, const struct past_run *r)
 		strbuf_addf(&out, "did not end: in step %s", r->last_step ? r->last_step : "none");
 	}
 	if (isfinite(rate(r)))
-		strbuf_addf(&out, ", %.0f rows, %.0f rows/s", number(r->rows), rate(r));
+		strbuf_addf(&out, ", %.0f rows, %.0f rows/s%s", number(r->rows), rate(r),
+			    r->rolled_back ? ", rolled back" : "");
 	strbuf_adds(&out, "\n");
 	s->reporter->print(s->reporter->self, out.data);
 }

@@ -498,6 +498,12 @@ void manifest_job_report(const struct batch_result *res, const char *verb, bool 
 	}
 }
 
+void manifest_job_rolled_back(struct outcome *out)
+{
+	out->rolled_back = true;
+	outcome_hint(out, "All of it was rolled back; without --dry-run it is done.");
+}
+
 bool manifest_pending(const struct probe *p, const struct manifest_params *params,
 		      struct pulp_schema *schema, struct pending_counts *ret, struct err *err)
 {

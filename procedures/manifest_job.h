@@ -169,6 +169,8 @@ bool manifest_job_run(struct manifest_job *j, const struct batch_job *job, struc
 /* fills: its rows are what the run is counted by. */
 void manifest_job_report(const struct batch_result *res, const char *verb, bool fills,
 			 struct outcome *out);
+/* Of a dry run, behind the report: nothing has been written, set aside or saved. */
+void manifest_job_rolled_back(struct outcome *out);
 
 /* For needed(): counts on the probe's session, leaving out what has a verdict. */
 bool manifest_pending(const struct probe *p, const struct manifest_params *params,

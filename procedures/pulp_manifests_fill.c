@@ -59,6 +59,8 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 	if (!ok)
 		return false;
 	manifest_job_report(&res, j->setup.dry_run ? "would be filled" : "filled", true, out);
+	if (j->setup.dry_run)
+		manifest_job_rolled_back(out);
 	if (!j->schema.has_data)
 		outcome_example(
 			out,

@@ -34,20 +34,23 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 static bool list_gone(struct manifest_job *j, struct outcome *out, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
+	/* What a dry run could bring back is as it was. */
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT coalesce(r.name, '(no repository)'), count(DISTINCT m.content_ptr_id), bool_or(p.repository_ptr_id IS NOT NULL)"
+		" FROM container_manifest m"
+		" LEFT JOIN core_repositorycontent rc ON rc.content_id = m.content_ptr_id AND rc.version_removed_id IS NULL"
+		" LEFT JOIN core_repository r ON r.pulp_id = rc.repository_id"
+		" LEFT JOIN container_containerpushrepository p ON p.repository_ptr_id = rc.repository_id"
+		" WHERE (m.data IS NULL OR m.data = '') AND NOT EXISTS (SELECT FROM core_contentartifact c"
+		" WHERE c.content_id = m.content_ptr_id)%s"
+		" GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1 LIMIT 11",
+		j->setup.dry_run ? " AND NOT EXISTS (SELECT FROM core_artifact a WHERE"
+				   " 'sha256:' || a.sha256 = m.digest)"
+				 : "");
 
 	if (!j->schema.has_data)
 		return true;
-	if (!ledger_query(
-		    &j->ledger, j->control,
-		    "SELECT coalesce(r.name, '(no repository)'), count(DISTINCT m.content_ptr_id), bool_or(p.repository_ptr_id IS NOT NULL)"
-		    " FROM container_manifest m"
-		    " LEFT JOIN core_repositorycontent rc ON rc.content_id = m.content_ptr_id AND rc.version_removed_id IS NULL"
-		    " LEFT JOIN core_repository r ON r.pulp_id = rc.repository_id"
-		    " LEFT JOIN container_containerpushrepository p ON p.repository_ptr_id = rc.repository_id"
-		    " WHERE (m.data IS NULL OR m.data = '') AND NOT EXISTS (SELECT FROM core_contentartifact c"
-		    " WHERE c.content_id = m.content_ptr_id)"
-		    " GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1 LIMIT 11",
-		    NULL, 0, &r, err))
+	if (!ledger_query(&j->ledger, j->control, sql, NULL, 0, &r, err))
 		return false;
 	for (size_t i = 0; i < pg_rows_count(r); i++)
 		outcome_example(out, "gone: %lld manifest(s) of %s (%s)",
@@ -71,6 +74,8 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 	if (!ok)
 		return false;
 	manifest_job_report(&res, j->setup.dry_run ? "would be recovered" : "recovered", true, out);
+	if (j->setup.dry_run)
+		manifest_job_rolled_back(out);
 	return res.stopped || list_gone(j, out, err);
 }
 

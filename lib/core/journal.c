@@ -131,6 +131,8 @@ static void add_fields(struct strbuf *body, const struct field *fields)
 			strbuf_addf(body, "%" PRId64, fields->v.i);
 		else if (fields->kind == FIELD_REAL)
 			strbuf_addf(body, "%.3f", fields->v.real);
+		else if (fields->kind == FIELD_BOOL)
+			strbuf_adds(body, fields->v.b ? "yes" : "no");
 	}
 }
 

@@ -32,6 +32,7 @@ struct run {
 	double started;
 	int exit;
 	bool ended;	       /* no further step but rescue steps */
+	bool rolled_back;      /* a dry run */
 	bool failed;	       /* rescue steps are called for */
 	struct outcome totals; /* its counts alone: the last step's word on each key */
 	struct crew *crew;     /* NULL: steps are done by this process */
@@ -381,6 +382,18 @@ static bool only_looks(const struct run *r)
 	return r->rq->crew > 0;
 }
 
+/* What could not even begin is not mended by passing over it; and what acts is what was asked for,
+ * unless the scenario goes on without it. */
+static bool may_be_passed(const struct run *r, const struct step *step, const struct outcome *o)
+{
+	const struct step *second = &r->rq->steps[1];
+	bool acts = step->procedure && step->procedure->changes;
+
+	if (only_looks(r) || step->flags & STEP_CRITICAL || o->unmet || o->exit == EXIT_USAGE)
+		return false;
+	return (second->check || second->procedure) && (!acts || step->flags & STEP_FAIL_SLOW);
+}
+
 static void fold(struct run *r, const struct step *step, const struct outcome *o)
 {
 	int status = exit_of_outcome(o);
@@ -390,10 +403,10 @@ static void fold(struct run *r, const struct step *step, const struct outcome *o
 	for (size_t i = 0; i < OUTCOME_COUNTS && o->counts[i].key && !only_looks(r); i++)
 		add_total(&r->totals, &o->counts[i]);
 	r->exit = exit_worse(r->exit, status);
+	r->rolled_back |= o->rolled_back;
 	if (bad) {
 		r->failing[r->n_failing++] = label_of(step);
-		/* What could not even begin is not mended by passing over it. */
-		if (!(step->flags & STEP_CRITICAL) && !o->unmet && !only_looks(r))
+		if (may_be_passed(r, step, o))
 			r->passable[r->n_passable++] = label_of(step);
 	}
 	/* A scenario that was stopped on its way is as much in need of rescue. */
@@ -460,7 +473,8 @@ static void look_back(void *arg, const struct journal_line *l)
 		}
 		value = journal_value(l, "exit");
 		if (strcmp(l->event, "run.end") == 0 && value)
-			last->open = exit_is_resumable((int)strtol(value, NULL, 10));
+			last->open = !journal_value(l, "rolled_back") &&
+				     exit_is_resumable((int)strtol(value, NULL, 10));
 	}
 }
 
@@ -525,11 +539,13 @@ static void begin(struct run *r)
 static int finish(struct run *r)
 {
 	double seconds = clock_monotonic() - r->started;
-	struct field fields[5 + OUTCOME_COUNTS] = { F_REAL("seconds", seconds),
+	struct field fields[6 + OUTCOME_COUNTS] = { F_REAL("seconds", seconds),
 						    F_INT("exit", r->exit) };
 	size_t n = 2;
 
 	add_counts(fields, &n, r->totals.counts);
+	if (r->rolled_back)
+		fields[n++] = (struct field)F_BOOL("rolled_back", true);
 	note(r, "run.end", fields);
 	if (r->n_failing)
 		fields[n++] = (struct field)F_LIST("failing", r->failing);

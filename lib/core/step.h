@@ -49,8 +49,9 @@ struct outcome {
 	char text[512]; /* lower case, no final stop: "37 duplicate rows in core_artifact" */
 	char hint[320]; /* one sentence with a stop */
 	char *examples[OUTCOME_EXAMPLES + 1]; /* owned, NULL-terminated */
-	int exit;   /* 0 = derive from result; else the status it asks for (75, 130, 143) */
-	bool unmet; /* something that the step needs is not there */
+	int exit;	  /* 0 = derive from result; else the status it asks for (75, 130, 143) */
+	bool rolled_back; /* a dry run: what it counts was undone */
+	bool unmet;	  /* something that the step needs is not there */
 	struct count {
 		/* Static text: "rows", "partial", "quarantined", "filled" or "found". */
 		const char *key;

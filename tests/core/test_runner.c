@@ -326,7 +326,9 @@ TEST(only_what_may_be_passed_over_is_offered)
 	const struct step steps[] = { { .check = &bad, .flags = STEP_FAIL_SLOW },
 				      { .check = &lost, .flags = STEP_FAIL_SLOW | STEP_CRITICAL },
 				      { .check = &wants_db, .flags = STEP_FAIL_SLOW },
+				      { .procedure = &fail },
 				      STEPS_END };
+	const struct step alone[] = { { .check = &bad }, STEPS_END };
 
 	site_init(&s);
 	s.reporter.emit = keep_whitelist;
@@ -334,6 +336,8 @@ TEST(only_what_may_be_passed_over_is_offered)
 	s.session.unmet_why = why;
 	CHECK_INT(run(&s, steps, NULL), EXIT_FAILED);
 	CHECK_STR(s.log.data, "bad,");
+	CHECK_INT(run(&s, alone, NULL), EXIT_FAILED);
+	CHECK(s.log.len == 0);
 }
 
 static bool counts_all(struct actor *a, const void *params, struct outcome *out, struct err *err)

@@ -52,6 +52,9 @@ def test_dry_run_says_what_would_be_and_changes_nothing(site, pg_db, plmaint):
     site.conn.commit()
     wet = plmaint.run("pre-migrate", "run", code=78)
     assert counts(dry) == counts(wet)
+    assert dry.one("run.end")["rolled_back"] and "rolled_back" not in wet.one("run.end")
+    past = plmaint.run("history", code=0).of("history")
+    assert [run.get("rolled_back") for run in past] == [True, None]
     assert {e["digest"] for e in dry.of("quarantine")} == {e["digest"] for e in wet.of("quarantine")}
     ledger = after.ledger(pg_db)
     site.image("oci", repo)
