@@ -35,6 +35,11 @@ struct reporter *report_open(const struct report_options *o)
 	return &r->face;
 }
 
+int report_lost(const struct reporter *r)
+{
+	return ((const struct report *)r->self)->lost;
+}
+
 void report_close(struct reporter *r)
 {
 	struct report *report = r ? r->self : NULL;

@@ -16,6 +16,8 @@ struct report_options {
 /* The face that the run hands around; the box belongs to the caller. */
 struct reporter *report_open(const struct report_options *o);
 void report_close(struct reporter *r); /* NULL is fine */
+/* Of one that report_open made: errno of the first line that could not be written; 0: all could. */
+int report_lost(const struct reporter *r);
 /* --json wins, then --plaintext, then whether out is a terminal. NO_COLOR (no-color.org) and
  * TERM=dumb take colour away. */
 void report_choose(struct report_options *o, bool json, bool plaintext);

@@ -6,10 +6,31 @@
 #include "lib/core/exit.h"
 #include "lib/core/text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
-enum { WIDTH = 80, RESULT_COLUMN = 62 };
+/* Columns: of a page, of the least that a terminal is taken to have, and behind a step's title. */
+enum { WIDTH = 80, NARROWEST = 40, BADGE_COLUMNS = 18 };
+
+size_t report_columns(const struct report *r)
+{
+	struct winsize w;
+
+	if (r->options.style != REPORT_TTY || ioctl(fileno(r->options.out), TIOCGWINSZ, &w) < 0 ||
+	    w.ws_col == 0)
+		return WIDTH;
+	return w.ws_col < NARROWEST ? NARROWEST : w.ws_col;
+}
+
+/* A wide terminal is no reason for lines that are hard to read. */
+static size_t page_width(const struct report *r)
+{
+	size_t columns = report_columns(r);
+
+	return columns < WIDTH ? columns : WIDTH;
+}
 
 const struct field *find_field(const struct field *fields, const char *key)
 {
@@ -42,11 +63,18 @@ double number_field(const struct field *fields, const char *key)
 	return f && f->kind == FIELD_REAL ? f->v.real : NAN;
 }
 
+/* A reader that went away must not end a migration: the wish to stop is a signal. */
+void put_out(struct report *r)
+{
+	if ((fflush(r->options.out) == EOF || ferror(r->options.out)) && !r->lost)
+		r->lost = errno ? errno : EIO;
+}
+
 void put_line(struct report *r, const struct strbuf *line)
 {
-	/* A reader that went away must not end a migration: the wish to stop is a signal. */
+	errno = 0;
 	(void)fprintf(r->options.out, "%s\n", line->data ? line->data : "");
-	(void)fflush(r->options.out);
+	put_out(r);
 }
 
 void put_text(struct report *r, const char *text)
@@ -54,8 +82,9 @@ void put_text(struct report *r, const char *text)
 	AUTO_STRBUF struct strbuf safe = { 0 };
 
 	text_escape_lines(&safe, text);
+	errno = 0;
 	(void)fputs(safe.data ? safe.data : "", r->options.out);
-	(void)fflush(r->options.out);
+	put_out(r);
 }
 
 void add_count(struct strbuf *out, double n)
@@ -72,14 +101,10 @@ void add_count(struct strbuf *out, double n)
 
 void add_bytes(struct strbuf *out, double bytes)
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-	size_t u = 0;
+	char words[32];
 
-	while (bytes >= 999.5 && u < 5) {
-		bytes /= 1000;
-		u++;
-	}
-	strbuf_addf(out, u && bytes < 9.95 ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+	text_bytes(bytes, words, sizeof(words));
+	strbuf_adds(out, words);
 }
 
 static const double worth_a_clock = 3600; /* seconds: from there on people ask when it ends */
@@ -124,7 +149,9 @@ void add_progress(struct strbuf *out, const struct field *fields)
 		add_count(out, total);
 	}
 	const char *unit = text_or(fields, "unit", "rows");
-	strbuf_addf(out, " %s", unit);
+	/* Every unit is a plural in s. */
+	bool one = (total > 0 ? total : done) == 1;
+	strbuf_addf(out, " %.*s", (int)strlen(unit) - one, unit);
 	if (isfinite(rate)) {
 		strbuf_adds(out, ", ");
 		add_count(out, rate);
@@ -169,7 +196,7 @@ static void put_rule(struct report *r, char c)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
 
-	for (int i = 0; i < WIDTH; i++)
+	for (size_t n = page_width(r); n > 0; n--)
 		strbuf_add(&line, &c, 1);
 	put_line(r, &line);
 }
@@ -181,7 +208,7 @@ static void put_wrapped(struct report *r, const char *head, const char *text)
 
 	text_escape(&safe, text);
 	strbuf_adds(&line, head);
-	text_wrap(&line, safe.data ? safe.data : "", WIDTH - strlen(head), "  ");
+	text_wrap(&line, safe.data ? safe.data : "", page_width(r) - strlen(head), "  ");
 	put_line(r, &line);
 }
 
@@ -220,22 +247,25 @@ static const struct badge *find_badge(const char *result)
 
 static void put_badge(struct report *r, const struct field *fields, const struct badge *b)
 {
+	size_t result_column = page_width(r) - BADGE_COLUMNS;
 	AUTO_STRBUF struct strbuf title = { 0 };
 	AUTO_STRBUF struct strbuf line = { 0 };
 	char words[32];
 
 	clock_in_words(number_field(fields, "seconds"), words, sizeof(words));
 	text_escape(&title, text_or(fields, "summary", text_or(fields, "label", "")));
-	/* The summary is a phrase in lower case; as a title it begins with a capital. */
-	if (title.len && title.data[0] >= 'a' && title.data[0] <= 'z')
+	/* The summary is a phrase in lower case; as a title it begins with a capital, where that is
+	 * no name such as pg_restore. */
+	if (title.len && title.data[0] >= 'a' && title.data[0] <= 'z' &&
+	    strcspn(title.data, "_") >= strcspn(title.data, " "))
 		title.data[0] = (char)(title.data[0] - 'a' + 'A');
 	strbuf_adds(&title, ":");
-	text_wrap(&line, title.data, RESULT_COLUMN, "  ");
+	text_wrap(&line, title.data, result_column, "  ");
 
 	/* The badge stands in its column of the title's last line. */
 	const char *last = strrchr(line.data, '\n');
 
-	for (size_t n = text_columns(last ? last + 1 : line.data); n < RESULT_COLUMN; n++)
+	for (size_t n = text_columns(last ? last + 1 : line.data); n < result_column; n++)
 		strbuf_adds(&line, " ");
 	strbuf_adds(&line, " ");
 	strbuf_addf(&line, "%s%s%s", r->options.colour ? b->colour : "", b->text,
@@ -282,7 +312,7 @@ static void add_total(struct strbuf *out, const struct field *fields, const char
 static const char *words_of_exit(int status)
 {
 	if (exit_is_resumable(status))
-		return "Stopped early, its state is saved: run it again to go on";
+		return "Stopped early";
 	switch (status) {
 	case EXIT_DONE:
 		return "Done";
@@ -332,14 +362,17 @@ static void put_run_end(struct report *r, const struct field *fields)
 		return;
 	clock_in_words(number_field(fields, "seconds"), words, sizeof(words));
 	strbuf_addf(&line, "%s after %s", words_of_exit(status), words);
-	add_total(&totals, fields, "rows", "rows written");
+	add_total(&totals, fields, "rows",
+		  find_field(fields, "rolled_back") ? "rows would be written" : "rows written");
 	add_total(&totals, fields, "partial", "partial");
 	add_total(&totals, fields, "quarantined", "in quarantine");
 	add_total(&totals, fields, "filled", "still linked");
 	if (totals.len)
 		strbuf_addf(&line, ": %s", totals.data);
-	strbuf_adds(&line, ".");
-	put_line(r, &line);
+	strbuf_adds(&line, exit_is_resumable(status)
+				   ? "; its state is saved: run it again to go on."
+				   : ".");
+	put_wrapped(r, "", line.data);
 }
 
 static void put_row(struct report *r, const char *what, const struct field *fields)

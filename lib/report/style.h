@@ -11,6 +11,7 @@ struct report {
 	struct report_options options;
 	double drawn;		    /* monotonic time of the last progress; 0: none yet */
 	int lines;		    /* tty: lines of progress that stand below the cursor's home */
+	int lost;		    /* errno of the first line that could not be written; 0: none */
 	struct strbuf body, perf;   /* nagios: long output and performance data, until the end */
 	struct strbuf bad;	    /* nagios: labels for its first line */
 	int passed, skipped, found; /* nagios: checks */
@@ -37,8 +38,12 @@ void add_count(struct strbuf *out, double n);
  * colour where the options say so.  Nothing for events that only programs read. */
 void put_block(struct report *r, const char *event, const struct field *fields);
 void put_line(struct report *r, const struct strbuf *line);
+/* Of the terminal, 40 at least; 80 where it goes elsewhere. */
+size_t report_columns(const struct report *r);
 /* Text of several lines that we composed, escaped. */
 void put_text(struct report *r, const char *text);
+/* Writes what was printed; remembers that it could not. */
+void put_out(struct report *r);
 
 extern const struct reporter report_json_face, report_plain_face, report_tty_face,
 	report_nagios_face;

@@ -9,19 +9,10 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 static const double least_seconds_between = 0.1;
-enum { BAR_COLUMNS = 16, NARROWEST = 20 };
-
-static size_t terminal_columns(const struct report *r)
-{
-	struct winsize w;
-
-	if (ioctl(fileno(r->options.out), TIOCGWINSZ, &w) < 0 || w.ws_col < NARROWEST)
-		return 80;
-	return w.ws_col;
-}
+static const char status_indent[] = "  ";
+enum { BAR_COLUMNS = 16 };
 
 static void wipe(struct report *r)
 {
@@ -29,19 +20,32 @@ static void wipe(struct report *r)
 		(void)fputs("\033[1A\033[2K", r->options.out);
 }
 
-/* A line of the status area; cut, since a line that wraps could not be wiped. */
-static void put_status(struct report *r, struct strbuf *line)
+/* One line of the terminal; cut, since one that the terminal breaks could not be wiped. */
+static void put_cut(struct report *r, const char *line, size_t len, size_t columns)
 {
-	size_t columns = terminal_columns(r) - 1, n = 0, i = 0;
+	size_t n = 0, i = 0;
 
-	while (i < line->len && n < columns) {
+	while (i < len && n < columns) {
 		i++;
-		while (i < line->len && ((unsigned char)line->data[i] & 0xc0) == 0x80)
+		while (i < len && ((unsigned char)line[i] & 0xc0) == 0x80)
 			i++;
 		n++;
 	}
-	(void)fprintf(r->options.out, "%.*s\n", (int)i, line->data);
+	(void)fprintf(r->options.out, "%.*s\n", (int)i, line);
 	r->lines++;
+}
+
+/* A line of the status area, in as many of the terminal as it takes. */
+static void put_status(struct report *r, const struct strbuf *line)
+{
+	size_t columns = report_columns(r) - 1;
+	AUTO_STRBUF struct strbuf wrapped = { 0 };
+
+	text_wrap(&wrapped, line->data, columns - strlen(status_indent), status_indent);
+	for (const char *at = wrapped.data; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		put_cut(r, at, strcspn(at, "\n"), columns);
+	}
 }
 
 static void add_bar(struct strbuf *out, double done, double total)
@@ -79,7 +83,7 @@ static void draw_progress(struct report *r, const struct field *fields)
 	}
 	add_reason(&below, fields);
 	put_status(r, &below);
-	(void)fflush(r->options.out);
+	put_out(r);
 }
 
 static void draw_step(struct report *r, const struct field *fields)
@@ -91,7 +95,7 @@ static void draw_step(struct report *r, const struct field *fields)
 	text_escape(&line, text_or(fields, "summary", text_or(fields, "label", "")));
 	strbuf_adds(&line, " ...");
 	put_status(r, &line);
-	(void)fflush(r->options.out);
+	put_out(r);
 }
 
 static void draw_wait(struct report *r, const struct field *fields)
@@ -102,7 +106,7 @@ static void draw_wait(struct report *r, const struct field *fields)
 		return;
 	add_wait(&line, fields);
 	put_status(r, &line);
-	(void)fflush(r->options.out);
+	put_out(r);
 }
 
 static void tty_emit(void *self, const char *event, const struct field *fields)

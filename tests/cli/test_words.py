@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Words of the command line: slips are answered with the nearest name, every mistake with exit 2 and nothing on stdout."""
+import fcntl
 import json
 import os
 import pty
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -98,9 +101,10 @@ def test_error_is_an_event_too(tool):
     assert tool.run("pre-migrte", code=2).one("error")["hint"] == "Did you mean `plmaint pre-migrate`?"
 
 
-def on_a_terminal(tool, *args, env=None):
+def on_a_terminal(tool, *args, env=None, columns=80):
     """stdout is a terminal; returns what it got."""
     main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
     try:
         proc = subprocess.run([str(cli.binary()), "--config", str(tool.config), *args], stdin=subprocess.DEVNULL, stdout=side,
                               stderr=subprocess.PIPE, timeout=30, env={"PATH": "/usr/bin:/bin", "TERM": "xterm", **(env or {})})
@@ -137,6 +141,12 @@ def test_colour(tool, args, env, coloured):
     assert ("\033[31m" in out) == coloured
     if "--plaintext" in args:
         assert "\033" not in out
+
+
+def test_a_narrow_terminal_is_kept_to(tool):
+    _, out = on_a_terminal(tool, "pre-migrate", "run", env={"NO_COLOR": "1"}, columns=50)
+    lines = [line for line in out.replace("\033[1A\033[2K", "").splitlines()]
+    assert "[FAIL]" in out and max(map(len, lines)) <= 50, out
 
 
 def test_no_colour_and_no_cursor_in_a_pipe(tool):
