@@ -180,6 +180,15 @@ def test_completion_is_bash(tool, tmp_path):
     assert complete("plmaint", "--plain") == ["--plaintext"]
     assert complete("plmaint", "--json", "config", "sh") == ["show"]
     assert complete("plmaint", "procedure", "run", "pulp-manifests-f") == ["pulp-manifests-fill"]
+    assert complete("plmaint", "procedure", "by-tag", "onl") == ["online"]
+    assert complete("plmaint", "explain", "pulp-manifests-r") == ["pulp-manifests-recoverable", "pulp-manifests-recover", "pulp-manifests-retype"]
+    assert complete("plmaint", "pre-migrate", "quarantine", "a") == ["accept"] and complete("plmaint", "completion", "") == ["bash"]
+    assert complete("plmaint", "plan", "pre-migrate", "run", "--keep") == ["--keep-links"]
+    # The value of an option is no command, and where its words are known they are offered.
+    assert complete("plmaint", "--config", "FILE", "pre-mi") == complete("plmaint", "--config", "=", "FILE", "pre-mi") == ["pre-migrate"]
+    assert complete("plmaint", "--config", "F") == []
+    assert complete("plmaint", "health", "check", "--tags", "default,pre-up") == ["default,pre-upgrade"]
+    assert complete("plmaint", "health", "check", "--label", "=", "host-use") == ["host-user"]
 
 
 def test_man_page_has_every_word(tool):
