@@ -21,6 +21,7 @@
 #include "lib/report/report.h"
 #include "lib/report/textfile.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@
 
 /* All that one command line owns. */
 struct line {
+	int argc;
+	char *const *argv; /* all words but the program's name */
 	struct globals globals;
 	struct words words;
 	const struct command *command, *about_command;
@@ -35,9 +38,9 @@ struct line {
 	void *options, *about_options;
 	const char **operands;
 	struct config *config;
-	struct reporter *reporter;
-	bool metrics; /* the reporter also writes the textfile */
-	bool plugin;  /* the answer is a monitoring plugin's */
+	struct reporter *reporter, *stdout_reporter; /* the second is the first, or below it */
+	bool metrics;				     /* the reporter also writes the textfile */
+	bool plugin;				     /* the answer is a monitoring plugin's */
 	char run_id[37];
 	struct provision provision;
 	struct background background;
@@ -72,35 +75,84 @@ static void make_run_id(char out[37])
 	uuid_format(b, out);
 }
 
+static bool is_plugin(const struct line *l)
+{
+	return l->options && l->action->plugin && l->action->plugin(l->options);
+}
+
 static void open_reporter(struct line *l)
 {
 	struct report_options o = { .out = stdout, .quiet = l->globals.quiet, .run_id = l->run_id };
 
 	report_choose(&o, l->globals.json, l->globals.plaintext);
-	l->plugin = l->options && l->action->plugin && l->action->plugin(l->options);
+	l->plugin = is_plugin(l);
 	if (l->plugin)
 		o.style = REPORT_NAGIOS;
-	l->reporter = report_open(&o);
+	l->reporter = l->stdout_reporter = report_open(&o);
 }
 
-static int fail(struct line *l, const struct err *err)
+/* Also behind the word at which the parser has given up. */
+static bool asks_for_json(const struct line *l)
 {
-	log_err(err);
+	for (int i = 0; i < l->argc && strcmp(l->argv[i], "--") != 0; i++)
+		if (strcmp(l->argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+/* No mistake in the words or the configuration is told without what helps. */
+static void point_at_help(const struct line *l, struct err *err)
+{
+	const char *command = l->command ? l->command->name : NULL;
+	const char *action = l->action ? l->action->name : NULL;
+
+	if (err->code == ERR_CONFIG && !*err->hint)
+		(void)err_hint(err, "`plmaint config show` shows each key and where it is set.");
+	if (err->code == ERR_USAGE && !*err->hint)
+		(void)err_hint(err, "`plmaint %s%s%s%s--help` shows what belongs there.",
+			       command ? command : "", command ? " " : "", action ? action : "",
+			       action ? " " : "");
+}
+
+static int fail(struct line *l, const struct err *why)
+{
+	struct err err = *why;
+
+	point_at_help(l, &err);
+	log_err(&err);
 	/* A mistake in the words comes before the reporter is chosen; a program wants it as well.
 	 */
-	if (!l->reporter && l->globals.json)
+	if (!l->reporter && (asks_for_json(l) || is_plugin(l))) {
+		l->globals.json = 1;
 		open_reporter(l);
+	}
 	if (l->reporter)
-		EMIT(l->reporter, "error", F_TEXT("code", err_code_name(err->code)),
-		     F_TEXT("message", err->text), F_TEXT("hint", *err->hint ? err->hint : NULL),
-		     F_TEXT("native", *err->native ? err->native : NULL));
-	return exit_of_err(err);
+		EMIT(l->reporter, "error", F_TEXT("code", err_code_name(err.code)),
+		     F_TEXT("message", err.text), F_TEXT("hint", *err.hint ? err.hint : NULL),
+		     F_TEXT("native", *err.native ? err.native : NULL));
+	return exit_of_err(&err);
+}
+
+/* A report that is cut short must not pass for a whole one; a reader that wants no more of it is
+ * none of our business. */
+static int tell_lost(int lost, int status)
+{
+	struct err err;
+
+	if (lost == 0 || lost == EPIPE)
+		return status;
+	errno = lost;
+	(void)err_errno(&err, "cannot write to standard output");
+	(void)err_hint(&err, "What was printed is not complete; what was done is done.");
+	log_err(&err);
+	return status == EXIT_DONE || status == EXIT_WARNINGS ? EXIT_FAILED : status;
 }
 
 static int print(const struct strbuf *text, int status)
 {
+	errno = 0;
 	if (fputs(text->data ? text->data : "", stdout) == EOF || fflush(stdout) == EOF)
-		return EXIT_FAILED;
+		return tell_lost(errno ? errno : EIO, status);
 	return status;
 }
 
@@ -117,12 +169,24 @@ static int print_help(const struct line *l, int status)
 	return print(&text, status);
 }
 
-static int print_version(void)
+static int half_a_command(struct line *l)
 {
-	AUTO_STRBUF struct strbuf text = { 0 };
+	struct err err;
 
-	strbuf_adds(&text, "plmaint " PLMAINT_VERSION "\n");
-	return print(&text, EXIT_DONE);
+	(void)err_set(&err, ERR_USAGE, "%s%s",
+		      l->command ? "no action is named of " : "no command is named",
+		      l->command ? l->command->name : "");
+	(void)err_hint(&err, "`plmaint %s%s--help` lists them.", l->command ? l->command->name : "",
+		       l->command ? " " : "");
+	return fail(l, &err);
+}
+
+static int print_version(struct line *l)
+{
+	open_reporter(l);
+	EMIT(l->reporter, "version", F_TEXT("version", PLMAINT_VERSION));
+	l->reporter->print(l->reporter->self, "plmaint " PLMAINT_VERSION "\n");
+	return EXIT_DONE;
 }
 
 static int print_dump(struct line *l)
@@ -168,15 +232,13 @@ static bool parse(struct line *l, struct err *err)
 			     l->words.argc, l->words.argv, &l->operands, err);
 }
 
-static bool refuse_surplus(const struct line *l, struct err *err)
+/* `plan` without a word is answered with the scenarios that there are. */
+static bool check_operands(const struct line *l, struct err *err)
 {
-	const struct action *a = l->about ? l->about : l->action;
+	bool planned = l->action->flags & ACTION_ABOUT;
 
-	if (a->operands || !l->operands[0])
-		return true;
-	(void)err_set(err, ERR_USAGE, "unexpected word '%s'", l->operands[0]);
-	return err_hint(err, "`plmaint %s%s%s --help` shows what belongs there.", l->command->name,
-			l->action->name ? " " : "", l->action->name ? l->action->name : "");
+	return words_check(l->about ? l->about_command : l->command,
+			   l->about ? l->about : l->action, planned, l->operands, err);
 }
 
 static bool unknown_label(const char *label, struct err *err)
@@ -443,17 +505,19 @@ static int answer(struct line *l, char *const *environment)
 	if (l->globals.dump)
 		return print_dump(l);
 	if (l->globals.version)
-		return print_version();
+		return print_version(l);
 	/* No command at all is a question; half a command is a mistake that help answers. */
-	if (!l->command || !l->action)
+	if ((!l->command || !l->action) && (l->globals.help || !l->globals.json))
 		return print_help(l, l->globals.help ? EXIT_DONE : EXIT_USAGE);
+	if (!l->command || !l->action)
+		return half_a_command(l);
 	if (!parse(l, &err))
 		return fail(l, &err);
 	if (l->globals.help)
 		return print_help(l, EXIT_DONE);
 	log_level_set(l->globals.verbose ? LOG_VERBOSE : l->globals.quiet ? LOG_QUIET : LOG_NORMAL);
 	open_reporter(l);
-	if (!refuse_surplus(l, &err) || !load_config(l, environment, &err) ||
+	if (!check_operands(l, &err) || !load_config(l, environment, &err) ||
 	    !respect_mode(l, &err) || !check_whitelist(l, &err) ||
 	    (l->action->validate && !l->action->validate(l->options, &err)) ||
 	    (l->about && l->about->validate && !l->about->validate(l->about_options, &err)))
@@ -470,8 +534,12 @@ static int answer(struct line *l, char *const *environment)
 
 int dispatch(int argc, char *const *argv, char *const *environment)
 {
-	AUTO_LINE struct line l = { .words = { argc > 0 ? argc - 1 : 0, argv + (argc > 0) } };
+	AUTO_LINE struct line l = { .argc = argc > 0 ? argc - 1 : 0, .argv = argv + (argc > 0) };
+
+	l.words = (struct words){ l.argc, l.argv };
 	int status = answer(&l, environment);
 
+	if (l.stdout_reporter)
+		status = tell_lost(report_lost(l.stdout_reporter), status);
 	return l.plugin ? report_nagios_status(status) : status;
 }

@@ -4,6 +4,7 @@
 
 #include "lib/core/mem.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static bool take_globals(struct words *w, struct globals *g, struct err *err)
@@ -126,4 +127,44 @@ bool words_resolve(struct words *w, const struct catalogue *c, struct globals *g
 	*ret_command = command;
 	*ret_action = action;
 	return true;
+}
+
+/* "DIR [ID]": how many have to be there, and how many may be. */
+static void count_operands(const char *usage, size_t *least, size_t *most)
+{
+	*least = *most = 0;
+	for (const char *at = usage; at && *at; at += strspn(at, " ")) {
+		*least += *at != '[';
+		++*most;
+		at += strcspn(at, " ");
+	}
+	if (usage && strstr(usage, "..."))
+		*most = SIZE_MAX;
+}
+
+static bool wrong_operand(const struct command *c, const struct action *a, const char *what,
+			  const char *word, struct err *err)
+{
+	(void)err_set(err, ERR_USAGE, "%s '%s'", what, word);
+	return err_hint(err, "`plmaint %s%s%s --help` shows what belongs there.", c->name,
+			a->name ? " " : "", a->name ? a->name : "");
+}
+
+bool words_check(const struct command *c, const struct action *a, bool planned,
+		 const char *const *operands, struct err *err)
+{
+	size_t n = 0, least, most;
+
+	count_operands(a->operands, &least, &most);
+	for (; operands[n]; n++) {
+		if (!*operands[n])
+			return wrong_operand(c, a, "an empty word", "", err);
+		if (n >= most)
+			return wrong_operand(c, a, "unexpected word", operands[n], err);
+	}
+	if (n >= least || planned)
+		return true;
+	(void)err_set(err, ERR_USAGE, "%s%s%s needs %s", c->name, a->name ? " " : "",
+		      a->name ? a->name : "", a->operands);
+	return err_hint(err, "For example: `%s`.", a->example);
 }

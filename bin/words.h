@@ -15,3 +15,7 @@ struct words {
 bool words_resolve(struct words *w, const struct catalogue *c, struct globals *g,
 		   const struct command **ret_command, const struct action **ret_action,
 		   struct err *err) MUST_CHECK;
+/* The words that are left are as many as the action takes; none is empty, which an unset variable
+ * of a script would be.  planned: a plan does without those that have to be there. */
+bool words_check(const struct command *c, const struct action *a, bool planned,
+		 const char *const *operands, struct err *err) MUST_CHECK;

@@ -33,53 +33,34 @@ static const struct opt prune_options_table[] = {
 	OPTS_END,
 };
 
-static bool directory(const struct session *s, const char **ret, struct err *err)
-{
-	if (!s->operands[0]) {
-		(void)err_set(err, ERR_USAGE, "the directory of the backups is missing");
-		return err_hint(err, "`plmaint backup online /var/backup/pulp`");
-	}
-	*ret = s->operands[0];
-	return true;
-}
-
 bool backup_repository(const struct session *s, struct repository **ret, struct err *err)
 {
-	const char *dir = NULL;
-
-	return directory(s, &dir, err) && repository_open(dir, false, ret, err);
+	return repository_open(s->operands[0], false, ret, err);
 }
 
-/* Not in the tables of options, so not released with them: the words outlive the run. */
-static bool one_directory(const struct session *s, const char **ret, struct err *err)
-{
-	/* A plan needs none. */
-	if (s->about && !s->operands[0])
-		return true;
-	if (!directory(s, ret, err))
-		return false;
-	return !s->operands[1] || err_set(err, ERR_USAGE, "unexpected word '%s'", s->operands[1]);
-}
-
-static bool prepare(const struct session *s, struct online_options *o, const char *kind,
-		    struct err *err)
+static bool prepare(const struct session *s, struct online_options *o, const char *kind)
 {
 	o->params.kind = kind;
 	o->params.encrypt = o->config.encrypt;
 	o->params.where = o->where;
 	o->state_dir = config_get(s->config, "general.state_dir");
 	snprintf(o->where, sizeof(o->where), "DIR/backups/ID"); /* for a plan */
-	return one_directory(s, &o->params.dir, err);
+	/* Not in the tables of options, so not released with them: the words outlive the run.  A
+	 * plan needs none. */
+	o->params.dir = s->operands[0];
+	return true;
 }
 
 static bool prepare_online(const struct session *s, void *options, struct err *err)
 {
-	return prepare(s, options, "online", err);
+	(void)err;
+	return prepare(s, options, "online");
 }
 
 static bool prepare_offline(const struct session *s, void *options, struct err *err)
 {
-	return prepare(s, options, "offline", err);
+	(void)err;
+	return prepare(s, options, "offline");
 }
 
 static void bind_ready(const void *options, void *params)
@@ -123,7 +104,9 @@ static bool when_stopped(const void *options, const char **why)
 
 static bool prepare_prune(const struct session *s, void *options, struct err *err)
 {
-	return one_directory(s, &((struct prune_params *)options)->dir, err);
+	(void)err;
+	((struct prune_params *)options)->dir = s->operands[0];
+	return true;
 }
 
 static void bind_prune(const void *options, void *params)

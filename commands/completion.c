@@ -12,10 +12,13 @@ static bool answer(struct session *s, const void *options, int *exit_status, str
 
 	(void)options;
 	(void)exit_status;
-	if (!s->operands[0] || strcmp(s->operands[0], "bash") != 0 || s->operands[1]) {
+	if (strcmp(s->operands[0], "bash") != 0) {
 		(void)err_set(err, ERR_USAGE, "completion knows one shell: bash");
 		return err_hint(err, "source <(plmaint completion bash)");
 	}
+	if (s->json)
+		return err_set(err, ERR_USAGE, "a script for bash is no JSON"),
+		       err_hint(err, "Leave --json out; --dump=json has all words of this build.");
 	completion_bash(&out, s->catalogue);
 	s->reporter->print(s->reporter->self, out.data);
 	return true;

@@ -30,6 +30,7 @@ static bool check(struct session *s, const void *options, int *exit_status, stru
 	(void)err;
 	/* That this is reached is the answer: a configuration that is wrong ends the command
 	 * before. */
+	EMIT(s->reporter, "done", F_TEXT("message", "the configuration is in order"));
 	s->reporter->print(s->reporter->self, "The configuration is in order.\n");
 	return true;
 }

@@ -127,11 +127,17 @@ static bool no_scenario(const struct session *s, struct err *err)
 
 	for (size_t i = 0; s->catalogue->commands[i]; i++) {
 		const struct command *c = s->catalogue->commands[i];
+		bool first = true;
 
-		for (const struct action *a = c->actions; a->summary; a++)
-			if (a->scenario)
-				strbuf_addf(&known, "%s%s%s%s", known.len ? ", " : "", c->name,
-					    a->name ? " " : "", a->name ? a->name : "");
+		/* "backup online|offline|prune": a hint has no room for more. */
+		for (const struct action *a = c->actions; a->summary; a++) {
+			if (!a->scenario)
+				continue;
+			if (first)
+				strbuf_addf(&known, "%s%s ", known.len ? ", " : "", c->name);
+			strbuf_addf(&known, "%s%s", first ? "" : "|", a->name ? a->name : "");
+			first = false;
+		}
 	}
 	if (s->about)
 		(void)err_set(err, ERR_USAGE, "'%s%s%s' has no steps", s->about_command->name,

@@ -291,7 +291,7 @@ static const struct action actions[] = {
 	  .explain =
 		  "list shows all, show DIGEST one with all that is known; retry DIGEST (or --all) lets the next run look at it again; "
 		  "accept DIGEST --why TEXT remembers that it may stay; export prints tab-separated values.",
-	  .operands = "list|show|retry|accept|export [DIGEST...]",
+	  .operands = "[list|show|retry|accept|export] [DIGEST...]",
 	  .options = quarantine_options,
 	  .options_size = sizeof(struct quarantine_options),
 	  .needs = NEED_DB,

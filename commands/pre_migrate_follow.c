@@ -107,7 +107,8 @@ static enum follow follow(struct session *s, struct view *v, struct err *err)
 			(void)err_hint(err, "`plmaint pre-migrate run` goes on with it.");
 			return FOLLOW_FAILED;
 		}
-		if (!stop_wait(look_again))
+		/* Who looks at it may have gone without a signal: `attach | head`. */
+		if (!stop_wait(look_again) || (v && ferror(stdout)))
 			return FOLLOW_LEFT;
 	}
 	return FOLLOW_END;
@@ -128,6 +129,8 @@ bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, 
 	(void)options;
 	switch (follow(s, NULL, err)) {
 	case FOLLOW_END:
+		EMIT(s->reporter, "done", F_TEXT("message", "no run is open"));
+		s->reporter->print(s->reporter->self, "no run is open\n");
 		return exit_of_run(s->probe->db, exit_status, err);
 	case FOLLOW_LEFT:
 		return err_set(err, ERR_STOPPED, "stopped waiting; the run goes on"),

@@ -141,6 +141,12 @@ static void add_tabs(struct strbuf *out, const struct pg_rows *r, size_t i)
 
 enum format { LIST, SHOW, EXPORT };
 
+static bool not_set_aside(const char *digest, struct err *err)
+{
+	(void)err_set(err, ERR_USAGE, "no row with digest %.200s was set aside", digest);
+	return err_hint(err, "`plmaint pre-migrate quarantine list` shows those that were.");
+}
+
 static bool show(struct session *s, const char *verdicts, enum format format, const char *digest,
 		 struct err *err)
 {
@@ -151,9 +157,7 @@ static bool show(struct session *s, const char *verdicts, enum format format, co
 	if (!pg_query(s->probe->db, sql, (struct pg_param[]){ PG_P_TEXT(digest) }, 1, &r, err))
 		return false;
 	if (digest && pg_rows_count(r) == 0)
-		return err_set(err, ERR_USAGE, "no row with digest %s was set aside", digest),
-		       err_hint(err,
-				"`plmaint pre-migrate quarantine list` shows those that were.");
+		return not_set_aside(digest, err);
 	if (format == EXPORT)
 		strbuf_adds(
 			&out,
@@ -190,12 +194,22 @@ static bool change_verdicts(struct session *s, struct pg *db, const char *sql,
 	       verdict_file_save(db, "pg_temp.verdict", dir, err);
 }
 
+/* "1 row accepted" */
+static void tell_changed(struct session *s, long n, const char *what)
+{
+	AUTO_STRBUF struct strbuf out = { 0 };
+
+	text_addf(&out, "%ld row(s) %s", n, what);
+	EMIT(s->reporter, "done", F_TEXT("message", out.data), F_INT("rows", n));
+	strbuf_adds(&out, "\n");
+	s->reporter->print(s->reporter->self, out.data);
+}
+
 /* retry and accept change the ledger only. */
 static bool change(struct session *s, const char *sql, const char *digest, const char *why,
 		   struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
-	AUTO_STRBUF struct strbuf out = { 0 };
 	struct pg *db = NULL;
 
 	if (!actor_connect(s->actor, "quarantine", &db, err))
@@ -208,78 +222,135 @@ static bool change(struct session *s, const char *sql, const char *digest, const
 	if (!ok)
 		return false;
 	if (n == 0 && digest)
-		return err_set(err, ERR_USAGE, "no row with digest %s was set aside", digest),
-		       err_hint(err,
-				"`plmaint pre-migrate quarantine list` shows those that were.");
-	strbuf_addf(&out, "%ld rows %s\n", n,
-		    why ? "accepted" : "will be looked at by the next run");
-	s->reporter->print(s->reporter->self, out.data);
+		return not_set_aside(digest, err);
+	tell_changed(s, n, why ? "accepted" : "will be looked at by the next run");
 	return true;
 }
 
-static bool retry(struct session *s, const struct quarantine_options *o, const char *const *digests,
-		  struct err *err)
+/* All of them, before the first is changed: half of a list that has a slip in it is not done. */
+static bool all_known(struct session *s, const char *verdicts, const char *const *digests,
+		      struct err *err)
+{
+	AUTO_FREE char *sql = xasprintf(
+		"SELECT 1 FROM %s v WHERE effect <> 'examined' AND digest = $1 LIMIT 1", verdicts);
+
+	for (; *digests; digests++) {
+		AUTO_ROWS struct pg_rows *r = NULL;
+
+		if (!pg_query(s->probe->db, sql, (struct pg_param[]){ PG_P_TEXT(*digests) }, 1, &r,
+			      err))
+			return false;
+		if (pg_rows_count(r) == 0)
+			return not_set_aside(*digests, err);
+	}
+	return true;
+}
+
+static bool retry(struct session *s, const char *const *digests, struct err *err)
 {
 	static const char sql[] =
 		"DELETE FROM @.verdict WHERE effect <> 'examined' AND ($1::text IS NULL AND accepted IS NULL"
 		" OR digest = $1)";
 
-	if (!*digests && !o->all)
-		return err_set(err, ERR_USAGE, "which row is to be retried?"),
-		       err_hint(err, "Name digests, or say --all.");
-	if (o->all)
+	if (!*digests)
 		return change(s, sql, NULL, NULL, err);
-	for (; *digests; digests++) {
+	for (; *digests; digests++)
 		if (!change(s, sql, *digests, NULL, err))
 			return false;
-	}
 	return true;
 }
 
-static bool accept_rows(struct session *s, const struct quarantine_options *o,
-			const char *const *digests, struct err *err)
+static bool accept_rows(struct session *s, const char *why, const char *const *digests,
+			struct err *err)
 {
-	if (!*digests || !o->why || !o->why[0])
+	for (; *digests; digests++)
+		if (!change(s,
+			    "UPDATE @.verdict SET accepted = $2 WHERE effect <> 'examined' AND digest = $1",
+			    *digests, why, err))
+			return false;
+	return true;
+}
+
+static bool show_each(struct session *s, const char *verdicts, const char *const *digests,
+		      struct err *err)
+{
+	for (; *digests; digests++)
+		if (!show(s, verdicts, SHOW, *digests, err))
+			return false;
+	return true;
+}
+
+enum word { WORD_LIST, WORD_SHOW, WORD_RETRY, WORD_ACCEPT, WORD_EXPORT, WORD_COUNT };
+static const char *const words[WORD_COUNT + 1] = {
+	"list", "show", "retry", "accept", "export", NULL
+};
+
+static bool find_word(const char *text, enum word *ret, struct err *err)
+{
+	const char *near = nearest_name(text, words);
+
+	for (*ret = WORD_LIST; *ret < WORD_COUNT; ++*ret)
+		if (strcmp(text, words[*ret]) == 0)
+			return true;
+	(void)err_set(err, ERR_USAGE, "'%s' is no word of quarantine", text);
+	return err_hint(err, "It knows list, show, retry, accept and export%s%s.",
+			near ? "; the nearest is " : "", near ? near : "");
+}
+
+/* What each word takes beside it, and nothing else. */
+static bool check_word(enum word w, const struct quarantine_options *o, const char *const *digests,
+		       struct err *err)
+{
+	if (*digests && (w == WORD_LIST || w == WORD_EXPORT))
+		return err_set(err, ERR_USAGE, "quarantine %s takes no digest", words[w]),
+		       err_hint(err, "`plmaint pre-migrate quarantine show %.100s` shows one.",
+				*digests);
+	if (o->all && w != WORD_RETRY)
+		return err_set(err, ERR_USAGE, "--all belongs to quarantine retry");
+	if (o->why && w != WORD_ACCEPT)
+		return err_set(err, ERR_USAGE, "--why belongs to quarantine accept");
+	if (!*digests && w == WORD_SHOW)
+		return err_set(err, ERR_USAGE, "show needs a digest"),
+		       err_hint(err, "`plmaint pre-migrate quarantine list` shows them.");
+	if (w == WORD_RETRY && !*digests != !!o->all)
+		return err_set(err, ERR_USAGE,
+			       o->all ? "--all and digests exclude each other"
+				      : "which row is to be retried?"),
+		       err_hint(err, "Name digests, or say --all.");
+	if (w == WORD_ACCEPT && (!*digests || !o->why))
 		return err_set(err, ERR_USAGE, "accept needs digests and a reason"),
 		       err_hint(err,
 				"Say why it may stay: --why 'the image is not used any more'.");
-	for (; *digests; digests++) {
-		if (!change(s,
-			    "UPDATE @.verdict SET accepted = $2 WHERE effect <> 'examined' AND digest = $1",
-			    *digests, o->why, err))
-			return false;
-	}
 	return true;
 }
 
 bool pre_migrate_quarantine(struct session *s, const void *options, int *exit_status,
 			    struct err *err)
 {
-	static const char *const words[] = { "list", "show", "retry", "accept", "export", NULL };
-	const char *word = s->operands[0] ? s->operands[0] : "list";
-	const char *const *rest = s->operands[0] ? s->operands + 1 : s->operands;
+	const struct quarantine_options *o = options;
+	const char *const *digests = s->operands[0] ? s->operands + 1 : s->operands;
 	const char *verdicts;
+	enum word w = WORD_LIST;
 
 	(void)exit_status;
-	if (!verdicts_source(s->probe->db, config_get(s->config, "general.state_dir"), &verdicts,
+	if ((s->operands[0] && !find_word(s->operands[0], &w, err)) ||
+	    !check_word(w, o, digests, err) ||
+	    !verdicts_source(s->probe->db, config_get(s->config, "general.state_dir"), &verdicts,
 			     err))
 		return false;
 	if (!verdicts)
 		return err_set(err, ERR_NOT_FOUND, "there is no ledger in this database yet"),
 		       err_hint(err, "`plmaint pre-migrate run` makes it.");
-	if (strcmp(word, "list") == 0 || strcmp(word, "export") == 0)
-		return show(s, verdicts, word[0] == 'l' ? LIST : EXPORT, NULL, err);
-	if (strcmp(word, "show") == 0 && rest[0])
-		return show(s, verdicts, SHOW, rest[0], err);
-	if (strcmp(word, "retry") == 0)
-		return retry(s, options, rest, err);
-	if (strcmp(word, "accept") == 0)
-		return accept_rows(s, options, rest, err);
-	const char *near = nearest_name(word, words);
-	return err_set(err, ERR_USAGE,
-		       strcmp(word, "show") == 0 ? "show needs a digest"
-						 : "'%s' is no word of quarantine",
-		       word),
-	       err_hint(err, "It knows list, show, retry, accept and export%s%s.",
-			near ? "; the nearest is " : "", near ? near : "");
+	if (!all_known(s, verdicts, digests, err))
+		return false;
+	switch (w) {
+	case WORD_SHOW:
+		return show_each(s, verdicts, digests, err);
+	case WORD_RETRY:
+		return retry(s, digests, err);
+	case WORD_ACCEPT:
+		return accept_rows(s, o->why, digests, err);
+	default:
+		return show(s, verdicts, w == WORD_LIST ? LIST : EXPORT, NULL, err);
+	}
 }

@@ -149,29 +149,42 @@ static void tell_program(struct session *s, const struct program *p, struct strb
 	wire_release(&w);
 }
 
-/* What operators have asked for and what is not as configured. */
-static bool tell_wishes(struct session *s, struct strbuf *out, struct err *err)
+/* What operators have asked for, what is not as configured, and what is owed.  copy: the wishes are
+ * those of another database. */
+static bool tell_wishes(struct session *s, bool copy, struct strbuf *out, struct err *err)
 {
 	const struct ledger l = { .schema = "plmaint", .shared = true };
-	struct knobs k;
-	bool any;
+	struct knobs k = { .paused = false };
+	const char *tuned[KNOB_COUNT + 1] = { NULL };
+	bool any, debt;
+	size_t n = 0;
 
 	if (!ledger_has(s->probe->db, "knob", &any, err) ||
-	    (any && !knobs_read(&l, s->probe->db, INT64_MAX, &k, err)))
+	    !cache_debt_any(s->probe->db, s->config, &debt, err))
 		return false;
-	if (!any)
-		return true;
+	any = any && !copy;
+	if (any && !knobs_read(&l, s->probe->db, INT64_MAX, &k, err))
+		return false;
 	if (k.paused)
 		strbuf_addf(out, "paused      by %s at %s: `plmaint pre-migrate resume` goes on\n",
 			    k.paused_by, k.paused_at);
-	for (int i = 0; i < KNOB_COUNT; i++) {
+	for (int i = 0; any && i < KNOB_COUNT; i++) {
 		char value[64];
 		if (isnan(k.value[i]))
 			continue;
+		tuned[n++] = knob_docs[i].name;
 		knob_in_words((enum knob)i, k.value[i], value, sizeof(value));
 		strbuf_addf(out, "tuned       %s is %s: `plmaint pre-migrate tune` shows by whom\n",
 			    knob_docs[i].name, value);
 	}
+	if (debt)
+		strbuf_adds(
+			out,
+			"cache       keys of changed distributions are still to be deleted: the next run does it\n");
+	EMIT(s->reporter, "wishes", F_BOOL("paused", k.paused),
+	     F_TEXT("paused_by", k.paused ? k.paused_by : NULL),
+	     F_TEXT("paused_at", k.paused ? k.paused_at : NULL), F_LIST("tuned", tuned),
+	     F_BOOL("cache_debt", debt));
 	return true;
 }
 
@@ -202,23 +215,16 @@ static bool tell_ledger_rows(struct session *s, struct strbuf *out, struct err *
 		return false;
 	if (copy)
 		tell_copy(s);
-	return copy || (tell_programs(s, out, err) && tell_wishes(s, out, err));
+	return (copy || tell_programs(s, out, err)) && tell_wishes(s, copy, out, err);
 }
 
 /* What is cheap to ask: the ledger. */
 static bool tell_ledger(struct session *s, bool ledger, const char *verdicts, struct strbuf *out,
 			struct err *err)
 {
-	bool debt = false;
-
 	if ((verdicts && !tell_verdicts(s, verdicts, out, err)) ||
-	    (ledger && (!tell_ledger_rows(s, out, err) ||
-			!cache_debt_any(s->probe->db, s->config, &debt, err))))
+	    (ledger && !tell_ledger_rows(s, out, err)))
 		return false;
-	if (debt)
-		strbuf_adds(
-			out,
-			"cache       keys of changed distributions are still to be deleted: the next run does it\n");
 	if (!ledger)
 		strbuf_adds(out, "runs        none yet\n");
 	return true;
@@ -281,7 +287,7 @@ bool pre_migrate_status(struct session *s, const void *options, int *exit_status
 		ok = tell_all(s, &c, &out, err);
 		if (ok)
 			print(s, &out);
-	} while (ok && o->watch && stop_wait(again));
+	} while (ok && o->watch && !ferror(stdout) && stop_wait(again));
 	free(c.text);
 	return ok;
 }
@@ -297,6 +303,7 @@ bool pre_migrate_reset(struct session *s, const void *options, int *exit_status,
 	if (!ledger_exists(s->probe->db, &ledger, err))
 		return false;
 	if (!ledger) {
+		EMIT(s->reporter, "done", F_TEXT("message", "there is no ledger"));
 		strbuf_adds(&out, "there is no ledger\n");
 		print(s, &out);
 		return true;
@@ -325,6 +332,7 @@ bool pre_migrate_reset(struct session *s, const void *options, int *exit_status,
 	bool ok = ledger_drop(db, err);
 	pg_close(db);
 	if (ok) {
+		EMIT(s->reporter, "done", F_TEXT("message", "schema plmaint dropped"));
 		strbuf_adds(&out, "schema plmaint dropped\n");
 		print(s, &out);
 	}

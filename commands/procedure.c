@@ -130,8 +130,6 @@ static bool run(struct session *s, const void *options, int *exit_status, struct
 	const struct run_options *o = options;
 	const struct procedure *p;
 
-	if (!s->operands[0] || s->operands[1])
-		return err_set(err, ERR_USAGE, "procedure run takes one label");
 	s->may_delete = o->may_delete;
 	p = find(s, s->operands[0], err);
 	return p && run_one(s, p, o->params, exit_status, err);
@@ -151,8 +149,6 @@ static bool by_tag(struct session *s, const void *options, int *exit_status, str
 	bool any = false;
 
 	s->may_delete = o->may_delete;
-	if (!s->operands[0] || s->operands[1])
-		return err_set(err, ERR_USAGE, "procedure by-tag takes one tag");
 	for (size_t i = 0; s->catalogue->procedures[i]; i++) {
 		const struct procedure *p = s->catalogue->procedures[i];
 

@@ -24,7 +24,8 @@ const struct opt upgrade_options_table[] = {
 	  .offset = offsetof(struct upgrade_options, downtime.max_downtime),
 	  .arg = "TIME",
 	  .help = "how long the upgrade may stand still for the migrations; not given: "
-		  "upgrade.max_downtime" },
+		  "upgrade.max_downtime",
+	  .min = 1 },
 	OPTS_END,
 };
 

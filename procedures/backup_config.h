@@ -29,11 +29,12 @@ struct backup_config_params {
 		.arg = "age:FILE|gpg:KEY",                                                     \
 		.help = "to whom the configuration is encrypted; not given: backup.encrypt"    \
 	}
-#define BACKUP_PIECES_ROW(type, at)                                                                 \
-	{                                                                                           \
-		.name = "max-file-size", .kind = OPT_SIZE,                                          \
-		.offset = offsetof(type, at max_file_size), .arg = "SIZE",                          \
-		.help = "cut its archive into pieces of that size; not given: backup.max_file_size" \
+#define BACKUP_PIECES_ROW(type, at)                                                                  \
+	{                                                                                            \
+		.name = "max-file-size", .kind = OPT_SIZE,                                           \
+		.offset = offsetof(type, at max_file_size), .arg = "SIZE",                           \
+		.help = "cut its archive into pieces of that size; not given: backup.max_file_size", \
+		.min = 1                                                                             \
 	}
 
 /*

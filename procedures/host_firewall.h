@@ -13,7 +13,7 @@ struct firewall_params {
 	{ "for",       0,                                                                          \
 	  OPT_SECONDS, offsetof(type, seconds),                                                    \
 	  "DURATION",  "open again after this time, by the kernel alone; not given: until `stop`", \
-	  0,	       0,                                                                          \
+	  1,	       0,                                                                          \
 	  NULL },                                                                                  \
 	{                                                                                          \
 		"allow", 0, OPT_LIST, offsetof(type, allow), "NETWORK",                            \

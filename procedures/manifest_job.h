@@ -48,7 +48,7 @@ extern const struct opt manifest_params_table[];
 		{ "max-rows", 0,                                                                 \
 		  OPT_INT,    offsetof(type, common.max_rows),                                   \
 		  "N",	      "stop after so many rows",                                         \
-		  0,	      1000000000,                                                        \
+		  1,	      1000000000,                                                        \
 		  NULL },                                                                        \
 		{ "window", 0,                                                                   \
 		  OPT_TEXT, offsetof(type, common.window),                                       \
@@ -66,7 +66,7 @@ extern const struct opt manifest_params_table[];
 		  offsetof(type, common.max_duration),                                           \
 		  "TIME",                                                                        \
 		  "stop after so long with the state saved: 2h",                                 \
-		  0,                                                                             \
+		  1,                                                                             \
 		  0,                                                                             \
 		  NULL },                                                                        \
 		{ "throttle-query",                                                              \

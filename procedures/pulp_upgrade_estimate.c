@@ -23,7 +23,8 @@ const struct opt downtime_params_table[] = {
 	  .offset = offsetof(struct downtime_params, max_downtime),
 	  .arg = "TIME",
 	  .help = "how long the upgrade may stand still for the migrations; not given: "
-		  "upgrade.max_downtime" },
+		  "upgrade.max_downtime",
+	  .min = 1 },
 	{ .name = "to",
 	  .kind = OPT_TEXT,
 	  .offset = offsetof(struct downtime_params, target.to),

@@ -43,15 +43,19 @@ static bool set_value(const struct opt *o, void *target, const char *value, stru
 	case OPT_INT:
 		return parse_long(value, o->min, o->max, field, err);
 	case OPT_SECONDS:
-		return parse_seconds(value, field, err);
+		return parse_seconds(value, field, err) &&
+		       (o->min == 0 || *(double *)field > 0 ||
+			err_set(err, ERR_USAGE, "'%s' is no time at all", value));
 	case OPT_SIZE: {
 		long bytes;
 
 		if (!parse_size(value, &bytes, err))
 			return false;
 		if (bytes < o->min || (o->max && bytes > o->max))
-			return err_set(err, ERR_USAGE, "'%s' is outside %ld..%ld bytes", value,
-				       o->min, o->max);
+			return err_set(err, ERR_USAGE,
+				       o->max ? "'%s' is outside %ld..%ld bytes"
+					      : "'%s' is less than %ld byte(s)",
+				       value, o->min, o->max);
 		*(long *)field = bytes;
 		return true;
 	}
@@ -72,6 +76,11 @@ static bool set_value(const struct opt *o, void *target, const char *value, stru
 
 static bool set_named(const struct opt *o, void *target, const char *value, struct err *err)
 {
+	/* `--only "$UNITS"` of a script that has not set it must not mean all of them. */
+	if (!*value && (o->kind == OPT_TEXT || o->kind == OPT_LIST)) {
+		(void)err_set(err, ERR_USAGE, "--%s: its value is empty", o->name);
+		return err_hint(err, "Leave --%s out, or say its %s.", o->name, o->arg);
+	}
 	if (set_value(o, target, value, err))
 		return true;
 	return err_wrap(err, "--%s", o->name);

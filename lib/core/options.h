@@ -24,7 +24,7 @@ struct opt {
 	size_t offset;
 	const char *arg;      /* metavariable: "DIR"; NULL for flags */
 	const char *help;     /* one line, lower case, no stop; NULL: not shown */
-	long min, max;	      /* OPT_INT and OPT_SIZE */
+	long min, max;	      /* OPT_INT and OPT_SIZE; OPT_SECONDS: min 1 refuses 0 */
 	const char *fallback; /* default as text, shown in help and parsed like a value; NULL =
 				 zero/NULL */
 };

@@ -17,7 +17,9 @@ static bool present(const struct probe *probe, const char **why)
 		*why = "pulpcore-manager is installed";
 		return true;
 	}
-	*why = "no settings file, no configured database and no pulpcore-manager";
+	*why = probe->place.conninfo
+		       ? "its database is configured and does not answer, and nothing else is here"
+		       : "no settings file, no configured database and no pulpcore-manager";
 	return false;
 }
 

@@ -154,8 +154,13 @@ bool repository_open(const char *dir, bool may_make, struct repository **ret, st
 		return false;
 	AUTO_FREE char *real = realpath(dir, NULL);
 	AUTO_FD int fd = real ? open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fd < 0)
-		return err_errno(err, "cannot open %s", dir);
+	if (fd < 0) {
+		(void)err_errno(err, "cannot open %s", dir);
+		if (err->code == ERR_NOT_FOUND)
+			(void)err_hint(err,
+				       "`plmaint backup online DIR` makes it where it is missing.");
+		return false;
+	}
 	struct repository *r = xcalloc(1, sizeof(*r));
 	*r = (struct repository){ .dir = TAKE(real), .fd = fd, .store = -1, .lock = -1 };
 	fd = -1;

@@ -37,7 +37,23 @@ def tool(tmp_path):
     (["explain", "no-lnik"], "is no label and no reason", "no-link"),
     (["procedure", "run", "pulp-manifest-fill"], "unknown procedure", "pulp-manifests-fill"),
     (["procedure", "run", "pulp-manifests-fill", "--param", "zzz=1"], "has no parameter 'zzz'", ""),
-    (["procedure", "run"], "takes one label", ""),
+    (["procedure", "run"], "procedure run needs LABEL", "plmaint procedure run LABEL --param"),
+    (["procedure", "by-tag", "online", "more"], "unexpected word 'more'", "procedure by-tag --help"),
+    (["backup", "list"], "backup list needs DIR", "plmaint backup list /var/backup/pulp"),
+    (["backup", "list", "/nowhere", "more"], "unexpected word 'more'", "backup list --help"),
+    (["backup", "online", ""], "an empty word", "backup online --help"),
+    (["restore", "run"], "restore run needs DIR", "plmaint restore run /backup --check-only"),
+    (["service", "stop", "--only", ""], "--only: its value is empty", "Leave --only out"),
+    (["health", "check", "--tags="], "--tags: its value is empty", "Leave --tags out"),
+    (["pre-migrate", "run", "--max-rows"], "needs a value", "pre-migrate run --help"),
+    (["pre-migrate", "run", "--max-rows", "x"], "not a whole number", "pre-migrate run --help"),
+    (["pre-migrate", "run", "--max-rows", "0"], "'0' is outside 1..", ""),
+    (["pre-migrate", "run", "--max-duration", "0"], "'0' is no time at all", ""),
+    (["upgrade", "check", "--max-downtime", "0s"], "'0s' is no time at all", ""),
+    (["backup", "online", "/nowhere", "--max-file-size", "0"], "'0' is less than 1 byte", ""),
+    (["plan", "history"], "'history' has no steps", "backup online|incremental|offline|prune, "),
+    (["version", "--config", "/nowhere"], "cannot read the configuration '/nowhere'", "config show"),
+    (["version", "--set", "general.history=0"], "general.history (--set): '0' is outside 1..100000", ""),
     (["procedure", "by-tag", "no-such-tag"], "no procedure has the tag", "procedure list"),
     (["plan"], "needs the name of a scenario", "pre-migrate run"),
     (["plan", "config", "show"], "'config show' has no steps", "pre-migrate run"),
@@ -60,6 +76,7 @@ def test_slips(tool, args, text, hint):
     done = tool.run(*args, json=False, code=2)
     assert done.out == ""
     assert text in done.err and hint in done.err
+    assert [line[:8] for line in done.err.splitlines()] == ["plmaint:", "  hint: "], "one mistake, one way out"
 
 
 @pytest.mark.parametrize("word", ["update", "content", "packages", "plugin",
@@ -92,6 +109,7 @@ def test_globals_before_and_after(tool):
 
 def test_version(tool):
     assert tool.run("--version", json=False, config=False, code=0).out == tool.run("version", json=False, config=False, code=0).out
+    assert tool.run("--version", code=0).one("version") and tool.run("config", "check", code=0).one("done")
 
 
 def test_error_is_an_event_too(tool):
@@ -99,6 +117,30 @@ def test_error_is_an_event_too(tool):
     event = done.one("error", code="usage")
     assert event["message"] in done.err and event["hint"] == "Did you mean no-link?"
     assert tool.run("pre-migrte", code=2).one("error")["hint"] == "Did you mean `plmaint pre-migrate`?"
+
+
+@pytest.mark.parametrize("args", [["--help"], ["version"], ["config", "show"], ["explain", "--json"]])
+def test_a_report_that_is_lost_is_no_success(tool, args):
+    """A full disk and a closed stdout are told; a reader that wants no more is not."""
+    for sink, code in ((">/dev/full", 1), (">&-", 1), ("| :", 0)):
+        done = subprocess.run(["bash", "-c", f'set -o pipefail; "$@" {sink}', "-", *tool.argv(*args, json_lines=False)],
+                              capture_output=True, text=True, timeout=30)
+        assert done.returncode == code, (sink, done.stderr)
+        assert ("cannot write to standard output: " in done.stderr) == (code == 1), sink
+
+
+@pytest.mark.parametrize("args", [
+    ["pre-migrte", "--json"], ["pre-migrate", "rnu", "--json"], ["pre-migrate", "run", "--bogus", "--json"],
+    ["--json"], ["--json", "pre-migrate"], ["completion", "bash", "--json"],
+])
+def test_a_mistake_is_json_wherever_that_is_asked_for(tool, args):
+    done = tool.run(*args, json=False, code=2)
+    assert done.one("error", code="usage")["hint"] and len(done.out.splitlines()) == 1
+
+
+def test_a_plugin_that_is_misused_is_unknown_and_not_critical(tool):
+    done = tool.run("health", "check", "--output", "nagios", "--bogus", json=False, code=3)
+    assert done.out.startswith("PLMAINT UNKNOWN - unknown option '--bogus'")
 
 
 def on_a_terminal(tool, *args, env=None, columns=80):

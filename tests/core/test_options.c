@@ -97,11 +97,11 @@ TEST(values_and_operands_in_any_order)
 	struct err err;
 
 	REQUIRE(parse(WORDS("one", "--json", "-nj", "3", "--tag=a", "two", "--tag", "b", "--dir",
-			    "", "--config=f", "--", "--three"),
+			    "/", "--config=f", "--", "--three"),
 		      &v, &m, &operands, &err));
 	CHECK_INT(v.dry_run, 1);
 	CHECK_INT(v.jobs, 3);
-	CHECK_STR(v.dir, "");
+	CHECK_STR(v.dir, "/");
 	CHECK_STR(v.tags[0], "a");
 	CHECK_STR(v.tags[1], "b");
 	CHECK(!v.tags[2]);
@@ -138,6 +138,7 @@ TEST(mistakes)
 	fails(WORDS("--jsno=1"), "unknown option '--jsno'", "Did you mean --json?");
 	fails(WORDS("--zebra"), "unknown option '--zebra'", "Options are listed by --help.");
 	fails(WORDS("-z"), "unknown option '-z'", "Options are listed by --help.");
+	fails(WORDS("--dir", ""), "--dir: its value is empty", "Leave --dir out, or say its DIR.");
 	fails(WORDS("--dir"), "option '--dir' needs a value", "");
 	fails(WORDS("--json=1"), "option '--json=1' takes no value", "");
 	fails(WORDS("--jobs", "9"), "--jobs: '9' is outside 1..8", "");

@@ -115,6 +115,10 @@ def test_status_can_be_watched(background, plmaint):
     watch.wait_for("progress", when=lambda e: e["done"] > first["done"])
     watch.interrupt()
     assert watch.wait().code == 0
+    # Who looks and goes without a word is no reason to go on.
+    for words in (("status", "--watch"), ("attach",)):
+        piped = ("bash", "-c", 'set -o pipefail; "$@" | head -1', "-")
+        assert plmaint.start("pre-migrate", *words, wrap=piped).wait(60).code == 0
     background.ends()
 
 

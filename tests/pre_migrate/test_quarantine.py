@@ -190,8 +190,8 @@ def test_configuration_that_comes_back_completes_a_partial_row(site, plmaint):
 
 def test_retry_looks_at_a_row_again(site, plmaint, missing):
     plmaint.run("pre-migrate", "run", code=78)
-    answer = plmaint.run("pre-migrate", "quarantine", "retry", missing.digest, json=False, code=0)
-    assert "1 rows" in answer.out
+    answer = plmaint.run("pre-migrate", "quarantine", "retry", missing.digest, code=0).one("done")
+    assert answer["rows"] == 1 and answer["message"] == "1 row will be looked at by the next run"
     ran = plmaint.run("pre-migrate", "run", code=78)
     assert ran.one("quarantine")["digest"] == missing.digest
     plmaint.run("pre-migrate", "quarantine", "retry", "--all", code=0)
@@ -213,20 +213,27 @@ def test_accepted_row_does_not_warn_any_more(site, plmaint, missing):
     plmaint.run("pre-migrate", "run", code=78)
 
 
-@pytest.mark.parametrize(
-    "words, hint",
-    [
-        (["accept", "sha256:0"], "--why"),
-        (["retry"], "--all"),
-        (["show", "sha256:0"], "quarantine list"),
-        (["acept", "sha256:0"], "the nearest is accept"),
-        (["show"], "list, show"),
-    ],
-)
-def test_wrong_words_are_explained(site, plmaint, missing, words, hint):
+def test_wrong_words_are_explained(site, plmaint, missing):
+    """And change nothing, also where only one of them is wrong."""
     plmaint.run("pre-migrate", "run", code=78)
-    answer = plmaint.run("pre-migrate", "quarantine", *words, code=2)
-    assert hint in answer.one("error")["hint"]
+    good, why = missing.digest, ("--why", "image is not used")
+    for words, hint in (
+        (["accept", "sha256:0"], "--why"),
+        (["accept", good, "sha256:0", *why], "quarantine list"),
+        (["accept", good, *why, "--all"], "quarantine --help"),
+        (["retry"], "--all"),
+        (["retry", good, "sha256:0"], "quarantine list"),
+        (["retry", good, "--all"], "--all"),
+        (["retry", good, *why], "quarantine --help"),
+        (["show", "sha256:0"], "quarantine list"),
+        (["show"], "quarantine list"),
+        (["list", good], "quarantine show"),
+        (["acept", "sha256:0"], "the nearest is accept"),
+    ):
+        answer = plmaint.run("pre-migrate", "quarantine", *words, code=2)
+        assert hint in answer.one("error")["hint"], words
+    listed = plmaint.run("pre-migrate", "quarantine", "list", code=0)
+    assert "accepted" not in listed.one("quarantine", digest=good)
 
 
 def test_without_a_ledger_there_is_nothing_to_list(site, plmaint):
