@@ -219,17 +219,20 @@ static struct pg_rows *read_changes(struct session *s)
 		log_verbose("without what operators changed: %s", s->unmet_why[0].text);
 		return NULL;
 	}
-	if (!ledger_has(s->probe->db, "event", &any, &err) || !any ||
-	    !pg_query(
-		    s->probe->db,
-		    "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), actor, verb,"
-		    " CASE verb WHEN 'tune' THEN knob ELSE '' END, CASE verb WHEN 'tune' THEN old ELSE '' END,"
-		    " CASE verb WHEN 'tune' THEN new ELSE '' END,"
-		    " coalesce(to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '')"
-		    " FROM plmaint.event ORDER BY id",
-		    NULL, 0, &r, &err))
-		return NULL;
-	return r;
+	if (ledger_has(s->probe->db, "event", &any, &err) &&
+	    (!any ||
+	     pg_query(
+		     s->probe->db,
+		     "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), actor, verb,"
+		     " CASE verb WHEN 'tune' THEN knob ELSE '' END, CASE verb WHEN 'tune' THEN old ELSE '' END,"
+		     " CASE verb WHEN 'tune' THEN new ELSE '' END,"
+		     " coalesce(to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '')"
+		     " FROM plmaint.event ORDER BY id",
+		     NULL, 0, &r, &err)))
+		return r;
+	log_warning("without what operators changed: %s%s%s", err.text, *err.hint ? ". " : "",
+		    err.hint);
+	return NULL;
 }
 
 /* Runs of this host and changes from all, by time. */

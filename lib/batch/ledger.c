@@ -40,6 +40,17 @@ bool ledger_query(const struct ledger *l, struct pg *db, const char *sql,
 	return pg_query(db, text, params, n, ret, err);
 }
 
+static bool may_not_read(const struct pg_rows *r, struct err *err)
+{
+	const char *role = pg_text(r, 0, 1);
+
+	(void)err_set(err, ERR_DENIED, "role %s may not read the tables of schema plmaint", role);
+	return err_hint(err,
+			"Connect as their owner, %s, or let it run: GRANT USAGE ON SCHEMA plmaint "
+			"TO %s; GRANT SELECT ON ALL TABLES IN SCHEMA plmaint TO %s.",
+			pg_text(r, 0, 2), role, role);
+}
+
 bool ledger_has(struct pg *db, const char *table, bool *ret, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
@@ -48,12 +59,14 @@ bool ledger_has(struct pg *db, const char *table, bool *ret, struct err *err)
 	 * after it has waited for whoever made it. */
 	if (!pg_query(
 		    db,
-		    "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-		    " WHERE n.nspname = 'plmaint' AND c.relname = $1::name)",
+		    "SELECT coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true),"
+		    " current_user, c.relowner::regrole"
+		    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+		    " WHERE n.nspname = 'plmaint' AND c.relname = $1::name",
 		    (struct pg_param[]){ PG_P_TEXT(table) }, 1, &r, err))
 		return false;
-	*ret = pg_bool(r, 0, 0);
-	return true;
+	*ret = pg_rows_count(r) > 0;
+	return !*ret || pg_bool(r, 0, 0) || may_not_read(r, err);
 }
 
 bool ledger_exists(struct pg *db, bool *ret_exists, struct err *err)

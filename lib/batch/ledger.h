@@ -31,7 +31,8 @@ bool ledger_open(struct pg *db, const char *owner, bool force_single, struct led
 /* Opens the shared ledger that is there, whoever's owner it has; a table that an older program did
  * not make is made.  ERR_NOT_FOUND when there is none. */
 bool ledger_join(struct pg *db, struct ledger *ret, struct err *err) MUST_CHECK;
-/* Looks only, at one table of it: a ledger of an older program may lack it. */
+/* Looks only, at one table of it: a ledger of an older program may lack it.  ERR_DENIED, with the
+ * GRANT that helps, where it is there and may not be read. */
 bool ledger_has(struct pg *db, const char *table, bool *ret, struct err *err) MUST_CHECK;
 /* Looks only: *ret_exists tells whether there is a shared ledger to read. */
 bool ledger_exists(struct pg *db, bool *ret_exists, struct err *err) MUST_CHECK;

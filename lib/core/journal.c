@@ -221,14 +221,22 @@ static bool each_line(const char *state_dir,
 		      void *arg, size_t *ret_damaged, struct err *err)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", state_dir, file_name);
-	AUTO_FILE FILE *f = fopen(path, "re");
 	AUTO_FREE char *text = NULL;
 	size_t cap = 0;
 	ssize_t len;
+	int fd;
 
 	*ret_damaged = 0;
-	if (!f)
-		return errno == ENOENT || err_errno(err, "cannot read '%s'", path);
+	if (!state_open(state_dir, file_name, O_RDONLY, &fd, err))
+		return err->code == ERR_NOT_FOUND;
+
+	AUTO_FILE FILE *f = fdopen(fd, "r");
+
+	if (!f) {
+		(void)err_errno(err, "cannot read '%s'", path);
+		close(fd);
+		return false;
+	}
 	while ((len = getline(&text, &cap, f)) > 0) {
 		AUTO_FREE char *raw = xstrdup(text);
 		struct journal_line l;

@@ -196,6 +196,17 @@ def test_role_that_may_not_look(site, pg_db, plmaint, limited):
     assert "core_contentartifact" in ran.err and "GRANT" in ran.err
 
 
+def test_ledger_that_may_not_be_read(site, pg_db, plmaint, limited):
+    """The hint is what helps."""
+    site.image("oci", site.repository())
+    plmaint.run("pre-migrate", "run", code=0)
+    plmaint.configure({"database.pulp.conninfo": limited})
+    hint = plmaint.run("pre-migrate", "status", code=1).one("error")["hint"]
+    assert hint[hint.index("GRANT") :] in plmaint.run("history", code=0).err
+    pg_db.query(hint[hint.index("GRANT") : -1])
+    plmaint.run("pre-migrate", "status", code=0)
+
+
 @pytest.mark.slow
 def test_on_a_standby_it_only_reads(tmp_path, plmaint):
     with pg.Cluster() as primary:
