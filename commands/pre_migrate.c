@@ -17,14 +17,23 @@ struct run_options {
 	int keep_links, background;
 };
 
+#define BACKGROUND_ROW                                                                          \
+	{                                                                                       \
+		"background", 0, OPT_FLAG, offsetof(struct run_options, background), NULL,      \
+			"go on in a process of its own that outlives this terminal", 0, 0, NULL \
+	}
+
 static const struct opt run_table[] = {
 	MANIFEST_PARAMS_ROWS(struct run_options),
 	{ "keep-links", 0, OPT_FLAG, offsetof(struct run_options, keep_links), NULL,
 	  "fill only; `pre-migrate detach` drops the artifact links later", 0, 0, NULL },
-	{ "background", 0, OPT_FLAG, offsetof(struct run_options, background), NULL,
-	  "go on in a process of its own that outlives this terminal", 0, 0, NULL },
+	BACKGROUND_ROW,
 	OPTS_END
 };
+
+/* Of the actions that do one step of a run. */
+static const struct opt part_table[] = { MANIFEST_PARAMS_ROWS(struct run_options), BACKGROUND_ROW,
+					 OPTS_END };
 
 static bool check_times(const void *options, struct err *err)
 {
@@ -52,8 +61,8 @@ static bool by_itself(const void *options, bool *joins)
 }
 
 /* Of each action that works in batches. */
-#define TAKES_RUN_OPTIONS                                                                          \
-	.options = run_table, .options_size = sizeof(struct run_options), .validate = check_times, \
+#define TAKES_RUN_OPTIONS(table)                                                               \
+	.options = table, .options_size = sizeof(struct run_options), .validate = check_times, \
 	.background = in_background, .heeds = with_the_others
 
 static void bind_common(const void *options, void *params)
@@ -120,6 +129,7 @@ static const struct step detach_steps[] = { { .procedure = &procedure_pulp_manif
 					      .why = "ends what is filled" },
 					    { .procedure = &procedure_pulp_cache_debt,
 					      .bind = bind_common,
+					      .when = when_writing,
 					      .why = "pays what is owed to the cache" },
 					    STEPS_END };
 
@@ -174,7 +184,7 @@ static const struct action actions[] = {
 		  "limits that stop it, and says early when it will be missed all the same. "
 		  "Exit 78: done, with quarantined or partial rows to look at; 75: stopped early (--deadline, --max-duration, "
 		  "rows that were locked), run it again.",
-	  TAKES_RUN_OPTIONS,
+	  TAKES_RUN_OPTIONS(run_table),
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES | ACTION_LONG,
 	  .scenario = run_steps },
@@ -200,7 +210,7 @@ static const struct action actions[] = {
 	  .example = "plmaint pre-migrate wait",
 	  .explain =
 		  "Ends with the exit status that the run would have: 0, or 78 with quarantined or partial rows; 75 when nobody works "
-		  "on the open run.",
+		  "on the open run. On a terminal it shows how far the run is.",
 	  .needs = NEED_DB,
 	  .answer = pre_migrate_wait },
 	{ .name = "calibration",
@@ -255,7 +265,7 @@ static const struct action actions[] = {
 	  .example = "plmaint pre-migrate detach",
 	  .explain =
 		  "Ends what `run --keep-links` left, or what a run could not detach because Redis, a standby or a task was in the way.",
-	  TAKES_RUN_OPTIONS,
+	  TAKES_RUN_OPTIONS(part_table),
 	  .needs = NEED_DB | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES | ACTION_LONG,
 	  .scenario = detach_steps },
@@ -272,7 +282,7 @@ static const struct action actions[] = {
 	  .explain =
 		  "Finds artifacts by the manifest's digest. Run it before an orphan cleanup does its work, and before a worker of "
 		  "pulpcore 3.91 or later starts for the first time.",
-	  TAKES_RUN_OPTIONS,
+	  TAKES_RUN_OPTIONS(part_table),
 	  .needs = NEED_DB | NEED_MEDIA | NEED_REDIS | NEED_LEDGER,
 	  .flags = ACTION_WRITES | ACTION_LONG,
 	  .scenario = recover_steps },

@@ -12,6 +12,7 @@
 #include "lib/report/wire.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Whether a run is open, and whether anybody works on it; one that came with a copy of another
  * database is not. */
@@ -126,8 +127,11 @@ static bool exit_of_run(struct pg *db, int *exit_status, struct err *err)
 
 bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, struct err *err)
 {
+	struct view v = { "" };
+
 	(void)options;
-	switch (follow(s, NULL, err)) {
+	/* Who sits before it sees how far it is; a script wants the exit status. */
+	switch (follow(s, isatty(STDOUT_FILENO) ? &v : NULL, err)) {
 	case FOLLOW_END:
 		EMIT(s->reporter, "done", F_TEXT("message", "no run is open"));
 		s->reporter->print(s->reporter->self, "no run is open\n");

@@ -222,7 +222,11 @@ static bool drop(struct manifest_job *j, struct outcome *out, struct err *err)
 	manifest_phase_release(&bound, &phase);
 	if (!done)
 		return false;
-	manifest_job_report(&res, "detached", false, out);
+	manifest_job_report(&res, j->setup.dry_run ? "would be detached" : "detached", false, out);
+	if (j->setup.dry_run) {
+		manifest_job_rolled_back(out);
+		return true;
+	}
 	if (!cache_debt_pay(j, res.stopped, &flushed, &redis)) {
 		out->result = RESULT_WARNING;
 		outcome_hint(
@@ -237,6 +241,9 @@ static bool work(struct manifest_job *j, struct outcome *out, struct err *err)
 {
 	bool ok = true;
 
+	/* What is rolled back takes nothing from anybody. */
+	if (j->setup.dry_run)
+		return drop(j, out, err);
 	if (!durable_barrier(j->control, err) || !standbys(j, &ok, out, err))
 		return false;
 	if (ok && !grace(j, &ok, out, err))

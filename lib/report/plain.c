@@ -13,8 +13,10 @@ static void put_progress(struct report *r, const struct field *fields)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
 	double now = clock_monotonic();
+	/* "0 bytes" says nothing; the next line would come a minute later. */
+	bool begun = number_field(fields, "done") > 0 || number_field(fields, "total") > 0;
 
-	if (r->options.quiet || (r->drawn > 0 && now - r->drawn < SECONDS_BETWEEN))
+	if (r->options.quiet || !begun || (r->drawn > 0 && now - r->drawn < SECONDS_BETWEEN))
 		return;
 	r->drawn = now;
 	strbuf_adds(&line, "  ");

@@ -100,7 +100,10 @@ static bool refuse(const struct repository *r, struct err *err)
 		return err_hint(err, "`plmaint backup online DIR` makes the first one.");
 	}
 	(void)err_set(err, ERR_USAGE, "%s is no backup repository and not empty", r->dir);
-	return err_hint(err, "Name an empty directory, or one that holds %s.", mark);
+	return err_hint(
+		err,
+		"Name one that holds %s; `plmaint backup online` makes an empty directory one.",
+		mark);
 }
 
 static bool read_mark(struct repository *r, struct err *err)

@@ -32,6 +32,9 @@ def test_keep_links_fills_only_and_detach_ends_it(site, plmaint):
     assert after.pending(site) == 0 and linked(site) == 5
     assert ran.one("run.end")["filled"] == 5
     assert ran.one("step.end", label=LABEL)["result"] == "skipped"
+    dry = plmaint.run("pre-migrate", "detach", "--dry-run", code=0)
+    assert "5 manifests would be detached" in dry.one("step.end", label=LABEL)["message"]
+    assert dry.one("run.end")["rolled_back"] and linked(site) == 5
     ran = plmaint.run("pre-migrate", "detach", code=0)
     assert linked(site) == 0
     assert "5 manifests detached" in ran.one("step.end", label=LABEL)["message"]
