@@ -105,7 +105,7 @@ def test_orphans_are_cleaned_up_by_pulp(plmaint, site, made, api):
 def test_no_cleanup_while_manifests_would_lose_their_bytes(plmaint, site, made, api):
     site.lose(site.image("oci", made.repo))
     done = plmaint.run("procedure", "run", "pulp-orphans-cleanup", "--delete", code=1).one("step.end")
-    assert "would lose their bytes for ever" in done["message"] and "pre-migrate" in done["hint"]
+    assert "would lose its bytes for ever" in done["message"] and "pre-migrate" in done["hint"]
     assert not api.asked
 
 

@@ -222,7 +222,7 @@ def test_a_table_of_a_plugin_that_insists_keeps_its_task(plmaint, site, made):
     site.sql("CREATE TABLE zebra_log (task_id uuid NOT NULL REFERENCES core_task)")
     site.sql("INSERT INTO zebra_log SELECT pulp_id FROM core_task LIMIT 1")
     done = plmaint.run(*PURGE, "--delete", code=78).one("step.end")
-    assert done["message"] == "1 finished tasks deleted, 1 left" and tasks(site) == 1
+    assert done["message"] == "1 finished task deleted, 1 left" and tasks(site) == 1
 
 
 def test_a_purge_that_was_killed_goes_on(plmaint, pg_db, site, made):
