@@ -12,6 +12,7 @@
 #include "lib/core/list.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
+#include "lib/core/resumed.h"
 #include "lib/core/stop.h"
 #include "lib/core/strbuf.h"
 #include "lib/core/version.h"
@@ -442,58 +443,6 @@ static void run_step(struct run *r, const struct step *step, const void *given)
 	outcome_release(&o);
 }
 
-/* What the journal says of the last run of the same scenario. */
-struct last_run {
-	const char *name;
-	char *run, *step, *time;
-	bool open;
-};
-
-static void look_back(void *arg, const struct journal_line *l)
-{
-	struct last_run *last = arg;
-	const char *value;
-
-	if (strcmp(l->event, "run.start") == 0) {
-		value = journal_value(l, "command");
-		if (!value || strcmp(value, last->name) != 0)
-			return;
-		free(last->run);
-		free(last->time);
-		free(last->step);
-		last->run = xstrdup(l->run);
-		last->time = xstrdup(l->time);
-		last->step = NULL;
-		last->open = true;
-	} else if (last->run && strcmp(l->run, last->run) == 0) {
-		value = journal_value(l, "label");
-		if (strcmp(l->event, "step.start") == 0 && value) {
-			free(last->step);
-			last->step = xstrdup(value);
-		}
-		value = journal_value(l, "exit");
-		if (strcmp(l->event, "run.end") == 0 && value)
-			last->open = !journal_value(l, "rolled_back") &&
-				     exit_is_resumable((int)strtol(value, NULL, 10));
-	}
-}
-
-static char *what_was_left(const char *state_dir, const char *name)
-{
-	struct last_run last = { .name = name };
-	struct err err;
-	size_t damaged;
-	char *text = NULL;
-
-	if (journal_read(state_dir, look_back, &last, &damaged, &err) && last.open && last.step)
-		text = xasprintf("the run of %s ended in step %s; what is done is not done again",
-				 last.time, last.step);
-	free(last.run);
-	free(last.step);
-	free(last.time);
-	return text;
-}
-
 /* What only looks leaves no history. */
 static bool changes_something(const struct step *steps)
 {
@@ -522,7 +471,7 @@ static void begin(struct run *r)
 	r->name = rq->action ? xasprintf("%s %s", rq->command, rq->action) : xstrdup(rq->command);
 	r->started = clock_monotonic();
 	if (rq->state_dir && changes_something(rq->steps)) {
-		left = what_was_left(rq->state_dir, r->name);
+		left = resumed_words(rq->state_dir, r->name);
 		if (!journal_open(rq->state_dir, r->session->run_id, &r->journal, &err)) {
 			log_warning("no history of this run: %s", err.text);
 			r->journal = NULL;
