@@ -133,35 +133,20 @@ static void add_eta(struct strbuf *out, const struct field *fields)
 	}
 }
 
-void add_progress(struct strbuf *out, const struct field *fields)
+static void add_amount(struct strbuf *out, double n, bool in_bytes)
 {
-	double done = number_field(fields, "done"), total = number_field(fields, "total");
-	double rate = number_field(fields, "rate"), bytes = number_field(fields, "bytes");
+	if (in_bytes)
+		add_bytes(out, n);
+	else
+		add_count(out, n);
+}
 
-	const struct field *estimated = find_field(fields, "estimated");
-	double duty = number_field(fields, "duty"), felt = number_field(fields, "felt");
+/* Of what is counted in something else. */
+static void add_volume(struct strbuf *out, const struct field *fields)
+{
+	double bytes = number_field(fields, "bytes");
 
-	if (total > 0)
-		strbuf_addf(out, "%3.0f %%  ", fmin(100, floor(100 * done / total)));
-	add_count(out, isfinite(done) ? done : 0);
-	if (total > 0) {
-		strbuf_adds(out, estimated && estimated->v.b ? " of ± " : " of ");
-		add_count(out, total);
-	}
-	const char *unit = text_or(fields, "unit", "rows");
-	/* Every unit is a plural in s. */
-	bool one = (total > 0 ? total : done) == 1;
-	strbuf_addf(out, " %.*s", (int)strlen(unit) - one, unit);
-	if (isfinite(rate)) {
-		strbuf_adds(out, ", ");
-		add_count(out, rate);
-		strbuf_addf(out, " %s/s", unit);
-	}
-	if (duty < 1)
-		strbuf_addf(out, " at duty %.2g", duty);
-	if (!(done >= total))
-		add_eta(out, fields);
-	if (bytes > 0 && strcmp(unit, "bytes") != 0) {
+	if (bytes > 0) {
 		strbuf_adds(out, ", ");
 		add_bytes(out, bytes);
 	}
@@ -174,6 +159,39 @@ void add_progress(struct strbuf *out, const struct field *fields)
 		add_bytes(out, number_field(fields, "byte_rate"));
 		strbuf_adds(out, "/s");
 	}
+}
+
+void add_progress(struct strbuf *out, const struct field *fields)
+{
+	double done = number_field(fields, "done"), total = number_field(fields, "total");
+	double rate = number_field(fields, "rate");
+	const char *unit = text_or(fields, "unit", "rows");
+	bool in_bytes = strcmp(unit, "bytes") == 0;
+	const struct field *estimated = find_field(fields, "estimated");
+	double duty = number_field(fields, "duty"), felt = number_field(fields, "felt");
+
+	if (total > 0)
+		strbuf_addf(out, "%3.0f %%  ", fmin(100, floor(100 * done / total)));
+	add_amount(out, isfinite(done) ? done : 0, in_bytes);
+	if (total > 0) {
+		strbuf_adds(out, estimated && estimated->v.b ? " of ± " : " of ");
+		add_amount(out, total, in_bytes);
+	}
+	/* Every unit is a plural in s. */
+	bool one = (total > 0 ? total : done) == 1;
+	if (!in_bytes)
+		strbuf_addf(out, " %.*s", (int)strlen(unit) - one, unit);
+	if (isfinite(rate)) {
+		strbuf_adds(out, ", ");
+		add_amount(out, rate, in_bytes);
+		strbuf_addf(out, "%s%s/s", in_bytes ? "" : " ", in_bytes ? "" : unit);
+	}
+	if (duty < 1)
+		strbuf_addf(out, " at duty %.2g", duty);
+	if (!(done >= total))
+		add_eta(out, fields);
+	if (!in_bytes)
+		add_volume(out, fields);
 	if (isfinite(felt))
 		strbuf_addf(out, ", requests take %.1f of %.1f ms", felt * 1000,
 			    number_field(fields, "felt_limit") * 1000);

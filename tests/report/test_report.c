@@ -59,6 +59,19 @@ TEST(plain_progress_at_most_once_a_minute)
 		  "4.0 to 7.0 s, 120 MB; waits: lock of a table\n");
 }
 
+TEST(bytes_are_told_once_and_nothing_before_there_is_any)
+{
+	AUTO_BOX struct box b;
+
+	box_open(&b, REPORT_PLAIN, false, false);
+	EMIT(b.r, "progress", F_TEXT("label", "dump"), F_TEXT("unit", "bytes"), F_INT("done", 0));
+	CHECK_STR(text_of(&b), "");
+	EMIT(b.r, "progress", F_TEXT("label", "dump"), F_TEXT("unit", "bytes"),
+	     F_INT("done", 2119445), F_INT("total", 2119798), F_REAL("rate", 4159413),
+	     F_INT("bytes", 2119445), F_INT("bytes_total", 2119798));
+	CHECK_STR(text_of(&b), "  dump:  99 %  2.1 MB of 2.1 MB, 4.2 MB/s\n");
+}
+
 TEST(status_line_has_all)
 {
 	AUTO_BOX struct box b;
@@ -189,7 +202,8 @@ TEST(json_has_only_what_is_known)
 		     "{\"event\":\"x\",\"schema\":1,\"run\":\"the-run\",\"time\":\"2") == b.text);
 }
 
-TAP_MAIN(row(plain_progress_at_most_once_a_minute), row(status_line_has_all),
+TAP_MAIN(row(plain_progress_at_most_once_a_minute),
+	 row(bytes_are_told_once_and_nothing_before_there_is_any), row(status_line_has_all),
 	 row(nothing_is_more_than_whole), row(plain_step_and_end), row(waits_and_notices_are_told),
 	 row(quiet_leaves_out_what_passed), row(tty_draws_over_its_progress),
 	 row(colour_only_when_asked), row(json_has_only_what_is_known))
