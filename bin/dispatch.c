@@ -467,6 +467,7 @@ static int run_scenario(struct line *l)
 				       .options = l->options,
 				       .session = s,
 				       .state_dir = config_get(l->config, "general.state_dir") });
+	provision_tell_end(&l->provision, status);
 	if (hooks)
 		hook_after(s, l->provision.command, status);
 	return status;

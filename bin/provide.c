@@ -6,6 +6,7 @@
  */
 #include "bin/provide.h"
 
+#include "lib/batch/programs.h"
 #include "lib/core/clock.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
@@ -198,6 +199,19 @@ void provide(struct session *s, unsigned needs, bool writes)
 					   .began_monotonic = clock_monotonic() };
 		s->actor = &p->actor;
 	}
+}
+
+void provision_tell_end(struct provision *p, int status)
+{
+	struct pg *db = NULL;
+	struct err ignored;
+
+	/* A server that is gone is not waited for. */
+	if (!p->listener.joins || !p->session.actor || !p->probe.db || !pg_alive(p->probe.db))
+		return;
+	if (actor_connect(p->session.actor, "control", &db, &ignored))
+		(void)!program_end(db, p->session.run_id, status, &ignored);
+	pg_close(db);
 }
 
 void provision_release(struct provision *p)

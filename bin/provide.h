@@ -22,4 +22,6 @@ struct provision {
 /* For session->hold. */
 bool provision_hold(struct session *s, const char *label);
 void provide(struct session *s, unsigned needs, bool writes);
+/* Whoever waits for the run learns how it has ended. */
+void provision_tell_end(struct provision *p, int status);
 void provision_release(struct provision *p);

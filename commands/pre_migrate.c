@@ -209,8 +209,8 @@ static const struct action actions[] = {
 	  .summary = "wait until the open run has ended",
 	  .example = "plmaint pre-migrate wait",
 	  .explain =
-		  "Ends with the exit status that the run would have: 0, or 78 with quarantined or partial rows; 75 when nobody works "
-		  "on the open run. On a terminal it shows how far the run is.",
+		  "Ends with the exit status of the run, the worst where several programs end meanwhile. Where none does: 0, or 78 with "
+		  "quarantined or partial rows; 75 when nobody works on the open run. On a terminal it shows how far the run is.",
 	  .needs = NEED_DB,
 	  .answer = pre_migrate_wait },
 	{ .name = "calibration",

@@ -10,6 +10,7 @@
 #include "lib/core/stop.h"
 #include "lib/drivers/probe.h"
 #include "lib/report/wire.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -84,6 +85,16 @@ static bool show(struct session *s, struct view *v, struct err *err)
 	return true;
 }
 
+static bool server_time(struct pg *db, char *ret, size_t size, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(db, "SELECT clock_timestamp()::text", NULL, 0, &r, err))
+		return false;
+	snprintf(ret, size, "%s", pg_text(r, 0, 0));
+	return true;
+}
+
 enum follow { FOLLOW_END, FOLLOW_LEFT, FOLLOW_FAILED };
 
 /* Until no run is open and nobody is at work, or the operator leaves. */
@@ -115,31 +126,41 @@ static enum follow follow(struct session *s, struct view *v, struct err *err)
 	return FOLLOW_END;
 }
 
-static bool exit_of_run(struct pg *db, int *exit_status, struct err *err)
+/* What those who ended meanwhile have ended with, else what is in the ledger. */
+static bool exit_of_run(struct pg *db, const char *since, int *exit_status, struct err *err)
 {
-	bool ledger, any = false;
+	bool ledger, any = false, told = false;
 
-	if (!ledger_exists(db, &ledger, err) || (ledger && !unaccepted(db, &any, err)))
+	if (!ledger_exists(db, &ledger, err) || (ledger && !unaccepted(db, &any, err)) ||
+	    (ledger && !programs_ended(db, since, &told, exit_status, err)))
 		return false;
-	*exit_status = any ? EXIT_WARNINGS : EXIT_DONE;
+	if (!told)
+		*exit_status = any ? EXIT_WARNINGS : EXIT_DONE;
 	return true;
 }
 
 bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	struct view v = { "" };
+	char since[64];
+	struct err ignored;
+	bool told;
 
 	(void)options;
+	if (!server_time(s->probe->db, since, sizeof(since), err))
+		return false;
 	/* Who sits before it sees how far it is; a script wants the exit status. */
 	switch (follow(s, isatty(STDOUT_FILENO) ? &v : NULL, err)) {
 	case FOLLOW_END:
 		EMIT(s->reporter, "done", F_TEXT("message", "no run is open"));
 		s->reporter->print(s->reporter->self, "no run is open\n");
-		return exit_of_run(s->probe->db, exit_status, err);
+		return exit_of_run(s->probe->db, since, exit_status, err);
 	case FOLLOW_LEFT:
 		return err_set(err, ERR_STOPPED, "stopped waiting; the run goes on"),
 		       err_hint(err, "`plmaint pre-migrate status` shows how far it is.");
 	case FOLLOW_FAILED:
+		if (err->code == ERR_STOPPED)
+			(void)!programs_ended(s->probe->db, since, &told, exit_status, &ignored);
 		break;
 	}
 	return false;
@@ -148,10 +169,12 @@ bool pre_migrate_wait(struct session *s, const void *options, int *exit_status, 
 bool pre_migrate_attach(struct session *s, const void *options, int *exit_status, struct err *err)
 {
 	struct view v = { "" };
+	char since[64];
 	bool open, alive;
 
 	(void)options;
-	if (!ledger_exists(s->probe->db, &open, err) ||
+	if (!server_time(s->probe->db, since, sizeof(since), err) ||
+	    !ledger_exists(s->probe->db, &open, err) ||
 	    (open && !run_look(s->probe->db, &open, &alive, err)))
 		return false;
 	if (!open)
@@ -160,7 +183,7 @@ bool pre_migrate_attach(struct session *s, const void *options, int *exit_status
 	switch (follow(s, &v, err)) {
 	case FOLLOW_END:
 		s->reporter->print(s->reporter->self, "the run has ended\n");
-		return exit_of_run(s->probe->db, exit_status, err);
+		return exit_of_run(s->probe->db, since, exit_status, err);
 	case FOLLOW_LEFT:
 		s->reporter->print(s->reporter->self, "left; the run goes on\n");
 		return true;

@@ -23,8 +23,8 @@ CREATE TABLE @.program (
 	host text NOT NULL,
 	pid integer NOT NULL,
 	event bigint NOT NULL,                -- the last event when it began: a stop after this one is meant for it
-	state text NOT NULL DEFAULT 'between', -- working, held, or between batches: in another step
-	reason text NOT NULL DEFAULT '',      -- held: why
+	state text NOT NULL DEFAULT 'between', -- working, held, between batches (in another step), ended
+	reason text NOT NULL DEFAULT '',      -- held: why; ended: the exit status
 	progress text NOT NULL DEFAULT '',    -- its last event "progress", as JSON
 	began timestamptz NOT NULL DEFAULT clock_timestamp(),
 	beat timestamptz NOT NULL DEFAULT clock_timestamp()

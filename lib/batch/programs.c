@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who is at work: rows of @.program whose sessions live. */
 #include "lib/batch/programs.h"
+#include "lib/core/exit.h"
 #include "lib/core/mem.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,4 +44,40 @@ void programs_release(struct programs *p)
 	free(p->item);
 	pg_rows_free(p->rows);
 	*p = (struct programs){ 0 };
+}
+
+bool program_end(struct pg *db, const char *invocation, int status, struct err *err)
+{
+	char text[12];
+	bool any;
+
+	snprintf(text, sizeof(text), "%d", status);
+	return ledger_has(db, "program", &any, err) &&
+	       (!any || pg_query(db,
+				 "UPDATE plmaint.program SET state = 'ended', reason = $2,"
+				 " beat = clock_timestamp() WHERE invocation = $1",
+				 (struct pg_param[]){ PG_P_TEXT(invocation), PG_P_TEXT(text) }, 2,
+				 NULL, err));
+}
+
+bool programs_ended(struct pg *db, const char *since, bool *any, int *worst, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	bool kept;
+
+	*any = false;
+	*worst = EXIT_DONE;
+	if (!ledger_has(db, "program", &kept, err))
+		return false;
+	if (!kept)
+		return true;
+	if (!pg_query(db,
+		      "SELECT reason::int FROM plmaint.program WHERE state = 'ended'"
+		      " AND reason ~ '^[0-9]{1,3}$' AND beat >= $1::timestamptz",
+		      (struct pg_param[]){ PG_P_TEXT(since) }, 1, &r, err))
+		return false;
+	*any = pg_rows_count(r) > 0;
+	for (size_t i = 0; i < pg_rows_count(r); i++)
+		*worst = exit_worse(*worst, (int)pg_int(r, i, 0));
+	return true;
 }

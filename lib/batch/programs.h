@@ -18,4 +18,11 @@ struct programs {
 /* Those that have a session in this database now.  None where the ledger has no word of any. */
 bool programs_read(struct pg *db, struct programs *ret, struct err *err) MUST_CHECK;
 void programs_release(struct programs *p);
+/* The last word of one: with which exit status it ends.  Where it has said nothing before, as in a
+ * dry run, it says nothing now. */
+bool program_end(struct pg *db, const char *invocation, int status, struct err *err) MUST_CHECK;
+/* The worst exit status of those that have ended since a time of the server's clock; *any: some
+ * have.  One that was killed has had no last word. */
+bool programs_ended(struct pg *db, const char *since, bool *any, int *worst,
+		    struct err *err) MUST_CHECK;
 #define AUTO_PROGRAMS __attribute__((cleanup(programs_release)))

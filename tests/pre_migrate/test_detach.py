@@ -12,6 +12,7 @@ import pytest
 from harness import after, pg
 from harness.pulpdata import Site
 from harness.cli import Plmaint
+from harness.process import wait_until
 
 LABEL = "pulp-manifests-detach"
 
@@ -110,15 +111,20 @@ def test_no_grace_when_no_service_is_online(site, plmaint):
     assert not ran.of("wait") and linked(site) == 0
 
 
-def test_sigterm_during_the_grace_keeps_the_links(site, plmaint):
+def test_sigterm_during_the_grace_keeps_the_links(site, pg_db, plmaint):
     plmaint.configure({"pre-migrate.grace": "60s"})
     site.image("oci", site.repository())
     site.heartbeat("worker")
     running = plmaint.start("pre-migrate", "run")
     running.wait_for("wait", label=LABEL)
+    waits = plmaint.start("pre-migrate", "wait")
+    asks = "state = 'idle' AND query LIKE 'SELECT EXISTS (SELECT FROM plmaint.run WHERE state%'"
+    seen = f"SELECT count(*) FROM pg_stat_activity WHERE {asks}"
+    wait_until(lambda: pg_db.value(seen), 30, "it has seen that somebody is at work")
     running.terminate()
     ran = running.wait(50)  # well before the grace is over
     assert ran.code == 143 and linked(site) == 1
+    assert waits.wait().code == 143, "no run is open, but one was stopped"
     plmaint.configure({"pre-migrate.grace": "0s"})
     plmaint.run("pre-migrate", "detach", code=0)
     assert linked(site) == 0
