@@ -11,57 +11,10 @@ from harness import after, cli
 from harness.brake import Brake
 from harness.need import need
 from harness.process import wait_until
+from harness.slow import ROWS, Slow
 
 FILL = "pulp-manifests-fill"
-ROWS = 400
 pytestmark = pytest.mark.slow
-
-
-class Slow:
-    """A run that has begun its work, and does not end before `finish`."""
-
-    def __init__(self, site, pg_db, plmaint, rows_a_batch=10, args=()):
-        self.site, self.db, self.plmaint = site, pg_db, plmaint
-        site.bulk_images(ROWS, repos=1, own_config=False)
-        plmaint.configure({"pre-migrate.batch_rows": rows_a_batch})
-        self.brake = Brake(pg_db, seconds=0.02)
-        self.running = plmaint.start("pre-migrate", "run", *args)
-        self.works()
-
-    def works(self):
-        """It is seen to do something."""
-        left = after.pending(self.site)
-        wait_until(lambda: after.pending(self.site) < left, 60, "it works")
-
-    def sessions(self, name="%"):
-        """Names and transactions of plmaint's sessions."""
-        return self.db.query(
-            "SELECT application_name, xact_start IS NOT NULL FROM pg_stat_activity"
-            " WHERE application_name LIKE %s AND application_name NOT LIKE %s",
-            ("plmaint:%:" + name, "%:operator"),
-        )
-
-    def holds(self):
-        """No transaction, no session of a writer, the control session kept; nothing is written."""
-        wait_until(lambda: not self.sessions("w%"), 30, "the writers' sessions are closed")
-        assert len(self.sessions("control")) == 1
-        left = after.pending(self.site)
-        for _ in range(20):
-            assert not any(busy for _, busy in self.sessions())
-        assert after.pending(self.site) == left > 0
-
-    def finish(self, code=0):
-        self.brake.let_go()
-        ran = self.running.wait()
-        assert ran.code == code, str(ran)
-        return ran
-
-    def again(self):
-        """What was left ends with the next run."""
-        self.brake.let_go()
-        ran = self.plmaint.run("pre-migrate", "run", code=0)
-        assert after.pending(self.site) == 0 and after.with_nothing(self.site) == set()
-        return ran
 
 
 @pytest.fixture

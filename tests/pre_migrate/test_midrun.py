@@ -10,71 +10,43 @@ import subprocess
 import pytest
 
 from harness import after
-from harness.brake import Brake
 from harness.cli import Plmaint
 from harness.need import need
 from harness.process import wait_until
 from harness.pulpdata import Site
+from harness.slow import Slow
 
 FILL = "pulp-manifests-fill"
-ROWS = 600
 pytestmark = pytest.mark.slow
-
-
-class Slow:
-    """A run that has begun its work, and does not end before `fast`."""
-
-    def __init__(self, site, plmaint, brake):
-        self.site, self.plmaint, self.brake = site, plmaint, brake
-        self.running = plmaint.start("pre-migrate", "run")
-        wait_until(lambda: after.pending(site) < ROWS, 60, "it works")
-
-    def wait(self):
-        """Until it ends of itself."""
-        return self.running.wait()
-
-    def fast(self):
-        """What is left, at full speed."""
-        self.brake.let_go()
-        return self.running.wait()
-
-    def finish(self):
-        """The rerun ends as if nothing had been."""
-        self.brake.let_go()
-        ran = self.plmaint.run("pre-migrate", "run", code=0)
-        assert after.pending(self.site) == 0 and after.with_nothing(self.site) == set()
-        return ran
 
 
 @pytest.fixture
 def slow(site, pg_db, plmaint):
-    site.bulk_images(ROWS, repos=1, own_config=False)
-    plmaint.configure({"pre-migrate.batch_rows": "10"})
-    return Slow(site, plmaint, Brake(pg_db))
+    return Slow(site, pg_db, plmaint, seconds=0.05)
 
 
 def test_migration_of_pulp_stops_the_run(site, slow):
     site.sql(
         "INSERT INTO django_migrations (app, name, applied) VALUES ('container', '0044_add_domain', now())"
     )
-    ran = slow.wait()
+    ran = slow.running.wait()
     assert ran.code == 75, str(ran)
     end = ran.one("step.end", label=FILL)
     assert "migrate" in end["message"] and "again" in end["hint"]
     assert after.with_nothing(site) == set()
     assert not ran.of("step.end", label="pulp-manifests-detach"), "nothing is done after it"
     site.sql("DELETE FROM django_migrations WHERE name = '0044_add_domain'")
-    slow.finish()
+    slow.again()
 
 
 def test_column_that_disappears_stops_the_run(site, slow):
     site.sql("ALTER TABLE container_manifest RENAME COLUMN os TO os_gone")
-    ran = slow.wait()
+    ran = slow.running.wait()
     assert ran.code == 75, str(ran)
     assert "migrate" in ran.one("step.end", label=FILL)["message"]
     assert "os_gone" not in ran.err
     site.sql("ALTER TABLE container_manifest RENAME COLUMN os_gone TO os")
-    slow.finish()
+    slow.again()
 
 
 def test_column_that_becomes_wider_does_no_harm(site, slow):
@@ -82,15 +54,14 @@ def test_column_that_becomes_wider_does_no_harm(site, slow):
     site.sql("ALTER TABLE container_manifest ALTER COLUMN compressed_image_size TYPE bigint")
     ran = slow.fast()
     assert ran.code in (0, 75), ran
-    slow.finish()
+    slow.again()
 
 
 def test_restarted_postgresql_is_found_again(cluster, site, pg_db, slow):
     site.conn.close()
     cluster.restart()
     site.conn = pg_db.connect(autocommit=False)
-    ran = slow.fast()
-    assert ran.code == 0, str(ran)
+    slow.finish()
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
@@ -99,8 +70,7 @@ def test_crashed_postgresql_is_found_again(cluster, site, pg_db, slow):
     cluster.kill9()
     cluster.start()
     site.conn = pg_db.connect(autocommit=False)
-    ran = slow.fast()
-    assert ran.code == 0, str(ran)
+    slow.finish()
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
@@ -111,8 +81,7 @@ def test_killed_sessions_are_made_anew(site, slow):
         )
         left = after.pending(site)
         wait_until(lambda: after.pending(site) < left - 20, 30, "it goes on")
-    ran = slow.fast()
-    assert ran.code == 0, str(ran)
+    slow.finish()
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
