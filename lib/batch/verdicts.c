@@ -67,97 +67,134 @@ static bool clear_written(struct run *r, struct pg *db, struct batch_row **rows,
 	return ok;
 }
 
-bool verdicts_record(struct run *r, struct pg *db, struct batch_row **rows, size_t n,
-		     const struct err *refused, struct batch_notes *notes, struct err *err)
+enum { TEXTS = 10 };
+/* Verdicts as they go into the ledger: an array for each column. */
+struct columns {
+	struct pg_array id, text[TEXTS], size, changed, transient;
+	size_t n;
+};
+
+static void columns_init(struct columns *c)
 {
-	struct pg_array id, text[10], size, changed, transient;
-	size_t k = 0;
-	bool fatal = false;
+	c->n = 0;
+	pg_array_init(&c->id, PG_UUID);
+	pg_array_init(&c->size, PG_INT8);
+	pg_array_init(&c->changed, PG_INT8);
+	pg_array_init(&c->transient, PG_BOOL);
+	for (int i = 0; i < TEXTS; i++)
+		pg_array_init(&c->text[i], PG_TEXT);
+}
 
-	*notes = (struct batch_notes){ .n = n };
-	notes->last = &notes->first;
+static void columns_release(struct columns *c)
+{
+	pg_array_release(&c->id);
+	pg_array_release(&c->size);
+	pg_array_release(&c->changed);
+	pg_array_release(&c->transient);
+	for (int i = 0; i < TEXTS; i++)
+		pg_array_release(&c->text[i]);
+}
 
-	pg_array_init(&id, PG_UUID);
-	pg_array_init(&size, PG_INT8);
-	pg_array_init(&changed, PG_INT8);
-	pg_array_init(&transient, PG_BOOL);
-	for (int i = 0; i < 10; i++)
-		pg_array_init(&text[i], PG_TEXT);
+static void columns_add(struct columns *c, const struct batch_row *row, const struct verdict *v)
+{
+	const char *const texts[TEXTS] = { effect_word(row->fate),
+					   v->reason,
+					   v->missing,
+					   v->digest,
+					   v->media_type,
+					   v->detail,
+					   v->sqlstate,
+					   v->fingerprint,
+					   v->file,
+					   v->domain };
+
+	pg_array_bytes(&c->id, row->key, 16);
+	for (int i = 0; i < TEXTS; i++)
+		pg_array_bytes(&c->text[i], texts[i], strlen(texts[i]));
+	pg_array_int8(&c->size, v->file_size);
+	pg_array_int8(&c->changed, v->file_changed);
+	pg_array_bool(&c->transient, v->transient);
+	c->n++;
+}
+
+static bool columns_write(const struct run *r, struct pg *db, struct columns *c, struct err *err)
+{
+	struct pg_param p[6 + TEXTS] = { pg_array_param(&c->id, PG_UUID_ARRAY) };
+	char run[24];
+
+	snprintf(run, sizeof(run), "%lld", (long long)r->id);
+	for (int i = 0; i < TEXTS; i++)
+		p[1 + i] = pg_array_param(&c->text[i], PG_TEXT_ARRAY);
+	p[11] = pg_array_param(&c->size, PG_INT8_ARRAY);
+	p[12] = pg_array_param(&c->changed, PG_INT8_ARRAY);
+	p[13] = pg_array_param(&c->transient, PG_BOOL_ARRAY);
+	p[14] = (struct pg_param)PG_P_TEXT(run);
+	p[15] = (struct pg_param)PG_P_TEXT(r->phase->kind);
+	return ledger_query(
+		&r->setup->ledger, db,
+		"INSERT INTO @.verdict (kind, id, effect, reason, missing, digest, media_type, detail, sqlstate,"
+		" fingerprint, file, domain, file_size, file_changed, transient, run)"
+		" SELECT $16, u.*, $15::bigint FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
+		" $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
+		" $12::bigint[], $13::bigint[], $14::boolean[]) AS u"
+		" ON CONFLICT (kind, id) DO UPDATE SET (effect, reason, missing, detail, sqlstate, fingerprint, file,"
+		" domain, file_size, file_changed, transient, run, at, accepted) = (EXCLUDED.effect, EXCLUDED.reason,"
+		" EXCLUDED.missing, EXCLUDED.detail, EXCLUDED.sqlstate, EXCLUDED.fingerprint, EXCLUDED.file,"
+		" EXCLUDED.domain, EXCLUDED.file_size, EXCLUDED.file_changed, EXCLUDED.transient, EXCLUDED.run, now(), NULL)",
+		p, ARRAY_LEN(p), NULL, err);
+}
+
+static void ask_for_verdict(const struct run *r, const struct batch_row *row,
+			    const struct err *refused, struct verdict *ret)
+{
+	*ret = (struct verdict){ .reason = "",
+				 .message = "",
+				 .hint = "",
+				 .digest = "",
+				 .media_type = "",
+				 .detail = "",
+				 .fingerprint = "",
+				 .file = "",
+				 .domain = "" };
+	r->phase->verdict(r->phase->ctx, row, refused, ret);
+}
+
+/* False: with one of them nothing can go on. */
+static bool collect(const struct run *r, struct batch_row **rows, size_t n,
+		    const struct err *refused, struct columns *c, struct batch_notes *notes,
+		    struct err *err)
+{
 	for (size_t i = 0; i < n; i++) {
 		size_t tail = notes->tail;
 		notes->tail = 0;
 		if (!has_verdict(rows[i]->fate))
 			continue;
-		struct verdict v = { .reason = "",
-				     .message = "",
-				     .hint = "",
-				     .digest = "",
-				     .media_type = "",
-				     .detail = "",
-				     .fingerprint = "",
-				     .file = "",
-				     .domain = "" };
-		r->phase->verdict(r->phase->ctx, rows[i], refused, &v);
-		if (v.fatal) {
-			fatal = true;
-			err_set(err, ERR_IO, "%s", v.message);
-			err_hint(err, "%s", v.hint);
-			break;
-		}
-		const char *const texts[10] = { effect_word(rows[i]->fate),
-						v.reason,
-						v.missing,
-						v.digest,
-						v.media_type,
-						v.detail,
-						v.sqlstate,
-						v.fingerprint,
-						v.file,
-						v.domain };
-		pg_array_bytes(&id, rows[i]->key, 16);
-		for (int j = 0; j < 10; j++)
-			pg_array_bytes(&text[j], texts[j], strlen(texts[j]));
-		pg_array_int8(&size, v.file_size);
-		pg_array_int8(&changed, v.file_changed);
-		pg_array_bool(&transient, v.transient);
+		struct verdict v;
+		ask_for_verdict(r, rows[i], refused, &v);
+		if (v.fatal)
+			return err_set(err, ERR_IO, "%s", v.message), err_hint(err, "%s", v.hint);
+		columns_add(c, rows[i], &v);
 		keep_note(notes, rows[i], &v);
 		if (rows[i]->fate == FATE_QUARANTINED && (v.file[0] || v.sqlstate[0])) {
 			notes->bad++;
 			notes->tail = tail + 1;
 		}
-		k++;
 	}
-	bool ok = !fatal && (!r->phase->clears_verdicts || clear_written(r, db, rows, n, err));
-	if (ok && k > 0) {
-		struct pg_param p[16] = { pg_array_param(&id, PG_UUID_ARRAY) };
-		char run[24];
-		snprintf(run, sizeof(run), "%lld", (long long)r->id);
-		for (int j = 0; j < 10; j++)
-			p[1 + j] = pg_array_param(&text[j], PG_TEXT_ARRAY);
-		p[11] = pg_array_param(&size, PG_INT8_ARRAY);
-		p[12] = pg_array_param(&changed, PG_INT8_ARRAY);
-		p[13] = pg_array_param(&transient, PG_BOOL_ARRAY);
-		p[14] = (struct pg_param)PG_P_TEXT(run);
-		p[15] = (struct pg_param)PG_P_TEXT(r->phase->kind);
-		ok = ledger_query(
-			&r->setup->ledger, db,
-			"INSERT INTO @.verdict (kind, id, effect, reason, missing, digest, media_type, detail, sqlstate,"
-			" fingerprint, file, domain, file_size, file_changed, transient, run)"
-			" SELECT $16, u.*, $15::bigint FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
-			" $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
-			" $12::bigint[], $13::bigint[], $14::boolean[]) AS u"
-			" ON CONFLICT (kind, id) DO UPDATE SET (effect, reason, missing, detail, sqlstate, fingerprint, file,"
-			" domain, file_size, file_changed, transient, run, at, accepted) = (EXCLUDED.effect, EXCLUDED.reason,"
-			" EXCLUDED.missing, EXCLUDED.detail, EXCLUDED.sqlstate, EXCLUDED.fingerprint, EXCLUDED.file,"
-			" EXCLUDED.domain, EXCLUDED.file_size, EXCLUDED.file_changed, EXCLUDED.transient, EXCLUDED.run, now(), NULL)",
-			p, 16, NULL, err);
-	}
-	pg_array_release(&id);
-	pg_array_release(&size);
-	pg_array_release(&changed);
-	pg_array_release(&transient);
-	for (int j = 0; j < 10; j++)
-		pg_array_release(&text[j]);
+	return true;
+}
+
+bool verdicts_record(struct run *r, struct pg *db, struct batch_row **rows, size_t n,
+		     const struct err *refused, struct batch_notes *notes, struct err *err)
+{
+	struct columns c;
+
+	*notes = (struct batch_notes){ .n = n };
+	notes->last = &notes->first;
+	columns_init(&c);
+	bool ok = collect(r, rows, n, refused, &c, notes, err) &&
+		  (!r->phase->clears_verdicts || clear_written(r, db, rows, n, err)) &&
+		  (c.n == 0 || columns_write(r, db, &c, err));
+	columns_release(&c);
 	return ok;
 }
 
