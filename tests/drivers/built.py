@@ -9,6 +9,12 @@ import subprocess
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
+def err_codes(*names):
+    """Numbers of enum err_code, which a program prints."""
+    known = re.findall(r"^\tERR_(\w+)", (TOP / "lib/core/err.h").read_text(), re.M)
+    return [known.index(name) for name in names]
+
+
 def program(name):
     """Path of tests/drivers/NAME.c built, up to date; by one process at a time. BUILD names another build directory, as it
     does to make.

@@ -15,7 +15,7 @@ from drivers import built
 from harness import pg, redisd
 from harness.need import need
 
-CONFIG, CONNECT, DENIED, DATA, TIMEOUT = 2, 3, 4, 7, 13  # enum err_code
+CONFIG, CONNECT, DENIED, DATA, TIMEOUT = built.err_codes("CONFIG", "CONNECT", "DENIED", "DATA", "TIMEOUT")
 PASSWORD = "s3cret:pass"
 
 

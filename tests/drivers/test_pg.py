@@ -14,7 +14,7 @@ from drivers import built
 from harness import pg, pooler, process, redisd
 from harness.need import need
 
-CONFIG, CONNECT, UNSUPPORTED = 2, 3, 10  # enum err_code
+CONFIG, CONNECT, UNSUPPORTED = built.err_codes("CONFIG", "CONNECT", "UNSUPPORTED")
 LOOPBACK = "127.0.0.77"  # of this test alone, so that PostgreSQL's own port is free there
 
 

@@ -13,7 +13,7 @@ from drivers import built
 from harness import pg, redisd
 from harness.need import need
 
-CONFIG, CONNECT, DENIED, DB, RETRY, NOT_FOUND = 2, 3, 4, 5, 6, 9  # enum err_code
+CONFIG, CONNECT, DENIED, DB, RETRY, NOT_FOUND = built.err_codes("CONFIG", "CONNECT", "DENIED", "DB", "RETRY", "NOT_FOUND")
 
 
 class Failed:

@@ -375,7 +375,7 @@ def test_vacuum_is_timed_and_known_the_next_time(site, pg_db, plmaint, tmp_path)
 
 
 def test_another_mix_is_foretold_by_its_phases(site, pg_db, plmaint):
-    """Here lists take ten times longer in a run than in a sample, and the next run has mostly lists."""
+    """Here lists take thirty times longer in a run than in a sample, and the next run has mostly lists."""
     Brake(pg_db, on=(FILL,))
     pg_db.query(
         "DROP TRIGGER brake ON container_manifest; CREATE TRIGGER brake BEFORE UPDATE ON container_manifest"
@@ -392,14 +392,14 @@ def test_another_mix_is_foretold_by_its_phases(site, pg_db, plmaint):
         pg_db.query("UPDATE brake.rate SET seconds = 0.001", user="postgres")
 
     def run():
-        pg_db.query("UPDATE brake.rate SET seconds = 0.012", user="postgres")
+        pg_db.query("UPDATE brake.rate SET seconds = 0.03", user="postgres")
         plmaint.run("pre-migrate", "run", code=0)
 
-    add(images=1500, lists=40)
+    add(images=2500, lists=40)
     plmaint.run(*ESTIMATE, code=0)
     run()
     kept = pg_db.query("SELECT phase, rows FROM plmaint.calibration WHERE what = 'estimate' AND job = %s", (FILL_JOB,))
-    assert sorted(kept) == [("", 1542), ("images", 1502), ("lists", 40)]
+    assert sorted(kept) == [("", 2542), ("images", 2502), ("lists", 40)]
     add(images=40, lists=250)
     by_phase = told(plmaint.run(*ESTIMATE, code=0))
     pg_db.query("UPDATE plmaint.calibration SET phase = 'of another time' WHERE what = 'estimate' AND phase <> ''")
