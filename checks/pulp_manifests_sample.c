@@ -152,7 +152,8 @@ static bool run(const struct probe *p, const void *params, struct outcome *out, 
 	if (!storage_open(p->config, &p->place, &storage, err))
 		return false;
 	m.storage = storage;
-	bool ok = manifest_rows_prepare(&m, p->db, err) &&
+	/* Asked again after a pause, on the same session, it is prepared already. */
+	bool ok = pg_exec(p->db, "DEALLOCATE ALL", err) && manifest_rows_prepare(&m, p->db, err) &&
 		  manifest_rows_fetch(&m, p->db, first_key, last_key, SAMPLE, 64u << 20, &w, err) &&
 		  judge(&m, p->db, &w, out, err);
 	manifest_window_release(&w);

@@ -260,7 +260,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 	memo_forget(a->look->memo);
 	if (a->listener) {
 		listener_rest(a->listener); /* the control session hears for itself */
-		a->listener->alone = p->dry_run != 0;
+		a->listener->alone = true;  /* until it is known whether there is a shared ledger */
 	}
 	if (!read_config(j, a->look->config, err) ||
 	    !read_schedule(a->look->config, p, a->began, a->began_monotonic, &j->setup.schedule,
@@ -276,6 +276,10 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 		manifest_job_close(j);
 		return false;
 	}
+	/* What the job cannot see could not hold it: it would be asked again and cancelled again.
+	 */
+	if (a->listener)
+		a->listener->alone = !j->ledger.shared;
 	snprintf(j->except, sizeof(j->except), "%s.verdict", j->ledger.schema);
 	j->pending.except = j->except;
 	if (!j->ledger.shared && !take_over(j, p->dry_run != 0, err)) {

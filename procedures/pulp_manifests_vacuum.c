@@ -88,6 +88,7 @@ static bool vacuum_table(struct pg *db, struct watch *w, const char *table, enum
 {
 	AUTO_FREE char *sql = xasprintf("VACUUM (SKIP_LOCKED, TRUNCATE off, ANALYZE) %s", table);
 
+	w->waits = false; /* for the table before */
 	pg_heed(db, give_way, w);
 	bool ok = pg_exec(db, sql, err);
 	pg_heed(db, NULL, NULL);

@@ -106,11 +106,11 @@ static void tell_jump(struct batch_setup *setup, double wall)
 
 	if (setup->steer->gap != 0 && fabs(by) >= jump) {
 		clock_in_words(fabs(by), words, sizeof(words));
-		snprintf(text, sizeof(text), "the clock of this host was put %s by %s",
-			 by > 0 ? "forward" : "back", words);
+		snprintf(text, sizeof(text), "the clock of this host was put %s by %s%s",
+			 by > 0 ? "forward" : "back", words, by > 0 ? ", or it slept" : "");
 		EMIT(setup->reporter, "notice", F_TEXT("level", "warning"), F_TEXT("message", text),
-		     F_TEXT("hint", "Windows and deadlines go by what it shows now; durations and "
-				    "leases have not changed."));
+		     F_TEXT("hint", "Windows and deadlines go by what it shows now, leases by the "
+				    "server's clock."));
 	}
 	setup->steer->gap = gap;
 }

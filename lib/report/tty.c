@@ -41,7 +41,8 @@ static void put_status(struct report *r, const struct strbuf *line)
 	size_t columns = report_columns(r) - 1;
 	AUTO_STRBUF struct strbuf wrapped = { 0 };
 
-	text_wrap(&wrapped, line->data, columns - strlen(status_indent), status_indent);
+	text_wrap(&wrapped, line->data ? line->data : "", columns - strlen(status_indent),
+		  status_indent);
 	for (const char *at = wrapped.data; at; at = strchr(at, '\n')) {
 		at += *at == '\n';
 		put_cut(r, at, strcspn(at, "\n"), columns);

@@ -240,6 +240,30 @@ def test_what_lasts_is_cancelled_and_asked_again(site, pg_db, plmaint):
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
+def test_a_sample_of_verify_is_drawn_again_after_a_pause(site, pg_db, plmaint):
+    """It has prepared its statements by then, on a session that stays."""
+    repo = site.repository()
+    site.image("oci", repo), site.image("oci", repo)
+    plmaint.run("pre-migrate", "run", code=0)
+    # Rows of the sample's window are seen slowly, and others at once.
+    pg_db.query(
+        "ALTER TABLE container_manifest ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+        " CREATE POLICY slowly ON container_manifest USING"
+        " (current_query() NOT LIKE '%octet_length(m.data)%' OR pg_sleep(1) IS NOT NULL)",
+        user="postgres",
+    )
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    running = plmaint.start("pre-migrate", "verify")
+    wait_until(lambda: pg_db.value(asleep) and listens(pg_db), 60, "the window is read")
+    site.sql(PAUSE)
+    is_left_alone(pg_db, asleep)
+    running.wait_for("wait")
+    pg_db.query("DROP POLICY slowly ON container_manifest; ALTER TABLE container_manifest DISABLE ROW LEVEL SECURITY",
+                user="postgres")
+    site.sql(RESUME)
+    assert running.wait(60).one("step.end", label="pulp-manifests-sample")["result"] == "ok"
+
+
 def test_pause_cancels_the_sample_of_an_estimate(site, pg_db, plmaint):
     """What it writes is rolled back in any case; after the pause it begins anew."""
     site.bulk_images(40, repos=1, own_config=False)

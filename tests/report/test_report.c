@@ -153,6 +153,16 @@ TEST(quiet_leaves_out_what_passed)
 	CHECK_STR(text_of(&b), "");
 }
 
+/* What others have written into the ledger may lack anything. */
+TEST(tty_draws_what_says_nothing)
+{
+	AUTO_BOX struct box b;
+
+	box_open(&b, REPORT_TTY, false, false);
+	EMIT(b.r, "progress", F_INT("done", 1), F_INT("total", 2));
+	CHECK_STR(text_of(&b), "[########........] 50 % 1 of 2 rows\n");
+}
+
 TEST(tty_draws_over_its_progress)
 {
 	AUTO_BOX struct box b;
@@ -205,5 +215,6 @@ TEST(json_has_only_what_is_known)
 TAP_MAIN(row(plain_progress_at_most_once_a_minute),
 	 row(bytes_are_told_once_and_nothing_before_there_is_any), row(status_line_has_all),
 	 row(nothing_is_more_than_whole), row(plain_step_and_end), row(waits_and_notices_are_told),
-	 row(quiet_leaves_out_what_passed), row(tty_draws_over_its_progress),
-	 row(colour_only_when_asked), row(json_has_only_what_is_known))
+	 row(quiet_leaves_out_what_passed), row(tty_draws_what_says_nothing),
+	 row(tty_draws_over_its_progress), row(colour_only_when_asked),
+	 row(json_has_only_what_is_known))
