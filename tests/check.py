@@ -100,6 +100,7 @@ PLANS = {
 }
 # Each test has its turn on the build on which it sees most: nearly all with the sanitizers, on the
 # build as it is installed what follows a kill, the real Pulp and the demo; the command line on both.
+# What lasts long comes first, so that both lanes end together.
 PLANS["all"] = [
     build("build"),
     PLANS["asan"][0],
@@ -108,11 +109,11 @@ PLANS["all"] = [
     tests("tests-asan", "build-asan", *NOT_REAL, *TWO, "-k", f"not (demo or {KILLED})", variant="asan"),
     tests("crash", "build", CRASH),
     tests("installed", "build", *NOT_REAL, f"--ignore={CRASH}", *TWO, "-k", f"cli or demo or {KILLED}"),
+    Stage("fuzz", "make", ("fuzz",)),
     PLANS["asan"][1],
     *PLANS["tsan"],
     build("build-clang", "clang"),
     units("units-clang", "build-clang", "clang"),
-    Stage("fuzz", "make", ("fuzz",)),
 ]
 
 
