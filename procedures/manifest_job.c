@@ -258,10 +258,8 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 				    .follows = p->follows };
 	pending_recall(a->look, &j->known);
 	memo_forget(a->look->memo);
-	if (a->listener) {
+	if (a->listener)
 		listener_rest(a->listener); /* the control session hears for itself */
-		a->listener->alone = true;  /* until it is known whether there is a shared ledger */
-	}
 	if (!read_config(j, a->look->config, err) ||
 	    !read_schedule(a->look->config, p, a->began, a->began_monotonic, &j->setup.schedule,
 			   err) ||
@@ -276,8 +274,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 		manifest_job_close(j);
 		return false;
 	}
-	/* What the job cannot see could not hold it: it would be asked again and cancelled again.
-	 */
+	/* What the job cannot see could not hold it: cancelled, it would be asked again at once. */
 	if (a->listener)
 		a->listener->alone = !j->ledger.shared;
 	snprintf(j->except, sizeof(j->except), "%s.verdict", j->ledger.schema);

@@ -15,7 +15,7 @@ struct listener {
 	 * open.  One who only looks does not, and a pause that stood before he came is none of his.
 	 */
 	bool joins, at_work;
-	bool alone; /* a dry run keeps no ledger: only this host is heard */
+	bool alone; /* the job has no shared ledger, as in a dry run: only this host is heard */
 
 	struct pg *db; /* NULL: nothing has lasted yet */
 	double retry;  /* monotonic time before which no other attempt is made */
