@@ -228,7 +228,7 @@ static const struct action actions[] = {
 	  .explain =
 		  "Each cancels its batch, or whatever lasts (a count, a plan, a search, the vacuum), which is done again later, and "
 		  "then holds no transaction and no writer's session; what is done is durable, and the content cache is told when it has "
-		  "lasted ten seconds. An estimate or a verify that is at work waits, too. It stays so until `resume`, also over a kill or a reboot: a "
+		  "lasted ten seconds. A dry run, an estimate or a verify that is at work waits, too. It stays so until `resume`, also over a kill or a reboot: a "
 		  "program that is started meanwhile waits too.",
 	  .needs = NEED_DB,
 	  .flags = ACTION_WRITES,

@@ -36,8 +36,10 @@ bool run_look(struct pg *db, bool *open, bool *alive, struct err *err)
 					 "g") ")",
 		    NULL, 0, &r, err))
 		return false;
-	*open = (pg_bool(r, 0, 0) && !copy) || now.n > 0;
-	*alive = (pg_bool(r, 0, 1) && !copy) || now.n > 0;
+	/* Who has joined comes first; one who only looks is none to wait for. */
+	bool joined = now.n > 0 && now.item[0].joined;
+	*open = (pg_bool(r, 0, 0) && !copy) || joined;
+	*alive = (pg_bool(r, 0, 1) && !copy) || joined;
 	return true;
 }
 

@@ -129,6 +129,12 @@ static void tell_program(struct session *s, const struct program *p, struct strb
 					      [PROGRAM_BETWEEN] = "between batches" };
 	struct wire w;
 
+	if (!p->joined) {
+		EMIT(s->reporter, "program", F_TEXT("id", p->invocation), F_TEXT("state", "looks"));
+		strbuf_addf(out, "program     %s: counts what there is to do, or changes nothing\n",
+			    p->invocation);
+		return;
+	}
 	EMIT(s->reporter, "program", F_TEXT("id", p->invocation), F_TEXT("host", p->host),
 	     F_INT("pid", p->pid), F_TEXT("state", states[p->state]),
 	     F_TEXT("reason", *p->reason ? p->reason : NULL));

@@ -258,7 +258,7 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 				    .follows = p->follows };
 	pending_recall(a->look, &j->known);
 	memo_forget(a->look->memo);
-	if (a->listener)
+	if (a->listener && !p->dry_run)
 		listener_rest(a->listener); /* the control session hears for itself */
 	if (!read_config(j, a->look->config, err) ||
 	    !read_schedule(a->look->config, p, a->began, a->began_monotonic, &j->setup.schedule,
@@ -274,9 +274,9 @@ bool manifest_job_open(struct manifest_job *j, struct actor *a, const struct man
 		manifest_job_close(j);
 		return false;
 	}
-	/* What the job cannot see could not hold it: cancelled, it would be asked again at once. */
+	/* What a dry run writes is nobody's, but what it costs is everybody's. */
 	if (a->listener)
-		a->listener->alone = !j->ledger.shared;
+		a->listener->alone = !j->ledger.shared && !p->dry_run;
 	snprintf(j->except, sizeof(j->except), "%s.verdict", j->ledger.schema);
 	j->pending.except = j->except;
 	if (!j->ledger.shared && !take_over(j, p->dry_run != 0, err)) {

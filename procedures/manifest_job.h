@@ -28,7 +28,7 @@ extern const struct opt manifest_params_table[];
 #define MANIFEST_PARAMS_ROWS(type)                                                               \
 	{ "dry-run", 'n',                                                                        \
 	  OPT_FLAG,  offsetof(type, common.dry_run),                                             \
-	  NULL,	     "do everything and roll it back",                                           \
+	  NULL,	     "do everything and roll it back; a pause or a stop is heard all the same",  \
 	  0,	     0,                                                                          \
 	  NULL },                                                                                \
 		{ "refill", 0,                                                                   \

@@ -23,9 +23,10 @@ static void begin(struct control *c, const struct ledger *l)
 		c->knobs.value[k] = NAN;
 }
 
-static void look_first(struct control *c, const struct pg_rows *r, struct pg *db)
+static void look_first(struct control *c, int64_t since, struct pg *db)
 {
-	c->since = pg_int(r, 0, 0);
+	c->listens = true;
+	c->since = since;
 	c->looked = 0;
 	control_look(c, db);
 }
@@ -40,7 +41,8 @@ bool control_overhear(struct control *c, const struct ledger *l, struct pg *db, 
 	if (!pg_listen(db, knobs_channel, err) ||
 	    !ledger_query(l, db, "SELECT coalesce(max(id), 0) FROM @.event", NULL, 0, &r, err))
 		return false;
-	look_first(c, r, db);
+	/* A stop may have come between two sessions. */
+	look_first(c, c->listens ? c->since : pg_int(r, 0, 0), db);
 	return true;
 }
 
@@ -70,7 +72,7 @@ bool control_join(struct control *c, const struct ledger *l, struct pg *db, cons
 		    (struct pg_param[]){ PG_P_TEXT(invocation), PG_P_TEXT(host), PG_P_TEXT(pid) },
 		    3, &r, err))
 		return false;
-	look_first(c, r, db);
+	look_first(c, pg_int(r, 0, 0), db);
 	return true;
 }
 

@@ -11,6 +11,7 @@ struct control {
 	const struct ledger *ledger;
 	const char *invocation; /* run id of the program */
 	const char *brake_file; /* while it exists nothing is done; NULL: none */
+	bool listens;		/* since is known */
 	int64_t since;		/* the last event before this program */
 	struct knobs knobs;
 	double looked;	   /* monotonic time of the last look into the ledger */
@@ -28,7 +29,7 @@ struct control {
  */
 bool control_join(struct control *c, const struct ledger *l, struct pg *db, const char *invocation,
 		  struct err *err) MUST_CHECK;
-/* Reads what is wanted from now on, and says nothing: for who only looks. */
+/* Reads what is wanted since it listened first, and says nothing: for who only looks. */
 bool control_overhear(struct control *c, const struct ledger *l, struct pg *db,
 		      struct err *err) MUST_CHECK;
 /*

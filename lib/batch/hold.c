@@ -115,6 +115,19 @@ static void tell_jump(struct batch_setup *setup, double wall)
 	setup->steer->gap = gap;
 }
 
+/* A ledger of one's own says nothing of what operators want of all. */
+static bool paused_now(const struct batch_setup *s, char *why, size_t size)
+{
+	if (!s->ledger.shared && s->listener) {
+		bool paused = listener_paused(s->listener, why, size);
+		if (s->listener->steer.listens)
+			s->steer->knobs = s->listener->steer.knobs;
+		return paused;
+	}
+	control_look(s->steer, s->control);
+	return control_paused(s->steer, why, size);
+}
+
 enum schedule_state batch_hold(struct batch_setup *setup, const char *label, char *why, size_t size)
 {
 	char told[256] = "";
@@ -127,10 +140,10 @@ enum schedule_state batch_hold(struct batch_setup *setup, const char *label, cha
 		tell_jump(setup, wall);
 		if (setup->ledger.shared && !pg_alive(setup->control))
 			(void)!run_reconnect(setup, &ignored);
-		control_look(setup->steer, setup->control);
+		bool paused = paused_now(setup, why, size);
 		enum schedule_state state =
 			schedule_look(&setup->schedule, wall, clock_monotonic(), &change);
-		bool paused = state == SCHEDULE_GO && control_paused(setup->steer, why, size);
+		paused &= state == SCHEDULE_GO;
 		if (state != SCHEDULE_GO)
 			schedule_in_words(state, change, wall, why, size);
 		if ((!paused && state != SCHEDULE_CLOSED) || stop_requested()) {
@@ -253,8 +266,7 @@ bool run_watch_operator(struct run *r)
 {
 	char why[256];
 
-	control_look(r->setup->steer, r->setup->control);
-	if (!control_paused(r->setup->steer, why, sizeof(why)))
+	if (!paused_now(r->setup, why, sizeof(why)))
 		return false;
 	r->held = true;
 	run_quit(r);

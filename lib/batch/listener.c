@@ -111,6 +111,12 @@ bool listener_hears(void *listener)
 	return stop_requested() || paused(l, why, sizeof(why));
 }
 
+bool listener_paused(struct listener *l, char *why, size_t size)
+{
+	look(l);
+	return paused(l, why, size);
+}
+
 bool listener_hears_stop(void *listener)
 {
 	if (!stop_requested())

@@ -15,7 +15,7 @@ struct listener {
 	 * open.  One who only looks does not, and a pause that stood before he came is none of his.
 	 */
 	bool joins, at_work;
-	bool alone; /* the job has no shared ledger, as in a dry run: only this host is heard */
+	bool alone; /* there is no shared ledger, nor can be: only this host is heard */
 
 	struct pg *db; /* NULL: nothing has lasted yet */
 	double retry;  /* monotonic time before which no other attempt is made */
@@ -33,6 +33,8 @@ void listener_end(struct listener *l, struct pg *db);
 /* Whether one is wanted, for pg_heed; whether a stop is. */
 bool listener_hears(void *listener);
 bool listener_hears_stop(void *listener);
+/* Whether one may not go on now, and why, in words (size: 256 hold them). */
+bool listener_paused(struct listener *l, char *why, size_t size);
 /* Waits for the end of the pause and tells so.  False: a stop is wanted. */
 bool listener_hold(struct listener *l, const char *label) MUST_CHECK;
 /* Its session is closed until it is needed again. */

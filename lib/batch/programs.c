@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who is at work: rows of @.program whose sessions live. */
+/* Who is at work: rows of @.program whose sessions live, and listeners (listener.h) without one. */
 #include "lib/batch/programs.h"
 #include "lib/core/exit.h"
 #include "lib/core/mem.h"
@@ -8,10 +8,13 @@
 #include <string.h>
 
 static const char alive_sql[] =
-	"SELECT p.invocation, p.host, p.pid, p.state, p.reason, p.progress, bool_or(a.xact_start IS NOT NULL)"
-	" FROM plmaint.program p JOIN pg_stat_activity a ON a.datname = current_database()"
-	" AND starts_with(a.application_name, 'plmaint:' || left(p.invocation, 8) || ':')"
-	" GROUP BY p.invocation ORDER BY p.beat DESC, p.invocation";
+	"SELECT coalesce(p.invocation, a.id), coalesce(p.host, ''), coalesce(p.pid, 0), coalesce(p.state, ''),"
+	" coalesce(p.reason, ''), coalesce(p.progress, ''), a.busy, p.invocation IS NOT NULL"
+	" FROM (SELECT split_part(application_name, ':', 2) AS id, bool_or(xact_start IS NOT NULL) AS busy,"
+	" bool_or(application_name LIKE '%:listener') AS listens FROM pg_stat_activity"
+	" WHERE datname = current_database() AND application_name LIKE 'plmaint:%' GROUP BY 1) a"
+	" LEFT JOIN plmaint.program p ON left(p.invocation, 8) = a.id"
+	" WHERE p.invocation IS NOT NULL OR a.listens ORDER BY p.beat DESC NULLS LAST, 1";
 
 bool programs_read(struct pg *db, struct programs *ret, struct err *err)
 {
@@ -34,7 +37,8 @@ bool programs_read(struct pg *db, struct programs *ret, struct err *err)
 										 : PROGRAM_BETWEEN,
 					  .reason = pg_text(ret->rows, i, 4),
 					  .progress = pg_text(ret->rows, i, 5),
-					  .busy = pg_bool(ret->rows, i, 6) };
+					  .busy = pg_bool(ret->rows, i, 6),
+					  .joined = pg_bool(ret->rows, i, 7) };
 	}
 	return true;
 }

@@ -9,13 +9,17 @@ struct program { /* texts are borrowed from the list's rows, and are data */
 	int pid;
 	enum program_state state;
 	bool busy; /* a session of it has a transaction open */
+	/* It has said that it is at work.  Else it is only seen to listen: it counts what there is
+	 * to do, or looks; the invocation is its first 8 characters. */
+	bool joined;
 };
 struct programs {
 	struct program *item;
 	size_t n;
 	struct pg_rows *rows;
 };
-/* Those that have a session in this database now.  None where the ledger has no word of any. */
+/* Those that have a session in this database now, who has joined last first.  None where no ledger
+ * is. */
 bool programs_read(struct pg *db, struct programs *ret, struct err *err) MUST_CHECK;
 void programs_release(struct programs *p);
 /* The last word of one: with which exit status it ends.  Where it has said nothing before, as in a

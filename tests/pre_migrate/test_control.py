@@ -240,6 +240,56 @@ def test_what_lasts_is_cancelled_and_asked_again(site, pg_db, plmaint):
     assert after.pending(site) == 0 and after.with_nothing(site) == set()
 
 
+def test_who_only_looks_or_counts_is_found_too(site, pg_db, plmaint):
+    """No run is open then, and none has said that it is at work: they are seen to listen."""
+    site.image("oci", site.repository())
+    plmaint.run("pre-migrate", "run", code=0)
+    site.image("oci", site.repository())
+    for words in (("run",), ("estimate",)):
+        with contextlib.closing(pg_db.connect()) as holder, holder.cursor() as cur:
+            cur.execute("BEGIN; LOCK TABLE container_manifest IN ACCESS EXCLUSIVE MODE")
+            running = plmaint.start("pre-migrate", *words)
+            wait_until(lambda: listens(pg_db), 30, f"{words}: it counts")
+            told = plmaint.run("pre-migrate", "pause", code=0).one("control")
+            assert (told["programs"], told["waiting"]) == (1, 0), words
+            assert "paused by" in running.wait_for("wait")["reason"]
+            assert plmaint.run("pre-migrate", "wait", code=0).one("done"), "there is no run to wait for"
+            plmaint.run("pre-migrate", "resume", code=0)
+            wait_until(lambda: listens(pg_db), 30, "it counts again")
+            told = plmaint.run("pre-migrate", "stop", code=0).one("control")
+            assert (told["programs"], told["waiting"]) == (1, 0), words
+            assert running.wait(30).code == 143
+    assert after.pending(site) == 1
+
+
+def test_a_dry_run_hears_what_all_hear(site, pg_db, plmaint):
+    """What it writes is rolled back; what it costs others is felt all the same."""
+    site.image("oci", site.repository())
+    plmaint.run("pre-migrate", "run", code=0)
+    site.bulk_images(ROWS, repos=1, own_config=False)
+    before = after.ledger(pg_db)
+    plmaint.configure({"pre-migrate.batch_rows": 10})
+    brake = Brake(pg_db, seconds=0.02)
+    running = plmaint.start("pre-migrate", "run", "--dry-run")
+    running.wait_for("progress", when=lambda e: e["done"] > 0)
+    assert plmaint.run("pre-migrate", "status", code=0).one("program")["state"] == "looks"
+    told = plmaint.run("pre-migrate", "pause", code=0).one("control")
+    assert (told["programs"], told["waiting"]) == (1, 0)
+    assert "paused by" in running.wait_for("wait")["reason"]
+    is_left_alone(pg_db, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    done = [e["done"] for e in running.events if e["event"] == "progress"][-1]
+    plmaint.run("pre-migrate", "resume", code=0)
+    running.wait_for("progress", when=lambda e: e["done"] > done)
+    plmaint.run("pre-migrate", "tune", "duty=0.5", code=0)
+    running.wait_for("progress", duty=0.5)
+    plmaint.run("pre-migrate", "stop", code=0)
+    assert running.wait(30).code == 143
+    brake.let_go()
+    assert after.pending(site) == ROWS
+    plmaint.run("pre-migrate", "tune", "duty=", code=0)
+    assert after.ledger(pg_db) == before and pg_db.value("SELECT count(*) FROM plmaint.program") == 1
+
+
 def test_a_sample_of_verify_is_drawn_again_after_a_pause(site, pg_db, plmaint):
     """It has prepared its statements by then, on a session that stays."""
     repo = site.repository()
