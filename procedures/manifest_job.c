@@ -74,6 +74,18 @@ static void leave_all(void *arg)
 	actor_keep_none(j->actor);
 }
 
+/* The hold that this is done in is over, or the program's time is. */
+static bool may_go_on(void *arg)
+{
+	const struct manifest_job *j = arg;
+	double change;
+
+	return listener_hears_stop(j->setup.listener) ||
+	       (schedule_look(&j->setup.schedule, clock_wall(), clock_monotonic(), &change) !=
+			SCHEDULE_CLOSED &&
+		listener_hears_resume(j->setup.listener));
+}
+
 /*
  * A pause may be long: what was changed until now must not stay cached meanwhile.  It is no matter
  * of seconds, since files are there still: the search takes long where repositories are large, and
@@ -89,8 +101,10 @@ static void pay_meanwhile(void *arg)
 	if (j->setup.dry_run || !place->cache_enabled || !place->redis_url)
 		return;
 	if (j->setup.listener)
-		pg_heed(j->control, listener_hears_stop, j->setup.listener);
-	if (!cache_debt_resolve(j, false, &ignored) || !cache_debt_pay(j, true, &flushed, &ignored))
+		pg_heed(j->control, may_go_on, j);
+	if ((!cache_debt_resolve(j, false, &ignored) ||
+	     !cache_debt_pay(j, true, &flushed, &ignored)) &&
+	    ignored.code != ERR_HELD)
 		log_warning("the content cache is owed until later: %s", ignored.text);
 	listener_end(j->setup.listener, j->control);
 }

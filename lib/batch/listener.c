@@ -117,6 +117,14 @@ bool listener_paused(struct listener *l, char *why, size_t size)
 	return paused(l, why, size);
 }
 
+bool listener_hears_resume(struct listener *l)
+{
+	char why[256];
+	bool still = listener_paused(l, why, sizeof(why));
+
+	return (l->db || l->alone) && !still;
+}
+
 bool listener_hears_stop(void *listener)
 {
 	if (!stop_requested())

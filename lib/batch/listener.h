@@ -35,6 +35,8 @@ bool listener_hears(void *listener);
 bool listener_hears_stop(void *listener);
 /* Whether one may not go on now, and why, in words (size: 256 hold them). */
 bool listener_paused(struct listener *l, char *why, size_t size);
+/* Whether a pause is seen to be over; who cannot look has not seen it. */
+bool listener_hears_resume(struct listener *l);
 /* Waits for the end of the pause and tells so.  False: a stop is wanted. */
 bool listener_hold(struct listener *l, const char *label) MUST_CHECK;
 /* Its session is closed until it is needed again. */

@@ -75,10 +75,16 @@ def test_pause_pays_the_cache(slow, plmaint, redis_server):
         plmaint.run("pre-migrate", "pause", code=0)
         slow.holds()
         assert client.exists(path[0][0])
+        # It has begun when the pause has lasted, and does not hold up a resume.
+        searches = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'plmaint.debt'::regclass"
+        wait_until(lambda: slow.db.value(searches), 60, "the pause lasts")
+        assert plmaint.run("pre-migrate", "resume", code=0).one("control")["waiting"] == 0
+        slow.works()
+        plmaint.run("pre-migrate", "pause", code=0)
         cur.execute("ROLLBACK")
     wait_until(lambda: not client.exists(path[0][0]), 60, "the pause lasts, and the cache is paid")
     plmaint.run("pre-migrate", "resume", code=0)
-    slow.finish()
+    assert "until later" not in slow.finish().err
 
 
 def test_killed_while_paused_and_resumed_from_another_host(slow, plmaint):
