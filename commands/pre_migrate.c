@@ -166,7 +166,7 @@ static const struct action actions[] = {
 		  "of some milliseconds, and rolls these back. Nothing stays but dead row versions, which the next vacuum takes. "
 		  "With --no-write, without the right to write, and on a standby it only reads, and the interval is wider. Earlier "
 		  "runs of this host make the next estimate better. Exit 78: more than upgrade.max_downtime, so pre-migrate before "
-		  "the upgrade; 0: small, or nothing to do.",
+		  "the upgrade, or more than the database's disk has room for; 0: small, or nothing to do.",
 	  .options = estimate_options,
 	  .options_size = sizeof(struct estimate_options),
 	  .validate = pre_migrate_estimate_check,

@@ -160,6 +160,9 @@ static void tell(struct session *s, const struct answer *a)
 		f[n++] = (struct field)F_INT("filled", e->filled);
 		f[n++] = (struct field)F_BOOL("exact", e->strata.share >= 1);
 		f[n++] = (struct field)F_INT("bytes", e->bytes);
+		f[n++] = (struct field)F_INT("repositories",
+					     (int64_t)e->strata.n_repositories +
+						     e->strata.more_repositories);
 		f[n++] = (struct field)F_INT("sampled", e->sample.rows);
 		f[n++] = (struct field)F_BOOL("wrote", e->sample.wrote);
 		f[n++] = (struct field)F_TEXT("not_written",
@@ -237,6 +240,9 @@ static void print_counts(struct strbuf *out, const struct answer *a)
 		add_rows(out, (double)all->repository[i].rows, all->share);
 		strbuf_adds(out, "\n");
 	}
+	if (all->more_repositories > 0)
+		text_addf(out, "                     and %lld other repositor(y|ies)\n",
+			  (long long)all->more_repositories);
 }
 
 static void print_sample(struct strbuf *out, const struct manifest_estimate *e)

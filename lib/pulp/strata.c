@@ -110,6 +110,8 @@ static void take_repositories(const struct pg_rows *r, struct strata *ret)
 		ret->repository[i] =
 			(struct repository_rows){ xstrdup(pg_text(r, i, 0)),
 						  scaled(pg_int(r, i, 1), ret->share) };
+	if (ret->n_repositories > 0)
+		ret->more_repositories = pg_int(r, 0, 2) - (int64_t)ret->n_repositories;
 }
 
 static bool count(struct pg *db, const char *rows, const char *storage, double draw,
@@ -121,7 +123,7 @@ static bool count(struct pg *db, const char *rows, const char *storage, double d
 		" GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
 		draw, rows);
 	AUTO_FREE char *repositories = xasprintf(
-		"SELECT r.name, count(*) FROM (%s) p JOIN core_repositorycontent rc ON rc.content_id = p.key"
+		"SELECT r.name, count(*), count(*) OVER () FROM (%s) p JOIN core_repositorycontent rc ON rc.content_id = p.key"
 		" AND rc.version_removed_id IS NULL JOIN core_repository r ON r.pulp_id = rc.repository_id"
 		" GROUP BY r.pulp_id ORDER BY 2 DESC, 1 LIMIT 10",
 		rows);

@@ -37,6 +37,7 @@ struct strata {
 		int64_t rows;
 	} * repository; /* the ten with most pending rows, also by estimate */
 	size_t n_repositories;
+	int64_t more_repositories; /* beside these; where share is below 1, so many are seen */
 };
 /*
  * about: how many rows are thought to be pending, for the number of keys.  Within so many seconds;

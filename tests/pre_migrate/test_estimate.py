@@ -90,6 +90,13 @@ def test_counts_are_exact_by_kind_and_repository(site, plmaint):
     assert 0 < estimate["sampled"] <= 11 and estimate["unreadable"] == 0
 
 
+def test_repositories_beyond_those_named_are_counted(site, plmaint):
+    site.bulk_images(24, repos=12, own_config=False)
+    ran = plmaint.run(*ESTIMATE, code=0)
+    assert len(ran.of("estimate.repository")) == 10 and told(ran)["repositories"] == 12
+    assert "and 2 other repositories\n" in plmaint.run(*ESTIMATE, json=False, code=0).out
+
+
 def test_sizes_are_told_apart(site, plmaint):
     repo = site.repository()
     for layers in (1, 2, 3, 30, 300):
