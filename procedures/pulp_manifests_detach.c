@@ -83,6 +83,7 @@ static bool wait_for(struct manifest_job *j, const char *sql, const struct pg_pa
 			return true;
 		if (!told)
 			tell_wait(j, why, until - clock_monotonic());
+		emit_turn(j->setup.reporter);
 		control_wait(&j->steer, j->control, -1, look_again);
 		control_look(&j->steer, j->control);
 		if (control_paused(&j->steer, held, sizeof(held)))

@@ -154,6 +154,7 @@ enum schedule_state batch_hold(struct batch_setup *setup, const char *label, cha
 			since = clock_monotonic();
 			stop_timer_hold();
 		}
+		emit_turn(setup->reporter);
 		if (strcmp(told, why) != 0)
 			to_do = begin_hold(setup, label, why, wall, paused ? 0 : change);
 		snprintf(told, sizeof(told), "%s", why);

@@ -7,6 +7,12 @@ void emit(const struct reporter *r, const char *event, const struct field *field
 	r->emit(r->self, event, fields);
 }
 
+void emit_turn(const struct reporter *r)
+{
+	if (r->turn)
+		r->turn(r->self);
+}
+
 const char *field_type_word(enum field_type t)
 {
 	switch (t) {

@@ -74,9 +74,12 @@ struct reporter {
 	void (*emit)(void *self, const char *event, const struct field *fields);
 	/* Text for people that no event carries (tables of list commands); ignored by json. */
 	void (*print)(void *self, const char *text);
+	/* Some time of a wait has passed: what is drawn over is drawn anew.  NULL: nothing is. */
+	void (*turn)(void *self);
 };
 
 void emit(const struct reporter *r, const char *event, const struct field *fields);
+void emit_turn(const struct reporter *r);
 #define EMIT(r, event, ...) emit((r), (event), (const struct field[]){ __VA_ARGS__, F_END })
 
 /* The documentation of one event: what programs may rely on. */

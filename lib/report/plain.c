@@ -5,6 +5,7 @@
 #include "lib/core/text.h"
 #include "lib/report/style.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { SECONDS_BETWEEN = 60 };
@@ -30,11 +31,17 @@ static void put_progress(struct report *r, const struct field *fields)
 static void put_wait(struct report *r, const struct field *fields)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
+	double seconds = number_field(fields, "seconds");
+	char words[32];
 
 	if (r->options.quiet)
 		return;
 	strbuf_adds(&line, "  ");
 	add_wait(&line, fields);
+	if (isfinite(seconds)) {
+		clock_in_words(seconds, words, sizeof(words));
+		strbuf_addf(&line, ", %s at most", words);
+	}
 	put_line(r, &line);
 }
 

@@ -46,6 +46,7 @@ void report_close(struct reporter *r)
 
 	if (!report)
 		return;
+	strbuf_release(&report->waits);
 	strbuf_release(&report->body);
 	strbuf_release(&report->perf);
 	strbuf_release(&report->bad);

@@ -425,16 +425,9 @@ static void put_notice(struct report *r, const struct field *fields)
 
 void add_wait(struct strbuf *out, const struct field *fields)
 {
-	double seconds = number_field(fields, "seconds");
-	char words[32];
-
 	text_escape(out, text_or(fields, "label", ""));
 	strbuf_adds(out, " waits: ");
 	text_escape(out, text_or(fields, "reason", "for something"));
-	if (isfinite(seconds)) {
-		clock_in_words(seconds, words, sizeof(words));
-		strbuf_addf(out, ", %s at most", words);
-	}
 }
 
 static void put_slowed(struct report *r, const struct field *fields)

@@ -11,6 +11,9 @@ struct report {
 	struct report_options options;
 	double drawn;		    /* monotonic time of the last progress; 0: none yet */
 	int lines;		    /* tty: lines of progress that stand below the cursor's home */
+	struct strbuf waits;	    /* tty: what is waited for now */
+	char left[32];		    /* tty: how long that lasts at most, as it was drawn last */
+	double until;		    /* tty: monotonic, when it is over then; NaN: unknown */
 	int lost;		    /* errno of the first line that could not be written; 0: none */
 	struct strbuf body, perf;   /* nagios: long output and performance data, until the end */
 	struct strbuf bad;	    /* nagios: labels for its first line */
@@ -27,7 +30,7 @@ double number_field(const struct field *fields, const char *key); /* NaN when ab
 void add_progress(struct strbuf *out, const struct field *fields);
 /* "; slowed: REASON", or "stalled" or "waits", where there is one. */
 void add_reason(struct strbuf *out, const struct field *fields);
-/* "LABEL waits: REASON, 30 s at most"; data is escaped. */
+/* "LABEL waits: REASON"; data is escaped. */
 void add_wait(struct strbuf *out, const struct field *fields);
 /* Bytes in words: "1.2 GB". */
 void add_bytes(struct strbuf *out, double bytes);

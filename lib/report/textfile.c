@@ -248,11 +248,20 @@ static void textfile_print(void *self, const char *text)
 	t->next->print(t->next->self, text);
 }
 
+static void textfile_turn(void *self)
+{
+	const struct textfile *t = self;
+
+	emit_turn(t->next);
+}
+
 struct reporter *textfile_open(const char *path, struct reporter *next)
 {
 	struct textfile *t = xcalloc(1, sizeof(*t));
 
-	t->face = (struct reporter){ .self = t, .emit = textfile_emit, .print = textfile_print };
+	t->face = (struct reporter){
+		.self = t, .emit = textfile_emit, .print = textfile_print, .turn = textfile_turn
+	};
 	t->next = next;
 	t->path = path;
 	t->started = t->ended = t->exit = NAN;

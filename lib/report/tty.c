@@ -99,21 +99,53 @@ static void draw_step(struct report *r, const struct field *fields)
 	put_out(r);
 }
 
-static void draw_wait(struct report *r, const struct field *fields)
+/* Whether it is told in other words now. */
+static bool count_down(struct report *r)
+{
+	char words[sizeof(r->left)] = "";
+
+	clock_in_words(fmax(0, r->until - clock_monotonic()), words, sizeof(words));
+	bool other = strcmp(words, r->left) != 0;
+	memcpy(r->left, words, sizeof(r->left));
+	return other;
+}
+
+static void draw_wait(struct report *r)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
 
-	if (r->options.quiet)
-		return;
-	add_wait(&line, fields);
+	strbuf_adds(&line, r->waits.data);
+	if (isfinite(r->until))
+		strbuf_addf(&line, ", %s at most", r->left);
 	put_status(r, &line);
 	put_out(r);
+}
+
+static void begin_wait(struct report *r, const struct field *fields)
+{
+	if (r->options.quiet)
+		return;
+	add_wait(&r->waits, fields);
+	r->until = clock_monotonic() + number_field(fields, "seconds");
+	count_down(r);
+	draw_wait(r);
+}
+
+static void tty_turn(void *self)
+{
+	struct report *r = self;
+
+	if (!r->waits.len || !isfinite(r->until) || !count_down(r))
+		return;
+	wipe(r);
+	draw_wait(r);
 }
 
 static void tty_emit(void *self, const char *event, const struct field *fields)
 {
 	struct report *r = self;
 
+	strbuf_release(&r->waits);
 	if (strcmp(event, "progress") == 0) {
 		draw_progress(r, fields);
 		return;
@@ -122,7 +154,7 @@ static void tty_emit(void *self, const char *event, const struct field *fields)
 	if (strcmp(event, "step.start") == 0)
 		draw_step(r, fields);
 	else if (strcmp(event, "wait") == 0)
-		draw_wait(r, fields);
+		begin_wait(r, fields);
 	else
 		put_block(r, event, fields);
 }
@@ -133,4 +165,4 @@ static void tty_print(void *self, const char *text)
 	put_text(self, text);
 }
 
-const struct reporter report_tty_face = { .emit = tty_emit, .print = tty_print };
+const struct reporter report_tty_face = { .emit = tty_emit, .print = tty_print, .turn = tty_turn };

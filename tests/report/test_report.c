@@ -5,6 +5,8 @@
 #include "tests/harness/tap.h"
 
 #include <math.h>
+#include <string.h>
+#include <unistd.h>
 
 struct box {
 	FILE *out;
@@ -141,6 +143,40 @@ TEST(waits_and_notices_are_told)
 			       "  hint: Grant it.\n");
 }
 
+TEST(tty_counts_down_what_it_waits_for)
+{
+	AUTO_BOX struct box b;
+
+	box_open(&b, REPORT_TTY, false, false);
+	EMIT(b.r, "wait", F_TEXT("label", "detach"), F_TEXT("reason", "a pause"));
+	emit_turn(b.r);
+	CHECK_STR(text_of(&b), "detach waits: a pause\n");
+	EMIT(b.r, "wait", F_TEXT("label", "detach"), F_TEXT("reason", "a task"),
+	     F_REAL("seconds", 0.03));
+	for (int i = 0; i < 1000 && !strstr(text_of(&b), " 0 ms at most"); i++) {
+		(void)usleep(1000);
+		emit_turn(b.r);
+	}
+	CHECK(strstr(text_of(&b), "\033[1A\033[2Kdetach waits: a task, 0 ms at most\n"));
+	size_t len = strlen(text_of(&b));
+	emit_turn(b.r);
+	EMIT(b.r, "run.end", F_REAL("seconds", 3), F_INT("exit", 0));
+	emit_turn(b.r);
+	CHECK_STR(text_of(&b) + len, "\033[1A\033[2KDone after 3.0 s.\n");
+}
+
+TEST(plain_waits_once)
+{
+	AUTO_BOX struct box b;
+
+	box_open(&b, REPORT_PLAIN, false, false);
+	EMIT(b.r, "wait", F_TEXT("label", "detach"), F_TEXT("reason", "a task"),
+	     F_REAL("seconds", 0.002));
+	(void)usleep(3000);
+	emit_turn(b.r);
+	CHECK_STR(text_of(&b), "  detach waits: a task, 2 ms at most\n");
+}
+
 TEST(quiet_leaves_out_what_passed)
 {
 	AUTO_BOX struct box b;
@@ -215,6 +251,7 @@ TEST(json_has_only_what_is_known)
 TAP_MAIN(row(plain_progress_at_most_once_a_minute),
 	 row(bytes_are_told_once_and_nothing_before_there_is_any), row(status_line_has_all),
 	 row(nothing_is_more_than_whole), row(plain_step_and_end), row(waits_and_notices_are_told),
+	 row(tty_counts_down_what_it_waits_for), row(plain_waits_once),
 	 row(quiet_leaves_out_what_passed), row(tty_draws_what_says_nothing),
 	 row(tty_draws_over_its_progress), row(colour_only_when_asked),
 	 row(json_has_only_what_is_known))
