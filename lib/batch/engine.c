@@ -10,114 +10,14 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
-#include "lib/core/version.h"
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 enum { MAX_WRITERS = 16 };
 static const double tick = 0.05;	 /* seconds between looks at the workers */
 static const double tick_leaving = 0.02; /* and during a pause that they have not obeyed yet */
 static const double recount = 0.5;	 /* seconds between looks at the shared ledger */
 static const double waiting = 0.05;	 /* seconds between looks for the coordinator's next move */
-
-/* The run as the ledger has it. */
-struct state {
-	int64_t id;
-	int phase, sweep;
-	bool open, planned;
-	char *options;
-};
-
-static void state_release(struct state *s)
-{
-	free(s->options);
-	s->options = NULL;
-}
-#define AUTO_STATE __attribute__((cleanup(state_release)))
-
-static bool read_state(const struct batch_setup *setup, const char *sql, const struct pg_param *p,
-		       struct state *ret, struct err *err)
-{
-	AUTO_ROWS struct pg_rows *r = NULL;
-
-	if (!ledger_query(&setup->ledger, setup->control, sql, p, 1, &r, err))
-		return false;
-	state_release(ret);
-	*ret = (struct state){ 0 };
-	if (pg_rows_count(r) == 0)
-		return true;
-	ret->id = pg_int(r, 0, 0);
-	ret->phase = (int)pg_int(r, 0, 1);
-	ret->sweep = (int)pg_int(r, 0, 2);
-	ret->planned = pg_bool(r, 0, 3);
-	ret->open = pg_bool(r, 0, 4);
-	ret->options = xstrdup(pg_text(r, 0, 5));
-	return true;
-}
-#define STATE_COLUMNS "SELECT id, phase, sweep, planned, state = 'open', options FROM @.run "
-
-static bool state_by_id(const struct batch_setup *setup, int64_t id, struct state *ret,
-			struct err *err)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lld", (long long)id);
-	return read_state(setup, STATE_COLUMNS "WHERE id = $1::bigint",
-			  (struct pg_param[]){ PG_P_TEXT(text) }, ret, err);
-}
-
-static bool state_of_job(const struct batch_setup *setup, const char *label, struct state *ret,
-			 struct err *err)
-{
-	return read_state(setup, STATE_COLUMNS "WHERE job = $1 AND state = 'open'",
-			  (struct pg_param[]){ PG_P_TEXT(label) }, ret, err);
-}
-
-static bool any_pending(struct batch_setup *setup, const struct batch_job *job, bool *any,
-			struct err *err)
-{
-	bool ok = true;
-
-	*any = false;
-	for (int i = 0; i < job->n_phases && !*any && ok; i++) {
-		do {
-			batch_lasts(setup);
-			ok = run_pending(&job->phases[i], &setup->ledger, setup->control, any, err);
-		} while (batch_again(setup, job->label, ok, err));
-	}
-	return ok;
-}
-
-/* Opens a run or joins the open one.  ret->id is 0 when nothing is pending. */
-static bool open_or_join(struct batch_setup *setup, const struct batch_job *job, struct state *ret,
-			 bool *joined, struct err *err)
-{
-	char host[256] = "";
-	bool any;
-
-	*joined = true;
-	if (!state_of_job(setup, job->label, ret, err) || ret->id != 0)
-		return ret->id != 0;
-	*joined = false;
-	if (!any_pending(setup, job, &any, err))
-		return false;
-	if (!any)
-		return true;
-	(void)gethostname(host, sizeof(host) - 1);
-	/* Two that start at once: one inserts, both read the same row. */
-	if (!ledger_query(&setup->ledger, setup->control,
-			  "INSERT INTO @.run (job, state, options, invocation, host, version)"
-			  " VALUES ($1, 'open', $2, $3, $4, '" PLMAINT_VERSION
-			  "') ON CONFLICT DO NOTHING",
-			  (struct pg_param[]){ PG_P_TEXT(job->label), PG_P_TEXT(job->options),
-					       PG_P_TEXT(setup->run_id), PG_P_TEXT(host) },
-			  4, NULL, err))
-		return false;
-	return state_of_job(setup, job->label, ret, err);
-}
 
 static bool update_run(struct run *r, const char *set, bool *mine, struct err *err)
 {
@@ -302,7 +202,7 @@ static bool any_skipped(struct run *r, bool *any, struct err *err)
 
 /* After the workers left a phase with no range open: sweep again, go on, or end.  *over: the run
  * has ended. */
-static bool advance(struct run *r, struct state *s, bool *over, struct err *err)
+static bool advance(struct run *r, struct run_state *s, bool *over, struct err *err)
 {
 	const struct batch_job *job = r->job;
 	int64_t rows = 0;
@@ -328,7 +228,7 @@ static bool coordinate(struct run *r, bool *got, struct err *err)
 }
 
 /* A row that was skipped is seen again by the next sweep: only the last one's count. */
-static void note_sweep(struct run *r, const struct state *s)
+static void note_sweep(struct run *r, const struct run_state *s)
 {
 	if (s->phase != r->seen_phase)
 		r->skipped_before = r->sum.skipped;
@@ -339,7 +239,7 @@ static void note_sweep(struct run *r, const struct state *s)
 }
 
 /* One turn: plan, work, or wait for the coordinator.  *over when the run has ended. */
-static bool turn(struct run *r, struct state *s, bool *over, struct err *err)
+static bool turn(struct run *r, struct run_state *s, bool *over, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *left = NULL;
 	bool coordinator;
@@ -348,7 +248,7 @@ static bool turn(struct run *r, struct state *s, bool *over, struct err *err)
 
 	if (!run_hold(r))
 		return true;
-	if (!state_by_id(r->setup, r->id, s, err) || !coordinate(r, &coordinator, err))
+	if (!run_state_by_id(r->setup, r->id, s, err) || !coordinate(r, &coordinator, err))
 		return false;
 	note_sweep(r, s);
 	if (!s->open) {
@@ -422,6 +322,61 @@ static void end_session(struct run *r, const struct err *err)
 			  &mine, &ignored);
 }
 
+/* What a session of this program has beside the ledger's row. */
+static void begin(struct run *r, const struct run_state *s, bool joined)
+{
+	const struct batch_setup *setup = r->setup;
+
+	r->id = s->id;
+	r->sum.joined = joined;
+	lease_token(r->token);
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->alone, NULL);
+	clock_cond_init(&r->changed);
+	r->last_note = &r->notes;
+	r->phase = &r->job->phases[0];
+	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r->readers = readers_start(setup->readers, setup->nice);
+	r->throttle = throttle_open(&(struct throttle_setup){ .options = setup->throttle,
+							      .connect_arg = setup->connect_arg,
+							      .connect = setup->connect,
+							      .disconnect = setup->disconnect,
+							      .reporter = setup->reporter });
+	forecast_open(r);
+	if (joined)
+		EMIT(setup->reporter, "join", F_TEXT("label", r->job->label),
+		     F_INT("open_run", s->id), F_TEXT("options", s->options));
+}
+
+static void release(struct run *r)
+{
+	run_notes_free(r);
+	auto_close(&r->wake);
+	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->lock);
+	pthread_mutex_destroy(&r->alone);
+}
+
+/* Until the run has ended (*over), or this program must leave it. */
+static bool work(struct run *r, struct run_state *s, bool *over, struct err *err)
+{
+	bool ok;
+
+	do {
+		ok = turn(r, s, over, err);
+		if (!ok && !r->failed && err->code == ERR_HELD) {
+			ok = true; /* the plan is made after the hold */
+			r->setup->steer->looked = 0;
+		}
+		if (!ok && !r->failed && !pg_alive(r->setup->control))
+			ok = reconnect(r->setup, err);
+		/* Rows that one writer gave back came too late for another. */
+		if (r->budget > 0)
+			atomic_store(&r->spent, false);
+	} while (ok && !*over && !leave(r));
+	return ok;
+}
+
 bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	       struct batch_result *ret, struct err *err)
 {
@@ -429,48 +384,19 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	struct run r = { .setup = &setup,
 			 .job = job,
 			 .budget = setup.max_rows > 0 ? setup.max_rows : -1 };
-	AUTO_STATE struct state s = { 0 };
+	AUTO_RUN_STATE struct run_state s = { 0 };
 	double started = clock_monotonic(), held = setup.steer->held;
-	bool ok, over = false, joined = false;
+	bool over = false, joined = false;
 
 	*ret = (struct batch_result){ 0 };
-	if (!open_or_join(&setup, job, &s, &joined, err))
+	if (!run_open_or_join(&setup, job, &s, &joined, err))
 		return false;
 	if (s.id == 0) {
 		*ret = (struct batch_result){ .nothing = true };
 		return true;
 	}
-	r.id = s.id;
-	r.sum.joined = joined;
-	lease_token(r.token);
-	pthread_mutex_init(&r.lock, NULL);
-	pthread_mutex_init(&r.alone, NULL);
-	clock_cond_init(&r.changed);
-	r.last_note = &r.notes;
-	r.phase = &job->phases[0];
-	r.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r.readers = readers_start(setup.readers, setup.nice);
-	r.throttle = throttle_open(&(struct throttle_setup){ .options = setup.throttle,
-							     .connect_arg = setup.connect_arg,
-							     .connect = setup.connect,
-							     .disconnect = setup.disconnect,
-							     .reporter = setup.reporter });
-	forecast_open(&r);
-	if (joined)
-		EMIT(setup.reporter, "join", F_TEXT("label", job->label), F_INT("open_run", s.id),
-		     F_TEXT("options", s.options));
-	do {
-		ok = turn(&r, &s, &over, err);
-		if (!ok && !r.failed && err->code == ERR_HELD) {
-			ok = true; /* the plan is made after the hold */
-			setup.steer->looked = 0;
-		}
-		if (!ok && !r.failed && !pg_alive(setup.control))
-			ok = reconnect(&setup, err);
-		/* Rows that one writer gave back came too late for another. */
-		if (r.budget > 0)
-			atomic_store(&r.spent, false);
-	} while (ok && !over && !leave(&r));
+	begin(&r, &s, joined);
+	bool ok = work(&r, &s, &over, err);
 	readers_stop(r.readers);
 	throttle_tell(r.throttle, job->label);
 	throttle_close(r.throttle);
@@ -486,10 +412,6 @@ bool batch_run(const struct batch_setup *given, const struct batch_job *job,
 	r.sum.stopped = ok && !over;
 	*ret = r.sum;
 	control_tell(setup.steer, setup.control, "between", "");
-	run_notes_free(&r);
-	auto_close(&r.wake);
-	pthread_cond_destroy(&r.changed);
-	pthread_mutex_destroy(&r.lock);
-	pthread_mutex_destroy(&r.alone);
+	release(&r);
 	return ok;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the parts of the engine share: engine.c (phases), plan.c (ranges), worker.c (windows and
- * batches), commit.c (one batch), verdicts.c (what went wrong). */
+/* What the parts of the engine share: engine.c (phases), run_state.c (the ledger's row), plan.c
+ * (ranges), worker.c (windows and batches), commit.c (one batch), verdicts.c (what went wrong). */
 #pragma once
 #include "lib/batch/engine.h"
 #include "lib/batch/forecast.h"
@@ -68,6 +68,23 @@ struct run {
 	struct note *notes, **last_note;
 	int notes_kept, notes_lost;
 };
+
+/* run_state.c */
+
+/* The run as the ledger has it; id 0: there is none. */
+struct run_state {
+	int64_t id;
+	int phase, sweep;
+	bool open, planned;
+	char *options; /* owned */
+};
+void run_state_release(struct run_state *s);
+#define AUTO_RUN_STATE __attribute__((cleanup(run_state_release)))
+bool run_state_by_id(const struct batch_setup *setup, int64_t id, struct run_state *ret,
+		     struct err *err) MUST_CHECK;
+/* Opens a run or joins the open one.  ret->id is 0 when nothing is pending. */
+bool run_open_or_join(struct batch_setup *setup, const struct batch_job *job, struct run_state *ret,
+		      bool *joined, struct err *err) MUST_CHECK;
 
 /* plan.c: cuts what is pending into ranges.  *rows: how many keys were pending. */
 bool run_plan(struct run *r, struct pg *db, int sweep, int64_t *rows, struct err *err) MUST_CHECK;
