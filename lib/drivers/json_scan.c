@@ -212,7 +212,32 @@ static const char *skip_key(const struct json_scan *s, const char *p, struct jso
 	return p < s->end && *p == ':' ? p + 1 : NULL;
 }
 
-/* A container, at its bracket.  One bit a level says which kind of bracket must close it. */
+/* One bit a level says which kind of bracket must close it. */
+static bool in_object(const uint64_t *objects, unsigned level)
+{
+	return (objects[(level - 1) / 64] >> (level - 1) % 64) & 1;
+}
+
+/* Behind a value, or at the closing bracket of an empty container (empty): to where the next value
+ * is due, or behind the outermost bracket, where *level is 0. */
+static const char *skip_closing(const struct json_scan *s, const char *p, const uint64_t *objects,
+				unsigned *level, bool empty)
+{
+	for (;; empty = false) {
+		p = skip_space(p, s->end);
+		if (p == s->end)
+			return NULL;
+		if (*p == ',' && !empty)
+			return p + 1;
+		if (*p != (in_object(objects, *level) ? '}' : ']'))
+			return NULL;
+		p++;
+		if (--*level == 0)
+			return p;
+	}
+}
+
+/* A container, at its bracket. */
 static const char *skip_container(const struct json_scan *s, const char *p, struct json_span *v)
 {
 	uint64_t objects[JSON_MAX_DEPTH / 64];
@@ -225,7 +250,7 @@ static const char *skip_container(const struct json_scan *s, const char *p, stru
 		p = skip_space(p, s->end);
 		if (p == s->end)
 			return NULL;
-		bool is_object = level > 0 && (objects[(level - 1) / 64] >> (level - 1) % 64) & 1;
+		bool is_object = level > 0 && in_object(objects, level);
 		bool closes = opened && *p == (is_object ? '}' : ']');
 		if (!closes && is_object) {
 			p = skip_key(s, p, &inner);
@@ -258,24 +283,10 @@ static const char *skip_container(const struct json_scan *s, const char *p, stru
 				return NULL;
 			v->flags |= inner.flags;
 		}
-		/* Behind a value, or at the bracket of an empty container: close what closes. */
 		opened = false;
-		for (;;) {
-			p = skip_space(p, s->end);
-			if (p == s->end)
-				return NULL;
-			is_object = (objects[(level - 1) / 64] >> (level - 1) % 64) & 1;
-			if (*p == ',' && !closes) {
-				p++;
-				break;
-			}
-			if (*p != (is_object ? '}' : ']'))
-				return NULL;
-			closes = false;
-			p++;
-			if (--level == 0)
-				return p;
-		}
+		p = skip_closing(s, p, objects, &level, closes);
+		if (!p || level == 0)
+			return p;
 	}
 }
 
