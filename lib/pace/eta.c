@@ -278,11 +278,6 @@ void eta_pass(struct eta *e, const struct eta_step *s)
 	fill_block(e, seconds, model);
 }
 
-double eta_pace(const struct eta *e)
-{
-	return fmax(e->pace[0], 1e-4);
-}
-
 /* Seconds in which so much cost is done: soon as of late, later as in the mean. */
 static double seconds_for(const struct eta *e, double cost)
 {

@@ -91,8 +91,6 @@ struct eta_range eta_left(const struct eta *e, int parts);
 double eta_share(const struct eta *e, int parts);
 /* Busy seconds that a unit of the part, not a first one, costs by now. */
 double eta_cost(const struct eta *e, int part);
-/* Busy seconds for each second, as of late. */
-double eta_pace(const struct eta *e);
 
 /*
  * The same for people: as it was shown before, less the time since, until it differs by more than a
