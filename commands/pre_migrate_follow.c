@@ -73,13 +73,14 @@ static bool show(struct session *s, struct view *v, struct err *err)
 	if (now.n > 0 && wire_read("progress", now.item[0].progress, &w)) {
 		if (now.item[0].state == PROGRAM_WORKING)
 			emit(s->reporter, "progress", w.fields);
-		else if (now.item[0].state == PROGRAM_HELD)
+		else
 			reason = now.item[0].reason;
 		if (*reason && strcmp(reason, v->reason) != 0)
 			EMIT(s->reporter, "wait",
-			     F_TEXT("label", w.fields[0].key && w.fields[0].kind == FIELD_TEXT
+			     F_TEXT("label", now.item[0].state == PROGRAM_HELD && w.fields[0].key &&
+							     w.fields[0].kind == FIELD_TEXT
 						     ? w.fields[0].v.text
-						     : ""),
+						     : "the run"),
 			     F_TEXT("reason", reason));
 		snprintf(v->reason, sizeof(v->reason), "%s", reason);
 		wire_release(&w);

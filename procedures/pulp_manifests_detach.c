@@ -54,6 +54,7 @@ static void tell_wait(struct manifest_job *j, const char *why, double left)
 {
 	EMIT(j->setup.reporter, "wait", F_TEXT("label", procedure_pulp_manifests_detach.label),
 	     F_TEXT("reason", why), F_REAL("seconds", left));
+	control_tell(&j->steer, j->control, "between", why);
 }
 
 /* Seconds that it took; what is waited for may happen meanwhile. */
@@ -68,7 +69,7 @@ static double wait_paused(struct manifest_job *j)
 
 /* Polls sql (one boolean: may we go on; one text: what is missing, NULL when it cannot be seen)
  * until it holds. */
-static bool wait_for(struct manifest_job *j, const char *sql, const struct pg_param *p, size_t n,
+static bool poll_for(struct manifest_job *j, const char *sql, const struct pg_param *p, size_t n,
 		     const char *why, double limit, bool *ok, struct err *err)
 {
 	double until = clock_monotonic() + limit;
@@ -91,6 +92,15 @@ static bool wait_for(struct manifest_job *j, const char *sql, const struct pg_pa
 		if (stop_requested())
 			return true;
 	}
+}
+
+static bool wait_for(struct manifest_job *j, const char *sql, const struct pg_param *p, size_t n,
+		     const char *why, double limit, bool *ok, struct err *err)
+{
+	bool known = poll_for(j, sql, p, n, why, limit, ok, err);
+
+	control_tell(&j->steer, j->control, "between", "");
+	return known;
 }
 
 static bool standbys(struct manifest_job *j, bool *ok, struct outcome *out, struct err *err)

@@ -17,6 +17,9 @@ FILL = "pulp-manifests-fill"
 pytestmark = pytest.mark.slow
 
 
+ELSEWHERE = ("unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
+
+
 @pytest.fixture
 def slow(site, pg_db, plmaint):
     return Slow(site, pg_db, plmaint)
@@ -40,6 +43,21 @@ def test_pause_and_resume(slow, plmaint):
     assert ran.of("progress", label=FILL)[-1]["held"] > 0
     assert not any(e["stalled"] for e in ran.of("progress")), "from the first word on"
     assert [e[0] for e in events(slow.db)] == ["pause", "resume"]
+
+
+def test_every_host_is_told_the_same(slow, plmaint):
+    need(root=True, programs=("unshare",))
+    plmaint.run("pre-migrate", "pause", code=0)
+
+    def told(wrap):
+        events = plmaint.run("pre-migrate", "status", code=0, wrap=wrap).events
+        return [{k: v for k, v in e.items() if k not in ("run", "time", "seconds")} for e in events]
+
+    here = told(())
+    assert {"program", "progress", "ledger.run", "wishes"} <= {e["event"] for e in here}
+    assert told(ELSEWHERE) == here
+    plmaint.run("pre-migrate", "resume", code=0)
+    slow.finish()
 
 
 def test_a_lost_notification_is_no_lost_wish(slow):
@@ -93,8 +111,7 @@ def test_killed_while_paused_and_resumed_from_another_host(slow, plmaint):
     assert slow.running.kill9().code == 137
     waits = plmaint.start("pre-migrate", "run")
     assert "paused by" in waits.wait_for("wait")["reason"], "a pause outlives the program"
-    other = ("unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
-    plmaint.run("pre-migrate", "resume", code=0, wrap=other)
+    plmaint.run("pre-migrate", "resume", code=0, wrap=ELSEWHERE)
     slow.brake.let_go()
     ran = waits.wait()
     assert ran.code == 0 and ran.of("join"), str(ran)

@@ -121,6 +121,9 @@ def test_sigterm_during_the_grace_keeps_the_links(site, pg_db, plmaint):
     asks = "state = 'idle' AND query LIKE 'SELECT EXISTS (SELECT FROM plmaint.run WHERE state%'"
     seen = f"SELECT count(*) FROM pg_stat_activity WHERE {asks}"
     wait_until(lambda: pg_db.value(seen), 30, "it has seen that somebody is at work")
+    told = plmaint.run("pre-migrate", "status", code=0).one("program")
+    assert told["state"] == "between batches" and "grace" in told["reason"]
+    assert "grace" in plmaint.start("pre-migrate", "attach").wait_for("wait")["reason"]
     running.terminate()
     ran = running.wait(50)  # well before the grace is over
     assert ran.code == 143 and linked(site) == 1
