@@ -160,9 +160,8 @@ static void tell(struct session *s, const struct answer *a)
 		f[n++] = (struct field)F_INT("filled", e->filled);
 		f[n++] = (struct field)F_BOOL("exact", e->strata.share >= 1);
 		f[n++] = (struct field)F_INT("bytes", e->bytes);
-		f[n++] = (struct field)F_INT("repositories",
-					     (int64_t)e->strata.n_repositories +
-						     e->strata.more_repositories);
+		f[n++] = (struct field)F_INT("repositories", (int64_t)e->strata.n_repositories +
+								     e->strata.more_repositories);
 		f[n++] = (struct field)F_INT("sampled", e->sample.rows);
 		f[n++] = (struct field)F_BOOL("wrote", e->sample.wrote);
 		f[n++] = (struct field)F_TEXT("not_written",
