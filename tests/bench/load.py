@@ -6,6 +6,7 @@ import http.client
 import math
 import pathlib
 import random
+import statistics
 import subprocess
 import threading
 import time
@@ -28,6 +29,21 @@ DIGESTS = (
     "CREATE INDEX ON bench_digest (digest)",
     "ANALYZE bench_digest",
 )
+
+
+HEAPED = 10  # times as long as by themselves: requests wait for each other
+
+
+def sustained(most, request):
+    """Requests a second, below those of clients that do not wait: so many, in steps of a tenth, that
+    come by chance and do not heap up. What clients that wait for each answer get is more than a server
+    bears of users who do not.
+    """
+    by_themselves = statistics.median(request(most / 10))
+    rate = most
+    while rate > most / 10 and statistics.median(request(rate)) > HEAPED * by_themselves:
+        rate *= 0.9
+    return rate
 
 
 def with_missing(taken, rate, seconds):
@@ -57,13 +73,16 @@ class Writers:
         out = subprocess.run(self._argv(conninfo, seconds), check=True, capture_output=True, text=True).stdout
         return float(next(line for line in out.splitlines() if line.startswith("tps")).split()[2])
 
-    def run(self, conninfo, rate, settle, seconds):
-        """Latencies in seconds of what was due in the last `seconds` of settle + seconds."""
+    def run(self, conninfo, rate, settle, seconds, seed):
+        """Latencies in seconds of what was due in the last `seconds` of settle + seconds; with the same
+        seed the same is due at the same times.
+        """
         for old in self.directory.glob("log.*"):
             old.unlink()
         began = time.time()
         subprocess.run(
-            self._argv(conninfo, settle + seconds, "-R", f"{rate:.1f}", "-l", "--log-prefix", str(self.directory / "log")),
+            self._argv(conninfo, settle + seconds, "-R", f"{rate:.1f}", f"--random-seed={seed}", "-l",
+                       "--log-prefix", str(self.directory / "log")),
             check=True, capture_output=True)
         taken = []
         for path in self.directory.glob("log.*"):
@@ -100,11 +119,11 @@ class Pulls:
 
     def _client(self, next_due, taken):
         conn = http.client.HTTPConnection(self.host, self.port, timeout=self.FAILED)
-        rng = random.Random()
-        while (due := next_due()) is not None:
+        while (next_one := next_due()) is not None:
+            due, reference = next_one
             time.sleep(max(0.0, due - time.monotonic()))
             try:
-                good = self._pull(conn, rng.choice(self.references))
+                good = self._pull(conn, reference)
             except (OSError, http.client.HTTPException):
                 conn.close()
                 good = False
@@ -128,17 +147,18 @@ class Pulls:
 
     def most(self, seconds=4):
         """Pulls a second with a few clients that do not wait."""
-        began = time.monotonic()
+        rng, began = random.Random(), time.monotonic()
 
         def until_end():
             while time.monotonic() - began < seconds:
-                yield 0.0
+                yield 0.0, rng.choice(self.references)
 
         return len(self._all(until_end())) / (time.monotonic() - began)
 
-    def run(self, rate, settle, seconds):
-        rng, due, schedule = random.Random(), time.monotonic(), []
+    def run(self, rate, settle, seconds, seed):
+        """As Writers.run has it."""
+        rng, due, schedule = random.Random(seed), time.monotonic(), []
         first, end = due + settle, due + settle + seconds
         while (due := due + rng.expovariate(rate)) < end:
-            schedule.append(due)
+            schedule.append((due, rng.choice(self.references)))
         return [took for at, took in self._all(schedule) if at >= first]

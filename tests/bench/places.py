@@ -59,7 +59,8 @@ class Work:
             yield
         finally:
             self.brake.touch()
-            process.wait_until(lambda: self.ended() or not self._writers(), 30, "it is held")
+            # Once all rows are done it keeps its sessions, for what comes next.
+            process.wait_until(lambda: self.ended() or not self._writers() or not self.left(), 30, "it is held")
 
     def lost(self):
         """What it says to have slowed it, and for how long."""
@@ -88,6 +89,16 @@ class Place:
     def forget_all(self):
         for name in list(self.arms):
             self.forget(name)
+
+    def most(self):
+        """What it bears without us, requests a second."""
+        self.request(20, 0, 3)
+        self.quiet()
+        return load.sustained(self.closed_loop(), self._by_chance)
+
+    def _by_chance(self, rate):
+        self.quiet()
+        return self.request(rate, 1, 3)
 
     def fill(self, directory, cluster, db, media, settings):
         """Of all rows, by a program of its own: its seconds, and seconds by what slowed it."""
@@ -152,11 +163,11 @@ class Alone(Place):
         self.cluster.drop(db)
         return took
 
-    def most(self):
+    def closed_loop(self):
         return self.writers.most(self.cluster.conninfo(self.plain))
 
-    def request(self, rate, settle, seconds):
-        return self.writers.run(self.cluster.conninfo(self.plain), rate, settle, seconds)
+    def request(self, rate, settle, seconds, seed=1):
+        return self.writers.run(self.cluster.conninfo(self.plain), rate, settle, seconds, seed)
 
 
 class Registry(Place):
@@ -213,12 +224,11 @@ class Registry(Place):
     def quiet(self):
         self.lab.pg.admin("CHECKPOINT")
 
-    def most(self):
-        self.pulls.most(2)
+    def closed_loop(self):
         return self.pulls.most()
 
-    def request(self, rate, settle, seconds):
-        return self.pulls.run(rate, settle, seconds)
+    def request(self, rate, settle, seconds, seed=1):
+        return self.pulls.run(rate, settle, seconds, seed)
 
     def failed(self):
         return self.pulls.failed

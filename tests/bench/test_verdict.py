@@ -71,3 +71,14 @@ def test_share_of_another_speed(ours, sure, word):
     share, low, high, got = verdict.share([900 * x for x in ours], [1000.0] * 3, 0.8, sure)
     assert low <= share <= high and got == word
     assert verdict.share([1.0], [0.0], 0.8)[3] == "PASS", "who does nothing is no divisor"
+
+
+def test_what_is_far_from_the_goal_is_told_early():
+    rng = random.Random(5)
+    off = pairs(rng, 0.1, n=4, requests=100)
+    assert verdict.hopeless(off, blocks(rng, 0.5, n=4, requests=100))
+    assert verdict.hopeless(off, blocks(rng, 0.5, n=2, requests=100))
+    assert not verdict.hopeless(off, blocks(rng, 0.5, n=1, requests=100)), "one round may be chance"
+    assert not verdict.hopeless(off, blocks(rng, 0.5, n=2, requests=20))
+    assert not verdict.hopeless(off, blocks(rng, 0.11, n=4, requests=100))
+    assert not verdict.hopeless([], [])

@@ -3,8 +3,10 @@
 and without plmaint, in short blocks that take turns; once on PostgreSQL alone, once on a real Pulp.
 
 MINUTES (for all of it, 16), SECONDS (of a block, 3) and ROWS scale it: each load has its share of the time, and in
-it as many rounds of all arms as fit, but three at least. PLACE=alone or PLACE=registry does one half. What is
-measured is the fill, where most of the work is. Each arm is a program of its own that its brake file holds between its blocks.
+it as many rounds of all arms as fit, but three at least. PLACE=alone or PLACE=registry does one half, and
+LOADS="idle medium near" some of the loads; TRACE=FILE keeps what the throttle saw and decided. What is measured is the
+fill, where most of the work is. Each arm is a program of its own that its brake file holds between its blocks. In one
+round the same is requested at the same times of all arms; a fixed duty that is far from the goal is measured no more.
 """
 import contextlib
 import os
@@ -21,10 +23,12 @@ LEAST, MOST = 3, 40  # rounds
 SECONDS = int(os.environ.get("SECONDS", "3"))  # pgbench knows whole ones
 SETTLE = 1  # seconds of a block that do not count
 WARM, WARM_STEP = 30, 5  # seconds in which the throttle finds its speed, before its first block
-LOADS = {"medium": 0.3, "near saturation": 0.65}  # shares of what the server can do without us
+LOADS = {"medium": 0.3, "near saturation": 0.65}  # shares of what the server bears without us
+WANTED = os.environ.get("LOADS", "idle medium near").split()
+TRACE = os.environ.get("TRACE")
 OFF = ("off", "off again")
 OURS = {
-    "throttle": {},
+    "throttle": {"throttle.trace": pathlib.Path(TRACE).absolute()} if TRACE else {},
     "duty 1": {"pre-migrate.duty": "1.0"},
     "duty 0.5": {"pre-migrate.duty": "0.5"},
     "duty 0.2": {"pre-migrate.duty": "0.2"},
@@ -41,6 +45,7 @@ class Arm:
     def __init__(self):
         self.histograms, self.rates = [], []
         self.short = False  # its rows do not last for a block
+        self.hopeless = False  # far from the goal
 
 
 class Clock:
@@ -82,9 +87,10 @@ def block(work, request):
         began = time.monotonic()
         taken = request()
         lasted = time.monotonic() - began
-    if work.ended():
+    left = 0 if work.ended() else work.left()
+    if left == 0:
         return None, None
-    done = before - work.left()
+    done = before - left
     work.most = max(work.most, done)
     return taken, done / lasted
 
@@ -98,14 +104,14 @@ def warm_up(place, work, rate):
                 return
 
 
-def one_block(place, name, rate):
+def one_block(place, name, rate, seed):
     """On a fresh database when the rows of the arm's do not last."""
     for _ in range(2):
         work = None if name in OFF else place.work(name, OURS[name])
         if work and name == "throttle" and not work.most and not work.ended():
             warm_up(place, work, rate)
         place.quiet()
-        taken, rows = block(work, lambda: place.request(rate, SETTLE, SECONDS))
+        taken, rows = block(work, lambda: place.request(rate, SETTLE, SECONDS, seed))
         if taken is not None:
             return taken, rows
         place.forget(name)
@@ -115,16 +121,19 @@ def one_block(place, name, rate):
 def cell(place, rate, until, out):
     """All arms at one load, taking turns; what is to be said of it, for README.md."""
     arms = {name: Arm() for name in (*OFF, *OURS)}
-    for order in orders(arms, until):
+    for seed, order in enumerate(orders(arms, until), 1):
         for name in order:
-            if arms[name].short:
+            if arms[name].short or arms[name].hopeless:
                 continue
-            taken, rows = one_block(place, name, rate)
+            taken, rows = one_block(place, name, rate, seed)
             arms[name].short = taken is None
             if taken is None:
                 continue
             arms[name].histograms.append(verdict.histogram(taken))
             arms[name].rates.append(rows)
+        off = list(zip(*(arms[name].histograms for name in OFF)))
+        for name in FIXED:
+            arms[name].hopeless = arms[name].hopeless or verdict.hopeless(off, arms[name].histograms)
     line = report(arms, rate, place.rows, out)
     if "throttle" in place.arms:
         out(f"\nWhat slowed the throttle, as it says, since it began or its rows were last made anew: {place.arms['throttle'].lost()}.")
@@ -145,6 +154,8 @@ def report(arms, rate, all_rows, out):
     noise = verdict.noise(off)
     out(f"\n{rate:.0f} requests a second; p99 without us {1000 * base:.2f} ms, so it may be {1000 * verdict.may_be(base):.2f} ms."
         f" A/A: the second arm without us is {1000 * noise[0]:+.2f} to {1000 * noise[1]:+.2f} ms from what it may be.\n")
+    out(f"Rounds: {len(off)}; of what was far from the goal "
+        f"{', '.join(f'{len(arm.histograms)} ({name})' for name, arm in arms.items() if arm.hopeless) or 'all'}.\n")
     out("| arm | p50 ms | p95 ms | p99 ms | p99 against off | from what it may be, 95 % bounds | verdict | rows/s |")
     out("|---|---|---|---|---|---|---|---|")
     good, ours = {}, "| rows do not last | | |"
@@ -157,7 +168,7 @@ def report(arms, rate, all_rows, out):
         rows = statistics.mean(arm.rates)
         if name == "throttle":
             ours = f"| {p99:.2f} ms | {1000 * noise[0]:+.2f} to {1000 * noise[1]:+.2f} ms | {word} |"
-        if name in FIXED and verdict.excess(off, arm.histograms, range(len(off))) <= 0:
+        if name in FIXED and verdict.excess(off, arm.histograms, range(len(arm.histograms))) <= 0:
             good[name] = rows
         out(f"| {name} | {p50:.2f} | {p95:.2f} | {p99:.2f} | {p99 / (1000 * base):.2f} | {1000 * low:+.2f} to {1000 * high:+.2f} ms"
             f" | {word} | {rows:.0f} |")
@@ -196,8 +207,10 @@ def idle(place, where, until, out):
 def loads(place, where, clock, out):
     most, lines = place.most(), []
     for words, share in LOADS.items():
-        out(f"\n### Others: {words}, {share:.0%} of the {most:.0f} {place.requests} a second that the server does without us")
-        lines.append(f"| {where}, {share:.0%} of what it can do {cell(place, share * most, clock.next_cell(), out)}")
+        if words.split()[0] not in WANTED:
+            continue
+        out(f"\n### Others: {words}, {share:.0%} of the {most:.0f} {place.requests} a second that the server bears without us")
+        lines.append(f"| {where}, {share:.0%} of what it bears {cell(place, share * most, clock.next_cell(), out)}")
         place.forget_all()
     return lines
 
@@ -209,7 +222,7 @@ def alone(rows, clock, out):
         place = places.Alone(rows, directory, stack)
         stack.callback(place.forget_all)
         out(f"\n## The throttle on PostgreSQL alone ({rows} rows, blocks of {SECONDS:g} s)")
-        said = idle(place, "PostgreSQL alone", clock.next_cell(), out)
+        said = idle(place, "PostgreSQL alone", clock.next_cell(), out) if "idle" in WANTED else ""
         return loads(place, "PostgreSQL alone", clock, out), said
 
 
@@ -221,7 +234,7 @@ def registry(rows, clock, out):
         out(f"\nnot run: {e}")
         return [], ""
     try:
-        said = idle(place, "A real Pulp", clock.next_cell(), out)
+        said = idle(place, "A real Pulp", clock.next_cell(), out) if "idle" in WANTED else ""
         lines = loads(place, "pulls from Pulp", clock, out)
         if place.failed():
             out(f"\n{place.failed()} pulls failed; each counts as {place.pulls.FAILED:.0f} s.")
@@ -235,7 +248,7 @@ PLACES = {"alone": alone, "registry": registry}
 
 def run(rows, _rounds, out):
     wanted = os.environ.get("PLACE", " ".join(PLACES)).split()
-    clock = Clock(3 * len(wanted))
+    clock = Clock(len(WANTED) * len(wanted))
     lines, said = [HEAD, "|---|---|---|---|---|---|"], []
     for name in wanted:
         more, idle_words = PLACES[name](rows, clock, out)

@@ -82,6 +82,16 @@ def verdict(off, on):
     return word, low, high
 
 
+def hopeless(off, on):
+    """Whether five times as many requests are late as may be, in two rounds or more: what more rounds
+    would say is known.
+    """
+    quiet = [h for pair in off[:len(on)] for h in pair]
+    if len(on) < 2 or sum(sum(h.values()) for h in on) < 100 or not any(quiet):
+        return False
+    return quantile(on, 0.95) > may_be(quantile(quiet, 0.99))
+
+
 def share(ours, theirs, goal, sure=True, middle=statistics.mean):
     """What we do of what they do, by the same rounds: the share, its 95 % bounds (each one-sided), and
     the word for it. sure: whether the rounds are quiet enough to tell anything.
