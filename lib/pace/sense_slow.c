@@ -17,6 +17,10 @@ static const double timeout = 2;  /* seconds that one of them may take */
 static const double slice = 0.05; /* seconds between looks whether it is time */
 static const double aftermath =
 	0.15; /* of a look in which what we left behind may still be there */
+/* A request of ours to Pulp costs it as much as a user's: on a small host one a second is more than
+ * the work that it is to guard.  So each is followed by so many times its own time without one, in
+ * seconds at least and at most; after a failure by the least. */
+static const double spare = 100, least_spare = 1, most_spare = 5;
 enum { MOST_WORDS = 32, MOST_ANSWER = 65536 };
 static const enum signal mine[] = { SIGNAL_REDIS, SIGNAL_STATUS, SIGNAL_CONTENT, SIGNAL_URL,
 				    SIGNAL_COMMAND };
@@ -25,6 +29,7 @@ struct sense_slow {
 	struct sense_options o;
 	struct redis *redis;
 	bool looked; /* in the look of now */
+	double due[REQUEST_KINDS]; /* when Pulp is asked again */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
@@ -94,18 +99,23 @@ static void set_ended(struct sense_slow *s, enum request kind, double at)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* A request as a user makes it: how often it has failed now, and what it took. */
+/* A request as a user makes it, where it is time for one or nobody works: how often it has failed
+ * now, and what it took. */
 static double ask_pulp(struct sense_slow *s, enum request kind, const char *url, double failed)
 {
 	double began = clock_monotonic();
 	bool met = s->o.met(s->o.met_arg, began);
 
+	if (began < s->due[kind] && !s->looked)
+		return failed;
 	set_ended(s, kind, INFINITY);
 	long status = ask_url(url);
 	double ended = clock_monotonic();
 	set_ended(s, kind, ended);
+	s->due[kind] = ended + least_spare;
 	if (status == 0 || status >= 500)
 		return failed + 1;
+	s->due[kind] = ended + fmin(fmax(spare * (ended - began), least_spare), most_spare);
 	met |= s->o.met(s->o.met_arg, began);
 	pthread_mutex_lock(&s->lock);
 	if (s->seen.probes < MOST_PROBES)

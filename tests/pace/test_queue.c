@@ -21,7 +21,7 @@ struct site {
 	double load;	/* share of the cores that users take */
 	double service; /* seconds of a core that a request takes in the mean */
 	int sessions;
-	bool web; /* users are Pulp's: its status is asked once a second, and waits like theirs */
+	bool web; /* users are Pulp's: its status is asked now and then, and waits like theirs */
 };
 
 struct job {
@@ -31,7 +31,7 @@ struct job {
 struct world {
 	const struct site *site;
 	double t, h;
-	uint64_t seed;
+	uint64_t users, ours; /* two kinds of chance: users are the same whatever we do */
 	struct job user[MOST_SESSIONS];
 	double queue[QUEUE]; /* when they came; ours is told by its sign */
 	size_t first, last;
@@ -48,19 +48,19 @@ struct world {
 	double done, counted[BINS], requests;
 };
 
-static double dice(struct world *w)
+static double dice(uint64_t *seed)
 {
-	w->seed = w->seed * 6364136223846793005U + 1442695040888963407U;
-	return ((double)(w->seed >> 11) + 0.5) / 9007199254740992.0;
+	*seed = *seed * 6364136223846793005U + 1442695040888963407U;
+	return ((double)(*seed >> 11) + 0.5) / 9007199254740992.0;
 }
 
 /* Exponential, by von Neumann's way, which calls no log(): the table is the same everywhere. */
-static double some_work(struct world *w, double mean)
+static double some_work(uint64_t *seed, double mean)
 {
 	for (int whole = 0;; whole++) {
-		double first = dice(w), before = first, next;
+		double first = dice(seed), before = first, next;
 		int n = 1;
-		for (; (next = dice(w)) < before; n++)
+		for (; (next = dice(seed)) < before; n++)
 			before = next;
 		if (n % 2 == 1)
 			return mean * (whole + first);
@@ -112,7 +112,7 @@ static int sit_down(struct world *w)
 		struct job *j = &w->user[i];
 		if (j->left <= 0 && w->first < w->last) {
 			j->since = w->queue[w->first++ % QUEUE];
-			j->left = some_work(w, w->site->service);
+			j->left = some_work(j->since < 0 ? &w->ours : &w->users, w->site->service);
 		}
 		taken += j->left > 0;
 	}
@@ -125,7 +125,8 @@ static void leave(struct world *w, const struct job *j)
 
 	if (j->since < 0) {
 		tell(w, REQUEST_STATUS, took, w->web_met || met(w, -j->since));
-		w->next_ask = w->t + 1;
+		/* As sense_slow.c has it. */
+		w->next_ask = w->t + fmin(fmax(100 * took, 1), 5);
 	} else if (w->t > warm) {
 		w->counted[bin(took)]++;
 		w->requests++;
@@ -171,7 +172,7 @@ static void write_on(struct world *w, double rate)
 
 static void look(struct world *w, int taken)
 {
-	w->next_tick += tick * (0.5 + dice(w));
+	w->next_tick += tick * (0.5 + dice(&w->ours));
 	if (w->fixed >= 0)
 		return;
 	if (w->probe.left <= 0 && !w->c.idle && w->site->load > 0) {
@@ -201,7 +202,9 @@ static void look(struct world *w, int taken)
 /* duty: 0: without us. */
 static void run(struct world *w, const struct site *site, double fixed)
 {
-	*w = (struct world){ .site = site, .seed = 5, .fixed = fixed, .ended = -1, .next_ask = 1 };
+	*w = (struct world){
+		.site = site, .users = 5, .ours = 6, .fixed = fixed, .ended = -1, .next_ask = 1
+	};
 	w->h = fmin(site->service / 5, 0.0005);
 	controller_start(&w->c);
 	w->s.max_duty = 1;
@@ -211,7 +214,7 @@ static void run(struct world *w, const struct site *site, double fixed)
 	for (; w->t < warm + measured; w->t += w->h) {
 		while (rate > 0 && w->t >= next) {
 			come(w, false);
-			next += some_work(w, 1 / rate);
+			next += some_work(&w->users, 1 / rate);
 		}
 		int taken = sit_down(w);
 		int tasks = taken + w->at_work + (w->probe.left > 0);

@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import re
 import threading
+import time
 
 import psycopg2
 import pytest
@@ -214,7 +215,7 @@ def test_access_log_tells_how_users_fare(online, tmp_path, plmaint):
 
 @contextlib.contextmanager
 def status_of_pulp(pg_db):
-    """Answers as Pulp does, with work in two new sessions; how often it was asked."""
+    """Answers as Pulp does, with work in two new sessions; when it was asked."""
     asked = []
 
     def answer(path):
@@ -222,7 +223,7 @@ def status_of_pulp(pg_db):
             for conn in (one, two):
                 conn.cursor().execute("BEGIN; SELECT 1")
             two.cursor().execute("SELECT pg_sleep(0.6)")
-        asked.append(path)
+        asked.append(time.monotonic())
         return 200, b""
 
     with website(answer) as url:
@@ -230,6 +231,7 @@ def status_of_pulp(pg_db):
 
 
 def test_what_pulp_does_for_our_own_requests_is_nobodys(online, pg_db, plmaint):
+    pg_db.query("UPDATE brake.rate SET seconds = 0.5", user="postgres")
     with status_of_pulp(pg_db) as (url, asked):
         running = plmaint.start(*KEEP, "--set", f"throttle.status_url={url}")
         running.wait_for("progress", lambda e: e["duty"] == 1.0, seconds=20, label=FILL)
@@ -237,6 +239,8 @@ def test_what_pulp_does_for_our_own_requests_is_nobodys(online, pg_db, plmaint):
         wait_until(lambda: len(asked) >= before + 3, 30, "it is asked again and again")
         later = [e for e in running.events[seen:] if e["event"] == "progress"]
         assert later and all(e["duty"] == 1.0 for e in later)
+        apart = [b - a for a, b in zip(asked[before:], asked[before + 1:])]
+        assert min(apart) > 4, "an answer that takes so long is costly"
         running.terminate()
         running.wait()
 
