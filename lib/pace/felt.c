@@ -11,13 +11,16 @@ static const struct {
 	double floor; /* share of the profile's floor that the mean may be more, in any case */
 } kinds[REQUEST_KINDS] = {
 	/* One of ours is a part of a user's request, which has ten such and more. */
-	[REQUEST_SQL] = { 20, 40, 10, 120, 0.1 },  [REQUEST_STATUS] = { 6, 4, 60, 600, 1 },
+	[REQUEST_SQL] = { 20, 40, 20, 120, 0.1 },  [REQUEST_STATUS] = { 6, 4, 60, 600, 1 },
 	[REQUEST_CONTENT] = { 6, 4, 60, 600, 1 },  [REQUEST_LOGGED] = { 10, 8, 30, 300, 1 },
-	[REQUEST_SESSIONS] = { 8, 6, 10, 120, 0 },
+	[REQUEST_SESSIONS] = { 8, 6, 20, 120, 0 },
 };
-/* Of what others' sessions leave idle so much may be taken before who comes has to wait for one. */
-static const double idle_sessions = 0.07;
+/* Of what others' sessions leave idle so much may be taken before who comes has to wait for one;
+ * and of those that are taken, so much more: by as much longer do their requests take. */
+static const double idle_sessions = 0.07, taken_sessions = 0.25;
 static const double least_spread = 0.1;
+/* A burst of theirs takes all sessions for some steps: that is no alarm yet. */
+static const double burst = 0.2;
 
 /* 20 us at the lowest, 5 % apart. */
 static size_t bucket(double seconds)
@@ -135,7 +138,7 @@ void felt_add_met(struct felt *f, double x, double duty)
 	if (f->limit <= 0)
 		return;
 	if (f->kind == REQUEST_SESSIONS)
-		f->alarm += (x - f->limit) / fmax(2 * f->spread, least_spread) - 0.125;
+		f->alarm += (x - f->limit) / fmax(2 * f->spread, least_spread) - burst;
 	else
 		f->alarm += (x > f->limit) - 2 * f->allowed;
 	f->alarm = fmax(0, f->alarm);
@@ -160,7 +163,7 @@ void felt_limit(struct felt *f, double ratio, double floor)
 		struct moments m = moments(&f->free, 1);
 		f->mean = m.mean;
 		f->spread = m.spread;
-		f->room = idle_sessions * (1 - f->mean);
+		f->room = fmin(idle_sessions * (1 - f->mean), taken_sessions * f->mean);
 		f->limit = f->mean + f->room;
 		return;
 	}
@@ -189,8 +192,8 @@ double felt_duty(const struct felt *f)
 	if (!felt_known(f))
 		return INFINITY;
 	struct moments with = moments(&f->met, top(f));
-	/* A good half of what may be chance is not held against us. */
-	double chance = 0.6 * sqrt(with.spread * with.spread / f->met.sum +
+	/* A third of what may be chance is not held against us. */
+	double chance = 0.3 * sqrt(with.spread * with.spread / f->met.sum +
 				   f->spread * f->spread / f->free.sum);
 	double duty = fits(f, f->room, with.mean - f->mean - chance);
 	if (f->kind == REQUEST_SESSIONS)

@@ -6,13 +6,14 @@
 #include <string.h>
 
 static const double least_duty = 0.02, most_duty = 0.95;
+static const double least_step = 0.015; /* upwards */
 static const double unseen_duty = 0.25; /* while it is not known what others feel */
 static const double known = 300;	/* requests without us */
 /* Seconds between changes of duty, between two falls at an alarm, and in which too much is thought
  * a little less so. */
 static const double hold = 2, hold_fall = 1, forget = 15;
-static const double alarm_at = 3;
-static const double steepest = 0.84; /* of a fall that is no alarm, a step: by half in a second */
+static const double alarm_at = 7;
+static const double steepest = 0.88; /* of a fall that is no alarm, a step: by half in 1.4 s */
 /* Seconds of a look: before any work of ours, later, where requests are slow; between looks, until
  * enough is known and then. */
 static const double first_look = 3, later_look = 0.4, most_look = 2;
@@ -183,7 +184,7 @@ void seek_step(struct seek *s, double t, double other)
 		s->settle = fmin(most_settle, 2 * s->settle);
 	} else if (!s->away && since >= hold && other >= 0.8 * s->loop &&
 		   (s->loop < unseen_duty || known_now(s))) {
-		double up = s->loop + fmax(0.02, 0.1 * s->loop);
+		double up = s->loop + fmax(least_step, 0.1 * s->loop);
 		if (up >= 0.9 * s->bad)
 			up = (s->loop + s->bad) / 2;
 		s->loop = clamp(fmax(up, s->loop), least_duty, 1);

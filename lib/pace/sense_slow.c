@@ -28,7 +28,7 @@ static const enum signal mine[] = { SIGNAL_REDIS, SIGNAL_STATUS, SIGNAL_CONTENT,
 struct sense_slow {
 	struct sense_options o;
 	struct redis *redis;
-	bool looked; /* in the look of now */
+	bool looked;		   /* in the look of now */
 	double due[REQUEST_KINDS]; /* when Pulp is asked again */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards all below */

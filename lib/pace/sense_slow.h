@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Of sense.h what may hang: a thread that asks once a second, Pulp itself the more seldom the longer it
- * takes, and tells what was answered last. */
+/* Of sense.h what may hang: a thread that asks once a second, Pulp itself the more seldom the
+ * longer it takes, and tells what was answered last. */
 #pragma once
 #include "lib/pace/sense.h"
 

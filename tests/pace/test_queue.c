@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { CORES = 2, MOST_SESSIONS = 16, QUEUE = 1 << 14, BINS = 400, WRITERS = 2 };
+enum { CORES = 2, MOST_SESSIONS = 16, QUEUE = 1 << 14, BINS = 400, WRITERS = 2, NIGHTS = 8 };
 static const double tick = 0.05, each_step = 0.25; /* seconds: of the main loop, of decisions */
 static const double throttled = -1;		   /* for a duty: as the throttle has it */
 static const double warm = 60, measured = 240;	   /* seconds */
@@ -200,11 +200,11 @@ static void look(struct world *w, int taken)
 }
 
 /* duty: 0: without us. */
-static void run(struct world *w, const struct site *site, double fixed)
+static void run(struct world *w, const struct site *site, double fixed, unsigned night)
 {
-	*w = (struct world){
-		.site = site, .users = 5, .ours = 6, .fixed = fixed, .ended = -1, .next_ask = 1
-	};
+	*w = (struct world){ .site = site, .fixed = fixed, .ended = -1, .next_ask = 1 };
+	w->users = 5 + 1000003 * night;
+	w->ours = 77 + 7919 * night;
 	w->h = fmin(site->service / 5, 0.0005);
 	controller_start(&w->c);
 	w->s.max_duty = 1;
@@ -238,48 +238,67 @@ static double may_be(double off)
 	return fmax(1.10 * off, off + 0.002);
 }
 
+/* What some nights come to: one alone is chance. */
+struct outcome {
+	double p99, done; /* seconds of the processor in one */
+};
+
+static struct outcome nights(const struct site *site, double fixed)
+{
+	static struct world w, all;
+	double done = 0;
+
+	memset(&all, 0, sizeof(all));
+	for (unsigned night = 0; night < NIGHTS; night++) {
+		run(&w, site, fixed, night);
+		for (size_t i = 0; i < BINS; i++)
+			all.counted[i] += w.counted[i];
+		all.requests += w.requests;
+		done += w.done / NIGHTS;
+	}
+	return (struct outcome){ quantile(&all, 0.99), done };
+}
+
 /* What users may feel beyond the goal, as the search has to try what is too much to know it. */
-static const double tried = 1.4;
+static const double tried = 1.13;
+static const double of_best = 0.85; /* share of the best fixed duty's speed */
 
 /* With PLMAINT_TABLE in the environment it is shown for each site. */
-static void compare(const struct site *site, double best, double share)
+static void compare(const struct site *site, double best)
 {
-	static struct world w;
+	struct outcome off = nights(site, 0), on = nights(site, throttled);
+	struct outcome fixed = nights(site, best);
+	double share = on.done / fixed.done;
 
-	run(&w, site, 0);
-	double off = quantile(&w, 0.99), most = tried * may_be(off);
-	run(&w, site, throttled);
-	double on = quantile(&w, 0.99), done = w.done;
-	run(&w, site, best);
-	double fixed = quantile(&w, 0.99), of_best = done / w.done;
-	bool good = CHECK(site->load <= 0 || on <= most);
-	good &= CHECK(of_best >= share);
+	bool good = CHECK(site->load <= 0 || on.p99 <= tried * may_be(off.p99));
+	good &= CHECK(site->load <= 0 || fixed.p99 <= may_be(off.p99));
+	good &= CHECK(share >= of_best);
 	if (!good || getenv("PLMAINT_TABLE"))
 		fprintf(stderr,
 			"# users at %.2f: p99 %.2f ms without us, so it may be %.2f, is %.2f (%.2f at duty"
 			" %.2f); %.3f cores, %.2f of the fixed duty\n",
-			site->load, 1e3 * off, 1e3 * may_be(off), 1e3 * on, 1e3 * fixed, best,
-			done / measured, of_best);
+			site->load, 1e3 * off.p99, 1e3 * may_be(off.p99), 1e3 * on.p99,
+			1e3 * fixed.p99, best, on.done / measured, share);
 }
 
 TEST(idle_host_is_ours)
 {
-	compare(&(struct site){ 0, 0.0007, 4, false }, 1, 0.9);
+	compare(&(struct site){ 0, 0.0007, 4, false }, 1);
 }
 
 /* The fixed duties are the highest of 0.02, 0.05, 0.1, 0.15 ... that keep to the goal. */
 TEST(requests_to_the_database)
 {
-	compare(&(struct site){ 0.3, 0.0007, 4, false }, 0.3, 0.3);
-	compare(&(struct site){ 0.65, 0.0007, 4, false }, 0.1, 0.4);
-	compare(&(struct site){ 0.85, 0.0007, 4, false }, 0.02, 0.8);
+	compare(&(struct site){ 0.3, 0.0007, 4, false }, 0.3);
+	compare(&(struct site){ 0.65, 0.0007, 4, false }, 0.1);
+	compare(&(struct site){ 0.85, 0.0007, 4, false }, 0.02);
 }
 
 TEST(requests_to_pulp)
 {
-	compare(&(struct site){ 0.3, 0.06, 8, true }, 0.15, 0.2);
-	compare(&(struct site){ 0.65, 0.06, 8, true }, 0.1, 0.2);
-	compare(&(struct site){ 0.85, 0.06, 8, true }, 0.02, 0.5);
+	compare(&(struct site){ 0.3, 0.06, 8, true }, 0.2);
+	compare(&(struct site){ 0.65, 0.06, 8, true }, 0.15);
+	compare(&(struct site){ 0.85, 0.06, 8, true }, 0.05);
 }
 
 TAP_MAIN(row(idle_host_is_ours), row(requests_to_the_database), row(requests_to_pulp))
