@@ -205,9 +205,11 @@ class Registry(Place):
     def whole(self, settings):
         """A fill of all rows: see fill()."""
         self.forget(None)
-        # Its processes go on with their beginning for a while.
-        process.wait_until(lambda: self.lab.pg.admin(REST, (self.lab.site.db,))[0][0], 120, "Pulp is at rest")
         return self.fill(*self._tool(settings))
+
+    def _rest(self):
+        """Its processes go on with their beginning for a while."""
+        process.wait_until(lambda: self.lab.pg.admin(REST, (self.lab.site.db,))[0][0], 120, "Pulp is at rest")
 
     def forget(self, _name):
         """They share the rows: with one all end, and all rows are there again."""
@@ -216,6 +218,7 @@ class Registry(Place):
         self.arms.clear()
         self.lab.renew()
         self.request(20, 0, 3)  # nobody pays for the first requests of new processes
+        self._rest()
 
     def forget_all(self):
         if self.arms:

@@ -8,6 +8,7 @@ LOADS="idle medium near" some of the loads; TRACE=FILE keeps what the throttle s
 fill, where most of the work is. Each arm is a program of its own that its brake file holds between its blocks. In one
 round the same is requested at the same times of all arms; a fixed duty that is far from the goal is measured no more.
 """
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -21,8 +22,9 @@ from . import places, verdict
 MINUTES = float(os.environ.get("MINUTES", "16"))
 LEAST, MOST = 3, 40  # rounds
 SECONDS = int(os.environ.get("SECONDS", "3"))  # pgbench knows whole ones
-SETTLE = 1  # seconds of a block that do not count
-WARM, WARM_STEP = 30, 5  # seconds in which the throttle finds its speed, before its first block
+# Seconds of a block that do not count: users are there before we come, as everywhere, and we settle.
+LEAD, SETTLE = 1, 1
+WARM, WARM_STEP = 40, 1  # seconds in which the throttle finds its speed, before its first block
 LOADS = {"medium": 0.3, "near saturation": 0.65}  # shares of what the server bears without us
 WANTED = os.environ.get("LOADS", "idle medium near").split()
 TRACE = os.environ.get("TRACE")
@@ -76,6 +78,15 @@ def orders(names, until):
         longest = max(longest, time.monotonic() - began)
 
 
+@contextlib.contextmanager
+def users(request):
+    """Who are there before the work of the block begins; answers what waits for their latencies."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        them = pool.submit(request)
+        time.sleep(LEAD)
+        yield them
+
+
 def block(work, request):
     """Latencies, and rows a second of ours; None and None when the rows ran out, or would."""
     if work is None:
@@ -83,9 +94,9 @@ def block(work, request):
     before = 0 if work.ended() else work.left()
     if before == 0 or before < 1.3 * work.most:
         return None, None
-    with work.at_work():
+    with users(request) as them, work.at_work():
         began = time.monotonic()
-        taken = request()
+        taken = them.result()
         lasted = time.monotonic() - began
     left = 0 if work.ended() else work.left()
     if left == 0:
@@ -97,9 +108,9 @@ def block(work, request):
 
 def warm_up(place, work, rate):
     """Until the throttle knows its speed, or half of the rows are gone."""
-    with work.at_work():
-        for _ in range(WARM // WARM_STEP):
-            place.request(rate, 0, WARM_STEP)
+    with users(lambda: place.request(rate, 0, LEAD + WARM)) as them, work.at_work():
+        while not them.done():
+            time.sleep(WARM_STEP)
             if work.ended() or work.left() < place.rows / 2:
                 return
 
@@ -111,7 +122,7 @@ def one_block(place, name, rate, seed):
         if work and name == "throttle" and not work.most and not work.ended():
             warm_up(place, work, rate)
         place.quiet()
-        taken, rows = block(work, lambda: place.request(rate, SETTLE, SECONDS, seed))
+        taken, rows = block(work, lambda: place.request(rate, LEAD + SETTLE, SECONDS, seed))
         if taken is not None:
             return taken, rows
         place.forget(name)
