@@ -229,6 +229,20 @@ static void estimate_bytes(struct manifest_estimate *e, const struct estimate_fa
 			       fmax(0, first - row) * rows / fmax(1, f->page_rows);
 }
 
+/* What a run begins with: without what is there beside the rows. */
+static void find_busy(const struct model *m, struct manifest_estimate *e)
+{
+	for (size_t i = 0; e->sample.wrote && i < m->n_blocks; i++)
+		e->busy[m->strata[m->blocks[i].stratum].part] = 1;
+	for (int p = 0; p < PARTS; p++) {
+		const struct estimate_part *of = &m->parts[p];
+		e->busy[p] *= of->workers * fmax(0, e->time.part[p].p50 - of->fixed * exp(of->mu));
+	}
+	/* Rows that are recovered first have no line of their own. */
+	e->busy[PART_IMAGES] *=
+		(double)(e->fill - e->lists) / fmax(1, (double)(e->fill - e->lists + e->lost));
+}
+
 void estimate_model(const struct estimate_group *g, size_t n, const struct estimate_facts *f,
 		    struct manifest_estimate *e)
 {
@@ -248,6 +262,7 @@ void estimate_model(const struct estimate_group *g, size_t n, const struct estim
 					   .waits = e->grace +
 						    (f->vacuum ? f->vacuum_cost.rests : 0) };
 	estimate_make(&in, 1, &e->time);
+	find_busy(&m, e);
 	estimate_bytes(e, f);
 	e->runs = f->images.runs > f->detach.runs ? f->images.runs : f->detach.runs;
 	free(m.blocks);

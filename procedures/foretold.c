@@ -57,7 +57,7 @@ static bool keep(const struct manifest_job *j, const struct foretold *f, size_t 
 	for (size_t i = 0; ok && i < n; i++) {
 		if (f[i].rows == 0)
 			continue;
-		struct number t[4];
+		struct number t[5];
 		const struct field fields[] = { F_TEXT("database", about),
 						F_TEXT("job", f[i].job),
 						F_TEXT("phase", f[i].phase),
@@ -66,6 +66,8 @@ static bool keep(const struct manifest_job *j, const struct foretold *f, size_t 
 						F_TEXT("p10", text_of(f[i].seconds.p10, &t[1])),
 						F_TEXT("p50", text_of(f[i].seconds.p50, &t[2])),
 						F_TEXT("p90", text_of(f[i].seconds.p90, &t[3])),
+						F_TEXT("busy", text_of(f[i].busy, &t[4])),
+						F_INT("bytes", f[i].bytes),
 						F_END };
 		ok = journal_add(journal, event, fields, err);
 	}
@@ -84,7 +86,7 @@ void foretold_keep(const struct manifest_job *j, const struct foretold *f, size_
 struct search {
 	const char *database, *job, *phase;
 	struct foretold found;
-	bool any;
+	char at[32];
 };
 
 static double number(const struct journal_line *l, const char *key)
@@ -106,33 +108,51 @@ static void look(void *arg, const struct journal_line *l)
 	    strcmp(job, s->job) != 0 || strcmp(phase ? phase : "", s->phase) != 0 || !(rows > 0) ||
 	    !(number(l, "raw") > 0))
 		return;
-	s->any = true;
-	s->found = (struct foretold){ .rows = (int64_t)rows,
+	double busy = number(l, "busy"), bytes = number(l, "bytes");
+	s->found = (struct foretold){ .job = s->job,
+				      .phase = s->phase,
+				      .rows = (int64_t)rows,
 				      .seconds = { number(l, "p10"), number(l, "p50"),
 						   number(l, "p90") },
-				      .raw = number(l, "raw") };
+				      .raw = number(l, "raw"),
+				      .busy = busy > 0 ? busy : 0,
+				      .bytes = bytes >= 0 ? (int64_t)bytes : -1 };
+	snprintf(s->at, sizeof(s->at), "%s", l->time);
+}
+
+bool foretold_last(const struct manifest_job *j, const char *job, const char *phase,
+		   struct foretold *ret, char at[32], struct err *err)
+{
+	AUTO_FREE char *about = database(j->control, err);
+	struct search s = { .database = about, .job = job, .phase = phase };
+	size_t damaged;
+
+	if (!about || !journal_read(state_dir(j), look, &s, &damaged, err))
+		return false;
+	*ret = s.found;
+	memcpy(at, s.at, sizeof(s.at));
+	return true;
 }
 
 /* The last estimate becomes an entry, for as many rows as the run had.  phase: "" or one's name. */
 static bool last_estimate(const struct manifest_job *j, const char *label, const char *phase,
 			  int64_t rows, struct calibration *c, bool *any, struct err *err)
 {
-	AUTO_FREE char *about = database(j->control, err);
-	struct search s = { .database = about, .job = label, .phase = phase };
-	size_t damaged;
+	struct foretold found;
+	char at[32];
 
-	if (!about || !journal_read(state_dir(j), look, &s, &damaged, err))
+	if (!foretold_last(j, label, phase, &found, at, err))
 		return false;
-	double more = s.any ? (double)rows / (double)s.found.rows : 0;
+	double more = *at ? (double)rows / (double)found.rows : 0;
 	*any = more > 1 / alike && more < alike;
 	if (!*any)
 		return true;
 	*c = calibration_about(label, "estimate");
 	c->phase = phase;
-	c->p10 = s.found.seconds.p10 * more;
-	c->p50 = s.found.seconds.p50 * more;
-	c->p90 = s.found.seconds.p90 * more;
-	c->seconds = s.found.raw * more;
+	c->p10 = found.seconds.p10 * more;
+	c->p50 = found.seconds.p50 * more;
+	c->p90 = found.seconds.p90 * more;
+	c->seconds = found.raw * more;
 	c->rows = rows;
 	return true;
 }

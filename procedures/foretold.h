@@ -14,10 +14,16 @@ struct foretold {
 	const char *phase; /* its name; "": all of the job */
 	int64_t rows;
 	struct quantiles seconds;
-	double raw; /* p50 without what earlier runs say */
+	double raw;    /* p50 without what earlier runs say */
+	double busy;   /* seconds of one writer for the rows alone; 0: no sample shows it */
+	int64_t bytes; /* of the rows; -1: none are read */
 };
 /* What cannot be kept is no error of the estimate; it is logged. */
 void foretold_keep(const struct manifest_job *j, const struct foretold *f, size_t n);
+/* The last one of this database for a job, or one of its phases.  at: when it was, RFC 3339 in UTC;
+ * "": there is none. */
+bool foretold_last(const struct manifest_job *j, const char *job, const char *phase,
+		   struct foretold *ret, char at[32], struct err *err) MUST_CHECK;
 /* Once a job has ended; a run that was not whole, or not alone, says nothing. */
 void foretold_compare(const struct manifest_job *j, const struct batch_job *job,
 		      const struct batch_result *res);

@@ -229,7 +229,19 @@ static bool find_cache_keys(struct manifest_job *j, struct manifest_estimate *e,
 	return true;
 }
 
-/* What a run will be held against. */
+static int64_t bytes_of(const struct manifest_estimate *e, bool lists)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < e->strata.n; i++) {
+		const struct stratum *s = &e->strata.item[i];
+		if (s->state == STRATUM_FILL && (s->kind == STRATUM_LIST) == lists)
+			bytes += s->bytes;
+	}
+	return bytes;
+}
+
+/* What a run will be held against, and begins with. */
 static void keep(const struct manifest_job *j, const struct manifest_estimate *e)
 {
 	const struct estimate_result *t = &e->time;
@@ -242,11 +254,15 @@ static void keep(const struct manifest_job *j, const struct manifest_estimate *e
 		  e->fill,
 		  { step->p10 + images->p10 + lists->p10, step->p50 + images->p50 + lists->p50,
 		    step->p90 + images->p90 + lists->p90 },
-		  t->raw[PART_FILL_STEP] + t->raw[PART_IMAGES] + t->raw[PART_LISTS] },
-		{ fill, name_images, e->fill - e->lists, *images, t->raw[PART_IMAGES] },
-		{ fill, name_lists, e->lists, *lists, t->raw[PART_LISTS] },
+		  t->raw[PART_FILL_STEP] + t->raw[PART_IMAGES] + t->raw[PART_LISTS],
+		  0,
+		  -1 },
+		{ fill, name_images, e->fill - e->lists, *images, t->raw[PART_IMAGES],
+		  e->busy[PART_IMAGES], bytes_of(e, false) },
+		{ fill, name_lists, e->lists, *lists, t->raw[PART_LISTS], e->busy[PART_LISTS],
+		  bytes_of(e, true) },
 		{ procedure_pulp_manifests_detach.label, "", e->fill + e->filled,
-		  t->part[PART_DETACH], t->raw[PART_DETACH] },
+		  t->part[PART_DETACH], t->raw[PART_DETACH], e->busy[PART_DETACH], -1 },
 	};
 
 	foretold_keep(j, all, ARRAY_LEN(all));

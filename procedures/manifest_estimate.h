@@ -29,6 +29,9 @@ struct manifest_estimate {
 	char not_written[320]; /* why the sample was not written; "": it was */
 	int writers;
 	struct estimate_result time;
+	/* Seconds of one writer for the rows of a part alone, as such rows took before; 0: no
+	 * sample shows it. */
+	double busy[PARTS];
 	struct quantiles duty;
 	enum { DUTY_SET, DUTY_ASSUMED, DUTY_SEEN } duty_from;
 	size_t runs;				  /* of this host, that it was held against */

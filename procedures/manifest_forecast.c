@@ -9,8 +9,11 @@
 #include "lib/batch/forecast.h"
 #include "lib/core/mem.h"
 #include "lib/pulp/live.h"
+#include "procedures/foretold.h"
+#include "procedures/procedures.h"
 #include "procedures/vacuum_cost.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Busy seconds of an ordinary row, its bytes; how many times more a row costs that is the first of
@@ -28,6 +31,8 @@ static const struct {
 static const double guess_doubt = 0.6;
 /* Of what was measured on this host, or of a guess made larger by how slow it was at others. */
 static const double measured_doubt = 0.15, alike_doubt = 0.3;
+/* Standard deviations between P10 and P90. */
+static const double tenths = 2.563;
 /* Seconds before the first batch of detach: of any table, and of a row. */
 static const double plan_least = 0.1, plan_each = 3.5e-6, plan_doubt = 0.5;
 /* Of a row when it is proven that nothing is left. */
@@ -53,11 +58,9 @@ static double artifact_pages(const struct manifest_job *j)
 }
 
 /* A row of many layers takes longer, and is no sign of a slow host; nor are first ones. */
-static double units_of(const struct manifest_job *j, const struct calibration *c, size_t kind)
+static double units_of(const struct manifest_job *j, size_t kind, double rows, double bytes)
 {
-	double rows = (double)c->rows;
-	double units =
-		c->bytes >= 0 ? forecast_units(guesses[kind].bytes, rows, (double)c->bytes) : rows;
+	double units = bytes >= 0 ? forecast_units(guesses[kind].bytes, rows, bytes) : rows;
 
 	return guesses[kind].first > 0
 		       ? units + guesses[kind].first * forecast_firsts_of(rows, artifact_pages(j))
@@ -69,30 +72,84 @@ double manifest_forecast_usual(enum pending_kind kind, double rows, double bytes
 	return guesses[kind].each * forecast_units(guesses[kind].bytes, rows, bytes);
 }
 
+/* Of one kind of rows. */
+struct seen {
+	double each; /* busy seconds of a unit */
+	double here; /* of these what says how slow the host is; 0: nothing does */
+	double doubt;
+	char at[32]; /* RFC 3339 */
+};
+
+/* The newest of each phase counts.  Files are read by fill alone: how long they take says nothing
+ * of the others. */
+static void look_at_runs(const struct manifest_job *j, const struct calibrations *c,
+			 struct seen seen[ARRAY_LEN(guesses)])
+{
+	for (size_t i = c->n; i-- > 0;)
+		for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++) {
+			const struct calibration *of = &c->item[i];
+			if (strcmp(of->phase, guesses[k].name) != 0 || *of->stratum ||
+			    of->rows < LEAST_ROWS || of->seconds <= 0)
+				continue;
+			double each =
+				of->seconds / units_of(j, k, (double)of->rows, (double)of->bytes);
+			seen[k] = (struct seen){ .each = each,
+						 .here = each * (of->duty > 0 ? of->duty : 1),
+						 .doubt = measured_doubt };
+			snprintf(seen[k].at, sizeof(seen[k].at), "%s", of->at);
+		}
+}
+
+/* An estimate that is newer than the runs knows of them, and of the host as it is now.  What it
+ * read it read from where its sample lay: that says nothing of how slow the rest is. */
+static void look_at_estimate(const struct manifest_job *j, struct seen seen[ARRAY_LEN(guesses)])
+{
+	static const struct {
+		const struct procedure *job;
+		enum pending_kind kind;
+		bool reads;
+	} all[] = { { &procedure_pulp_manifests_fill, PENDING_IMAGES, true },
+		    { &procedure_pulp_manifests_fill, PENDING_LISTS, true },
+		    { &procedure_pulp_manifests_detach, PENDING_DETACH, false } };
+	struct err ignored;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct seen *s = &seen[all[i].kind];
+		struct foretold f;
+		char at[sizeof(s->at)];
+		if (!foretold_last(j, all[i].job->label,
+				   all[i].reads ? guesses[all[i].kind].name : "", &f, at,
+				   &ignored) ||
+		    !*at || !(f.busy > 0) || strcmp(at, s->at) < 0)
+			continue;
+		*s = (struct seen){
+			.each = f.busy / units_of(j, all[i].kind, (double)f.rows, (double)f.bytes),
+			.doubt = fmax(log(f.seconds.p90 / f.seconds.p10) / tenths, measured_doubt),
+		};
+		s->here = all[i].reads ? 0 : s->each;
+		memcpy(s->at, at, sizeof(at));
+	}
+}
+
 void manifest_forecast_recall(struct manifest_job *j)
 {
 	AUTO_CALIBRATIONS struct calibrations c = { 0 };
+	struct seen seen[ARRAY_LEN(guesses)] = { 0 };
 	double slower = 0, n = 0;
 	struct err ignored;
 
 	if (!calibration_read(j->control, NULL, "cost", LOOK_BACK, &c, &ignored))
 		return;
-	/* The newest of each phase counts.  Files are read by fill alone: how long they take says
-	 * nothing of the others. */
-	double here[ARRAY_LEN(guesses)] = { 0 };
-	for (size_t i = c.n; i-- > 0;)
-		for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
-			if (strcmp(c.item[i].phase, guesses[k].name) == 0 && !*c.item[i].stratum &&
-			    c.item[i].rows >= LEAST_ROWS && c.item[i].seconds > 0) {
-				double duty = c.item[i].duty;
-				j->cost[k] = c.item[i].seconds / units_of(j, &c.item[i], k);
-				here[k] = j->cost[k] * (duty > 0 ? duty : 1);
-			}
-	for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++)
-		if (here[k] > 0) {
-			slower += log(here[k] / guesses[k].each);
+	look_at_runs(j, &c, seen);
+	look_at_estimate(j, seen);
+	for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++) {
+		j->cost[k].each = seen[k].each;
+		j->cost[k].doubt = seen[k].doubt;
+		if (seen[k].here > 0) {
+			slower += log(seen[k].here / guesses[k].each);
 			n++;
 		}
+	}
 	j->slower = n > 0 ? exp(slower / n) : 0;
 }
 
@@ -100,8 +157,8 @@ static struct eta_guess guess_of(const struct manifest_job *j, enum pending_kind
 {
 	bool reads = kind != PENDING_DETACH;
 
-	if (j->cost[kind] > 0)
-		return (struct eta_guess){ j->cost[kind], measured_doubt, reads };
+	if (j->cost[kind].each > 0)
+		return (struct eta_guess){ j->cost[kind].each, j->cost[kind].doubt, reads };
 	if (j->slower > 0)
 		return (struct eta_guess){ j->slower * guesses[kind].each, alike_doubt, reads };
 	return (struct eta_guess){ guesses[kind].each, guess_doubt, reads };

@@ -114,8 +114,11 @@ struct manifest_job {
 	struct pending_options pending;
 	struct pending_counts known; /* as counted before the step began; all 0: nobody has */
 	unsigned follows;
-	double cost[PENDING_DETACH + 1]; /* busy seconds of a row by kind, as this host took before;
-					    0: never */
+	/* Busy seconds of a unit by kind, as this host took before, or as the last estimate has it,
+	 * and how well that is known, see struct eta_guess; 0: never. */
+	struct {
+		double each, doubt;
+	} cost[PENDING_DETACH + 1];
 	double slower; /* times that this host takes longer than was thought; 0: not known */
 	char repository_id[37];
 	char options[128]; /* JSON for the ledger */

@@ -16,6 +16,7 @@ struct calibration calibration_about(const char *job, const char *what)
 				     .what = what,
 				     .phase = "",
 				     .stratum = "",
+				     .at = "",
 				     .share = NAN,
 				     .p10 = NAN,
 				     .p50 = NAN,
@@ -132,7 +133,8 @@ bool calibration_read(struct pg *db, const char *job, const char *what, size_t m
 	snprintf(limit, sizeof(limit), "%zu", most);
 	if (!pg_query(
 		    db,
-		    "SELECT run, job, what, phase, stratum, share, p10, p50, p90, actual, rows, bytes, seconds, duty"
+		    "SELECT run, job, what, phase, stratum, share, p10, p50, p90, actual, rows, bytes, seconds, duty,"
+		    " to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 		    " FROM plmaint.calibration WHERE host = $1 AND ($2::text IS NULL OR job = $2)"
 		    " AND ($3::text IS NULL OR what = $3) ORDER BY id DESC LIMIT $4::bigint",
 		    (struct pg_param[]){ PG_P_TEXT(host), PG_P_TEXT(job), PG_P_TEXT(what),
@@ -148,6 +150,7 @@ bool calibration_read(struct pg *db, const char *job, const char *what, size_t m
 						     .what = pg_text(r, i, 2),
 						     .phase = pg_text(r, i, 3),
 						     .stratum = pg_text(r, i, 4),
+						     .at = pg_text(r, i, 14),
 						     .share = share <= 1 ? share : NAN,
 						     .p10 = real_at(r, i, 6),
 						     .p50 = real_at(r, i, 7),

@@ -13,6 +13,7 @@ struct calibration {
 	const char *what;     /* estimate, eta, cost, run */
 	const char *phase;    /* "" or a phase's name */
 	const char *stratum;  /* "" or one's name */
+	const char *at;	      /* RFC 3339 in UTC; as it is read only */
 	double share;	      /* eta: of the way, 0 to 1 */
 	double p10, p50, p90; /* seconds of work, without what was held */
 	double actual;	      /* seconds of work that it took, or that were left */

@@ -360,6 +360,21 @@ def test_second_estimate_knows_what_the_first_run_took(site, pg_db, plmaint):
     assert second["full"]["p90"] / second["full"]["p10"] > first["full"]["p90"] / first["full"]["p10"]
 
 
+def test_run_begins_with_what_the_newest_has_shown(site, pg_db, plmaint):
+    """Each link takes 50 ms, of which no run knows before it comes to the first."""
+    brake = Brake(pg_db, on=(DETACH,))
+
+    def first_said():
+        return plmaint.run("pre-migrate", "run", code=0).of("progress")[0]["eta"]["p50"]
+
+    site.bulk_images(200, repos=1, own_config=False)
+    foretold = told(plmaint.run(*ESTIMATE, code=0))["full"]["p50"]
+    brake.let_go()
+    assert foretold > 2 and first_said() > 0.6 * foretold
+    site.bulk_images(200, repos=1, own_config=False)
+    assert first_said() < 0.5 * foretold, "the run is newer than the estimate"
+
+
 def test_vacuum_is_timed_and_known_the_next_time(site, pg_db, plmaint, tmp_path):
     trace = tmp_path / "trace"
     plmaint.configure({"pre-migrate.trace": trace})
