@@ -21,10 +21,16 @@ static const double least = 0.01, each = 9.5e-6, sampled_each = 6.5e-6, artifact
 static const double share = 2.0 / 3;
 enum { LOOK_BACK = 5, ROWS_OF_TARGET = 300, USUAL_TARGET = 100 };
 
-/* What the server counts of a manifest, its links and its artifacts, in its own units of cost: most
- * of it pages of tables and indexes that become dirty, at 20 each.  Measured on PostgreSQL 15 with
- * 20,000 images by the time that the rests took; its own account of pages says 27. */
-static const double cost_each = 24;
+/*
+ * What the server counts of a manifest, its links and its artifacts, in its own units of cost: for
+ * all of its pages, and for those that the vacuum makes dirty, at 20 each, where a checkpoint or a
+ * lack of room has written them since the run did.  Measured on PostgreSQL 15 by the time that the
+ * rests took: with 150,000 images and no checkpoint 4.3, with 20,000 and all of it written 24, with
+ * 75,000 of many layers 5.1 and 31.
+ */
+static const double cost_each = 4.3, written_each = 20;
+/* Bytes that a manifest's rows put into the log, bytes of its pages, and seconds that it takes. */
+static const double wal_each = 9000, pages_each = 6000, row_each = 120e-6;
 static const char resting[] = "resting"; /* the stratum of those that rested, in the ledger */
 
 /* As an operator has tuned it, else as the configuration says. */
@@ -87,6 +93,55 @@ static double rest_each(struct pg *db)
 	return strtod(pg_text(r, 0, 0), NULL);
 }
 
+/*
+ * Of the pages that work of so many intervals between checkpoints makes dirty, evenly, the share
+ * that checkpoints have written at its end.  next: until the first of them; each writes what it
+ * finds over so much of the interval.
+ */
+static double written_by_checkpoints(double intervals, double next, double spread)
+{
+	double written = 0, from = 0, work = fmin(intervals, 100);
+
+	for (double at = next; at < work; at++) {
+		written += (at - from) * fmin(1, (work - at) / fmax(spread, 0.01));
+		from = at;
+	}
+	return work > 0 ? written / work : 0;
+}
+
+/* Of the pages that a run makes dirty, the share that is written before its end, by checkpoints or
+ * for lack of room.  If it began now: where checkpoints come is asked. */
+static double written_share(struct pg *db, double manifests)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	if (!pg_query(
+		    db,
+		    "SELECT s.wal, s.seconds, s.spread, s.room, CASE WHEN pg_is_in_recovery() THEN 0 ELSE"
+		    " pg_wal_lsn_diff(pg_current_wal_insert_lsn(), c.redo_lsn) END / s.wal,"
+		    " extract(epoch FROM clock_timestamp() - c.checkpoint_time) / s.seconds"
+		    " FROM pg_control_checkpoint() c, (SELECT current_setting('checkpoint_completion_target')::float8 AS spread,"
+		    " pg_size_bytes(current_setting('max_wal_size')) / (1 + current_setting('checkpoint_completion_target')::float8) AS wal,"
+		    " extract(epoch FROM current_setting('checkpoint_timeout')::interval)::float8 AS seconds,"
+		    " pg_size_bytes(current_setting('shared_buffers'))::float8 AS room) s",
+		    NULL, 0, &r, &ignored))
+		return 1;
+	double v[6];
+	for (int i = 0; i < 6; i++)
+		v[i] = strtod(pg_text(r, 0, i), NULL);
+	double by_checkpoints = written_by_checkpoints(
+		fmax(manifests * wal_each / v[0], manifests * row_each / v[1]),
+		fmax(1 - fmax(v[4], v[5]), 0), v[2]);
+	return fmax(by_checkpoints, 1 - fmin(v[3] / fmax(manifests * pages_each, 1), 1));
+}
+
+/* Seconds that a manifest makes it rest. */
+static double rest_of(struct pg *db, double manifests)
+{
+	return rest_each(db) * (cost_each + written_each * written_share(db, manifests));
+}
+
 static double thought(double manifests, double sample)
 {
 	return least + each * manifests + sampled_each * fmin(manifests, sample) +
@@ -109,7 +164,6 @@ struct vacuum_cost vacuum_cost_recall(struct pg *db, double manifests, bool rest
 {
 	AUTO_CALIBRATIONS struct calibrations c = { 0 };
 	double slower = 0, n = 0, sample = sample_of(db);
-	double rest = rests ? cost_each * rest_each(db) : 0;
 	struct err ignored;
 
 	if (calibration_read(db, procedure_pulp_manifests_vacuum.label, "run", LOOK_BACK, &c,
@@ -118,13 +172,13 @@ struct vacuum_cost vacuum_cost_recall(struct pg *db, double manifests, bool rest
 			if (c.item[i].actual > 0 && c.item[i].rows >= 0 &&
 			    (strcmp(c.item[i].stratum, resting) == 0) == rests) {
 				double rows = (double)c.item[i].rows;
-				slower += log(c.item[i].actual /
-					      (thought(rows, sample) + rest * rows));
+				double rest = rests ? rows * rest_of(db, rows) : 0;
+				slower += log(c.item[i].actual / (thought(rows, sample) + rest));
 				n++;
 			}
 	double all = exp(n > 0 ? slower / n : 0);
-	return (struct vacuum_cost){ all * thought(manifests, sample), all * rest * manifests,
-				     n > 0 };
+	double rest = rests ? manifests * rest_of(db, manifests) : 0;
+	return (struct vacuum_cost){ all * thought(manifests, sample), all * rest, n > 0 };
 }
 
 double vacuum_cost_here(const struct vacuum_cost *v, double slower)

@@ -396,6 +396,24 @@ def test_vacuum_is_timed_and_known_the_next_time(site, pg_db, plmaint, tmp_path)
     assert ran.of("progress")[0]["eta"]["p50"] > 50
 
 
+def test_vacuum_that_finds_its_pages_written_rests_longer(plmaint, media_root):
+    """100 ms for every 200 units of cost; the server writes all that is dirty after 18 MB of log, or never."""
+    with pg.Cluster(settings={"autovacuum_vacuum_cost_delay": "100"}) as server:
+        db = server.database("0043")
+        with contextlib.closing(db.connect()) as conn:
+            site = Site(conn, media_root, "0043")
+            site.heartbeat("worker", age=-3600)
+            site.bulk_images(4000, repos=1, own_config=False)
+            conn.commit()
+        plmaint.configure({"database.pulp.conninfo": db.conninfo(), "pre-migrate.grace": "0s"})
+        said = {}
+        for size in ("1GB", "32MB"):
+            server.settings["max_wal_size"] = size
+            server.restart()
+            said[size] = told(plmaint.run(*ESTIMATE, code=0))["throttled"]["p50"]
+    assert 8 < said["1GB"] < said["32MB"] / 2
+
+
 def test_another_mix_is_foretold_by_its_phases(site, pg_db, plmaint):
     """Here lists take thirty times longer in a run than in a sample, and the next run has mostly lists."""
     Brake(pg_db, on=(FILL,))
