@@ -16,8 +16,9 @@ static const double guess_weight = 30; /* units until which little is taken over
 static const double batch_noise = 0.5;
 /* More than so many times what was thought, it says something of a lock or a halt. */
 static const double most_strange = 3;
-/* Of a guess that was measured on this machine: by how much another load makes it wrong. */
-static const double steady_doubt = 0.15;
+/* Of a guess that was measured on this machine: by how much parts of it are wrong each in its own
+ * way.  What is doubted more than that is wrong because the machine is another. */
+static const double steady_doubt = 0.3;
 /* Seconds over which each pace is a mean, and until when it is taken to hold. */
 static const double whiles[ETA_PACES] = { 4, 60, 900 };
 static const double holds[ETA_PACES] = { 5, 60, INFINITY };
@@ -25,6 +26,10 @@ static const double holds[ETA_PACES] = { 5, 60, INFINITY };
 static const double guessed_for[ETA_PACES] = { 2, 10, 30 };
 /* Of what a first one costs beside: from a cold disk it is ten times what it is from memory. */
 static const double first_doubt = 2;
+/* The first of them also touch pages of indexes for the first time, and those from a cold disk come
+ * from there: recorded tenths cost 14, 9, 3.5, 4.6, 2.9, 3.0 ... times a row, cold ones 27,
+ * 17, 6.7, 4.9, 3.3, 2.8 ...  What they cost more says so much, as a power, of the later ones. */
+static const double early_times = 2, early_share = 0.25, early_tells = 0.35;
 static const double least_guess_doubt = 0.02, most_guess_doubt = 5;
 static const double longest = 1e9; /* seconds: thirty years are as good as any more */
 enum { settled = 6 };		   /* rounds until the regression's doubt fits what it says */
@@ -113,7 +118,7 @@ void eta_count_firsts(struct eta *e, int part, double left)
  * their guess is known to fit it. */
 static double guess_of(const struct eta *e, const struct eta_part *p)
 {
-	double spent = 0, thought = 0, seen = 0, doubt = p->guess.doubt * p->guess.doubt;
+	double spent = 0, thought = 0, seen = 0, doubt = pow(p->guess.doubt, 4);
 
 	for (int i = 0; i < e->parts; i++) {
 		if (p == &e->part[i])
@@ -125,7 +130,7 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 	if (spent <= 0 || thought <= 0 || doubt <= 0)
 		return p->guess.each;
 	/* A row or two say how long a transaction takes, and not what rows cost. */
-	double trust = doubt / (doubt + steady_doubt * steady_doubt) * seen / (seen + guess_weight);
+	double trust = doubt / (doubt + pow(steady_doubt, 4)) * seen / (seen + guess_weight);
 	double slower = pow(spent / thought, trust);
 	/* What is no row's work is not quicker because rows are. */
 	return p->guess.each * (p->aside ? pow(fmax(slower, 1), aside_share) : slower);
@@ -184,6 +189,20 @@ static struct cost cost_of(const struct eta *e, const struct eta_part *p)
 	return c;
 }
 
+/* What a first one that is left costs beside: as the others did, and as was thought, the more as
+ * these did the more of them are done. */
+static double first_of(const struct eta_part *p, const struct cost *c)
+{
+	double all = p->firsts_done + p->firsts.n;
+	double done = all > 0 ? p->firsts_done / all : 0;
+
+	if (done <= 0 || p->firsts.times <= 0)
+		return c->first;
+	double early = 1 + (early_times - 1) * exp(-done / early_share);
+	double trust = early_tells + (1 - early_tells) * done * done;
+	return pow(c->first / early, trust) * pow(p->firsts.times * c->each, 1 - trust);
+}
+
 double eta_cost(const struct eta *e, int part)
 {
 	return cost_of(e, &e->part[part]).each;
@@ -196,7 +215,7 @@ static double seconds_of(const struct eta *e, int part)
 	if (p->aside)
 		return clamp(p->left * guess_of(e, p), 0, longest);
 	struct cost c = cost_of(e, p);
-	return clamp(p->left * c.each + fmin(p->firsts.n, p->left) * c.first, 0, longest);
+	return clamp(p->left * c.each + fmin(p->firsts.n, p->left) * first_of(p, &c), 0, longest);
 }
 
 static void learn_cost(const struct eta *e, struct eta_part *p, const struct eta_step *s)
@@ -328,7 +347,7 @@ static double pace_variance(const struct eta *e, double seconds)
 static double doubt_of(const struct eta *e, const struct eta_part *p)
 {
 	struct cost c = cost_of(e, p);
-	double each = p->left * c.each, first = fmin(p->firsts.n, p->left) * c.first;
+	double each = p->left * c.each, first = fmin(p->firsts.n, p->left) * first_of(p, &c);
 	double all = fmax(each + first, 1e-12);
 	double x = p->guess.doubt * c.guessed * each / all,
 	       y = first_doubt * c.first_guessed * first / all;
