@@ -27,7 +27,7 @@ static const double in_order = 0.6, read_ahead = 0.4;
  * a sample it always is: all its indexes are written.  In a run room is made by the row before it,
  * and most updates touch no index.
  */
-static const double with_room = 0.48;
+static const double with_room = 0.52;
 /* So many counts take the plan of a step and what stands around its batches. */
 static const double fill_plan = 2.2, detach_plan = 3.3;
 /* Bytes that a row leaves beside its data: a new version of it and of its artifact's row, and
