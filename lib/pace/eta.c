@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double half_batches = 20; /* after so many a batch weighs half */
+static const double half_batches = 60; /* after so many a batch weighs half */
 static const double guess_weight = 30; /* units until which little is taken over from a part */
 /* Of a batch's seconds: by how much, as a share, one differs from another. */
 static const double batch_noise = 0.5;
