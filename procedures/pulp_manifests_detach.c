@@ -87,8 +87,10 @@ static bool poll_for(struct manifest_job *j, const char *sql, const struct pg_pa
 		emit_turn(j->setup.reporter);
 		control_wait(&j->steer, j->control, -1, look_again);
 		control_look(&j->steer, j->control);
-		if (control_paused(&j->steer, held, sizeof(held)))
+		if (control_paused(&j->steer, held, sizeof(held))) {
 			until += wait_paused(j);
+			tell_wait(j, why, until - clock_monotonic());
+		}
 		if (stop_requested())
 			return true;
 	}
