@@ -7,13 +7,14 @@
 
 static const struct {
 	double enough_met, enough_free; /* without which nothing is said */
-	double half_met, half_free;	/* seconds in which they lose half their weight */
+	/* Seconds in which they lose half their weight: what others do without us changes, too. */
+	double half_met, half_free;
 	double floor; /* share of the profile's floor that the mean may be more, in any case */
 } kinds[REQUEST_KINDS] = {
 	/* One of ours is a part of a user's request, which has ten such and more. */
-	[REQUEST_SQL] = { 20, 40, 20, 120, 0.1 },  [REQUEST_STATUS] = { 6, 4, 60, 600, 1 },
-	[REQUEST_CONTENT] = { 6, 4, 60, 600, 1 },  [REQUEST_LOGGED] = { 10, 8, 30, 300, 1 },
-	[REQUEST_SESSIONS] = { 8, 6, 20, 120, 0 },
+	[REQUEST_SQL] = { 20, 40, 20, 40, 0.1 },  [REQUEST_STATUS] = { 6, 4, 60, 150, 1 },
+	[REQUEST_CONTENT] = { 6, 4, 60, 150, 1 }, [REQUEST_LOGGED] = { 10, 8, 30, 100, 1 },
+	[REQUEST_SESSIONS] = { 8, 6, 20, 40, 0 },
 };
 /* Of what others' sessions leave idle so much may be taken before who comes has to wait for one;
  * and of those that are taken, so much more: by as much longer do their requests take. */

@@ -17,7 +17,7 @@ static const double steepest = 0.88; /* of a fall that is no alarm, a step: by h
 /* Seconds of a look: before any work of ours, later, where requests are slow; between looks, until
  * enough is known and then. */
 static const double first_look = 3, later_look = 0.4, most_look = 2;
-static const double look_again = 3, look_rarely = 8;
+static const double look_again = 3, look_rarely = 5;
 /* Seconds at the beginning of a look that do not count: usually, after alarms. */
 static const double least_settle = 0.2, most_settle = 2;
 

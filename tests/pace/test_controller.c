@@ -199,6 +199,31 @@ TEST(what_is_felt_slows_down)
 	CHECK(until_at_least(&w, 0.5, 3600) < 1800);
 }
 
+/* A morning comes: that they fare otherwise without us is no work of ours, and is soon known. */
+TEST(others_that_become_more_are_not_laid_to_us)
+{
+	for (int kind = REQUEST_SQL; kind <= REQUEST_LOGGED; kind++) {
+		struct world w;
+		begin(&w, PROFILE_DEFAULT);
+		w.s.busy = BUSY_YES;
+		w.web = (enum request)kind;
+		w.free = w.met = 0.0005;
+		w.web_free = w.web_met = 0.030;
+		pass(&w, 600);
+		CHECK(w.c.now.duty >= 0.8);
+		w.free = w.met = 0.0015;
+		w.web_free = w.web_met = 0.050;
+		pass(&w, 30);
+		CHECK(until_at_least(&w, 0.5, 3600) <= (kind == REQUEST_SQL ? 5 : 330));
+		/* And back: what is too much is too much. */
+		w.free = w.met = 0.0005;
+		w.web_free = w.web_met = 0.030;
+		pass(&w, 60);
+		w.met = 0.005;
+		CHECK(until_at_most(&w, 0.2, 300) <= 10);
+	}
+}
+
 /* Pulp itself is asked once a second: few answers, and all the same they count.  So do users' own.
  */
 TEST(answers_of_pulp_that_get_slower_slow_down)
@@ -593,6 +618,7 @@ TAP_MAIN(row(alone_it_is_at_full_speed_from_the_first_look_on),
 	 row(somebody_at_the_first_look_makes_it_begin_with_care),
 	 row(who_comes_just_after_the_first_look_is_noticed), row(others_come_and_go),
 	 row(what_nobody_feels_speeds_up), row(what_is_felt_slows_down),
+	 row(others_that_become_more_are_not_laid_to_us),
 	 row(answers_of_pulp_that_get_slower_slow_down), row(gentle_is_slower_than_fast),
 	 row(soft_limits_slow_in_proportion), row(own_pressure_alone_is_no_reason),
 	 row(hard_limits_stop_until_it_is_calm), row(how_long_it_has_to_be_calm_is_said),

@@ -261,7 +261,8 @@ static struct outcome nights(const struct site *site, double fixed)
 
 /* What users may feel beyond the goal, as the search has to try what is too much to know it. */
 static const double tried = 1.13;
-static const double of_best = 0.85; /* share of the best fixed duty's speed */
+static const double full = 0.7, tried_when_full = 1.25; /* a load at which a little is a lot */
+static const double of_best = 0.85;			/* share of the best fixed duty's speed */
 
 /* With PLMAINT_TABLE in the environment it is shown for each site. */
 static void compare(const struct site *site, double best)
@@ -270,7 +271,9 @@ static void compare(const struct site *site, double best)
 	struct outcome fixed = nights(site, best);
 	double share = on.done / fixed.done;
 
-	bool good = CHECK(site->load <= 0 || on.p99 <= tried * may_be(off.p99));
+	bool good =
+		CHECK(site->load <= 0 ||
+		      on.p99 <= (site->load > full ? tried_when_full : tried) * may_be(off.p99));
 	good &= CHECK(site->load <= 0 || fixed.p99 <= may_be(off.p99));
 	good &= CHECK(share >= of_best);
 	if (!good || getenv("PLMAINT_TABLE"))
@@ -286,7 +289,8 @@ TEST(idle_host_is_ours)
 	compare(&(struct site){ 0, 0.0007, 4, false }, 1);
 }
 
-/* The fixed duties are the highest of 0.02, 0.05, 0.1, 0.15 ... that keep to the goal. */
+/* The fixed duties are the highest of 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3 and 0.4 that keep to
+ * the goal. */
 TEST(requests_to_the_database)
 {
 	compare(&(struct site){ 0.3, 0.0007, 4, false }, 0.3);
