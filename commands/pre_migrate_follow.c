@@ -70,21 +70,24 @@ static bool show(struct session *s, struct view *v, struct err *err)
 
 	if (!programs_read(s->probe->db, &now, err))
 		return false;
-	if (now.n > 0 && wire_read("progress", now.item[0].progress, &w)) {
-		if (now.item[0].state == PROGRAM_WORKING)
-			emit(s->reporter, "progress", w.fields);
-		else
-			reason = now.item[0].reason;
-		if (*reason && strcmp(reason, v->reason) != 0)
-			EMIT(s->reporter, "wait",
-			     F_TEXT("label", now.item[0].state == PROGRAM_HELD && w.fields[0].key &&
-							     w.fields[0].kind == FIELD_TEXT
-						     ? w.fields[0].v.text
-						     : "the run"),
-			     F_TEXT("reason", reason));
-		snprintf(v->reason, sizeof(v->reason), "%s", reason);
+	if (now.n == 0)
+		return true;
+	/* Held before it has begun it has no progress to show. */
+	bool any = wire_read("progress", now.item[0].progress, &w);
+	if (now.item[0].state != PROGRAM_WORKING)
+		reason = now.item[0].reason;
+	else if (any)
+		emit(s->reporter, "progress", w.fields);
+	if (*reason && strcmp(reason, v->reason) != 0)
+		EMIT(s->reporter, "wait",
+		     F_TEXT("label", any && now.item[0].state == PROGRAM_HELD && w.fields[0].key &&
+						     w.fields[0].kind == FIELD_TEXT
+					     ? w.fields[0].v.text
+					     : "the run"),
+		     F_TEXT("reason", reason));
+	snprintf(v->reason, sizeof(v->reason), "%s", reason);
+	if (any)
 		wire_release(&w);
-	}
 	return true;
 }
 

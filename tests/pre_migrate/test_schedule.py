@@ -116,6 +116,8 @@ def test_closed_window_is_waited_for_and_says_when_it_opens(site, pg_db, plmaint
     assert wait["reason"] == "the window is closed and opens at 22:00"
     assert 9.9 * 3600 < wait["seconds"] < 10.1 * 3600
     assert [s for s in sessions(pg_db) if s.startswith("w")] == []
+    seen = plmaint.start("pre-migrate", "attach").wait_for("wait")
+    assert seen["reason"] == wait["reason"], "who looks is told, although nothing has begun"
     running.terminate()
     ran = running.wait()
     assert ran.code == 143, ran
