@@ -124,8 +124,14 @@ bool sha256_file(int fd, int64_t *ret_size, char out[65])
 
 bool sha256_is_hex(const char *text, size_t len)
 {
+	static const bool digit[256] = {
+		['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1,
+		['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1, ['a'] = 1, ['b'] = 1,
+		['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1
+	};
+
 	for (size_t i = 0; i < len; i++)
-		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+		if (!digit[(unsigned char)text[i]])
 			return false;
 	return true;
 }
