@@ -148,7 +148,7 @@ static bool hand_out(void *arg, const struct listing_row *row, struct err *err)
 	int64_t at = c->at++;
 
 	return !(c->sum->lacks[at / 8] & 1U << (at % 8)) ||
-	       copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, err);
+	       copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, row->size, err);
 }
 
 static bool copy_with(struct actor *a, struct backup_job *j, const struct storage *s,

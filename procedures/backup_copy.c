@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The main thread hands out names and tells the progress; each worker opens, copies and hashes,
- * with batches of its own.  The queue is short: names are all it holds.  Small files are copied in
- * less time than it takes to wake a thread, so several names go from hand to hand at once.
+ * with batches of its own.  The queue is short: names are all it holds.  Names come in order of
+ * their digests, and all of one shelf of the store go to one thread at once: small files are copied
+ * in less time than it takes to wake a thread, and a shelf that one thread has whole is named
+ * whole.
  */
 #include "procedures/backup_copy.h"
 #include "procedures/file_progress.h"
@@ -19,12 +21,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { QUEUE = 1024, HANDFUL = 16, MOST_THREADS = 32 };
+enum { QUEUE = 4096, HANDFUL = 16, MOST_THREADS = 32, NO_SHELF = -1 };
+static const int64_t handful_bytes = INT64_C(64) << 20; /* larger ones are shared out sooner */
 
 struct item {
 	char *domain, *path;
 	char sha256[65];
 	bool known;
+	int64_t size; /* as it was listed */
 };
 
 struct copy_crew {
@@ -36,6 +40,7 @@ struct copy_crew {
 	long n_threads, wanted, at_work, nice;
 	struct item queue[QUEUE];
 	size_t first, n, added;
+	int64_t bytes;	     /* of what is in the queue */
 	bool closed, failed; /* failed: err says why, nothing more is begun */
 	struct err err;
 	struct copy_tally tally;
@@ -89,25 +94,63 @@ static void count_bad(struct copy_crew *c, const struct item *i, const char *why
 		c->tally.examples[c->tally.n_examples++] = xasprintf("%s %s", i->path, why);
 }
 
-/* How many it got: no more than leaves some for the other threads, 0 at the end. */
-static size_t take(struct copy_crew *c, struct item ret[HANDFUL])
+static int shelf_of(const struct item *i)
 {
-	size_t got = 0;
+	return i->known ? i->sha256[0] << 8 | i->sha256[1] : NO_SHELF;
+}
+
+/* Called with the mutex: whether all that goes to one thread is there. */
+static bool is_ready(const struct copy_crew *c)
+{
+	if (c->n == 0)
+		return false;
+	int first = shelf_of(&c->queue[c->first]);
+	int last = shelf_of(&c->queue[(c->first + c->n - 1) % QUEUE]);
+
+	return c->closed || c->n == QUEUE || c->bytes >= handful_bytes || first != last ||
+	       (first == NO_SHELF && c->n >= HANDFUL);
+}
+
+/* Called with the mutex: how many go to one thread, so that others have something, too. */
+static size_t share(const struct copy_crew *c)
+{
+	size_t most = c->n / (size_t)c->wanted + 1, n = 0;
+	int64_t bytes = 0;
+	int shelf = NO_SHELF;
+
+	for (; n < c->n && bytes < handful_bytes; n++) {
+		const struct item *i = &c->queue[(c->first + n) % QUEUE];
+		bool same = n > 0 && shelf != NO_SHELF && shelf_of(i) == shelf;
+
+		if (!same && (n >= HANDFUL || n >= most))
+			break;
+		shelf = shelf_of(i);
+		bytes += i->size;
+	}
+	return n;
+}
+
+/* How many it got, in ret; 0 at the end. */
+static size_t take(struct copy_crew *c, struct item ret[QUEUE])
+{
+	size_t n = 0;
 
 	pthread_mutex_lock(&c->mutex);
-	while (!c->failed && c->n == 0 && !c->closed)
+	while (!c->failed && !is_ready(c) && !c->closed)
 		pthread_cond_wait(&c->supplied, &c->mutex);
 	bool full = c->n == QUEUE;
-	size_t share = c->n / (size_t)c->wanted + 1;
-	while (!c->failed && c->n > 0 && got < HANDFUL && got < share) {
-		ret[got++] = c->queue[c->first];
+	if (!c->failed)
+		n = share(c);
+	for (size_t i = 0; i < n; i++) {
+		ret[i] = c->queue[c->first];
+		c->bytes -= ret[i].size;
 		c->first = (c->first + 1) % QUEUE;
 		c->n--;
 	}
 	if (full)
 		pthread_cond_signal(&c->changed);
 	pthread_mutex_unlock(&c->mutex);
-	return got;
+	return n;
 }
 
 static bool not_opened(struct copy_crew *c, const struct item *i, enum fs_verdict v,
@@ -160,7 +203,7 @@ static void *work(void *arg)
 	struct copy_crew *c = arg;
 	struct object_writer *w = object_writer_new(c->rq.repository);
 	struct stint stint = { .of = c->rq.stints };
-	struct item items[HANDFUL];
+	struct item *items = xcalloc(QUEUE, sizeof(*items));
 	struct err err;
 	bool ok = true;
 	size_t n;
@@ -186,6 +229,7 @@ static void *work(void *arg)
 		ok = false;
 	}
 	object_writer_free(w);
+	free(items);
 	pthread_mutex_lock(&c->mutex);
 	if (!ok)
 		fail(c, &err);
@@ -293,11 +337,12 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
 }
 
 bool copy_add(struct copy_crew *c, const char *domain, const char *path, const char *sha256,
-	      struct err *err)
+	      int64_t size, struct err *err)
 {
 	struct item item = { .domain = domain ? xstrdup(domain) : NULL,
 			     .path = xstrdup(path),
-			     .known = sha256 != NULL };
+			     .known = sha256 != NULL,
+			     .size = size };
 
 	if (sha256)
 		snprintf(item.sha256, sizeof(item.sha256), "%s", sha256);
@@ -310,8 +355,11 @@ bool copy_add(struct copy_crew *c, const char *domain, const char *path, const c
 		pass_time(c);
 	bool ok = !c->failed;
 	if (ok) {
+		bool was_ready = is_ready(c);
+
 		c->queue[(c->first + c->n++) % QUEUE] = item;
-		if (c->n % HANDFUL == 1) /* also the only one */
+		c->bytes += size;
+		if (!was_ready ? is_ready(c) : c->n % HANDFUL == 0)
 			pthread_cond_signal(&c->supplied);
 	} else {
 		*err = c->err;

@@ -36,10 +36,11 @@ struct copy_crew;
 bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct err *err) MUST_CHECK;
 /*
  * One more file, of the domain NULL (the default one) or of that name.  sha256: the digest that it
- * must have, NULL where that is not known.  ERR_STOPPED: what was copied until then is kept.
+ * must have, NULL where that is not known; those that are known come in the order of their digests.
+ * size: in bytes, as far as is known.  ERR_STOPPED: what was copied until then is kept.
  */
 bool copy_add(struct copy_crew *c, const char *domain, const char *path, const char *sha256,
-	      struct err *err) MUST_CHECK;
+	      int64_t size, struct err *err) MUST_CHECK;
 /* Waits for all of it; ends the crew in any case.  ret is added to. */
 bool copy_end(struct copy_crew *c, struct copy_tally *ret, struct err *err) MUST_CHECK;
 /* Ends it early, after an error of the caller's. */

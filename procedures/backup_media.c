@@ -16,6 +16,7 @@
 #include <fts.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const left_out[] = { "artifact", "tmp",	    "exports", "export",
 					"imports",  "sync_imports", NULL };
@@ -57,8 +58,8 @@ static bool walk(FTS *tree, struct copy_crew *crew, size_t root_len, struct err 
 		} else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) {
 			errno = e->fts_errno;
 			return err_errno(err, "cannot read %s", e->fts_path);
-		} else if (e->fts_info == FTS_F &&
-			   !copy_add(crew, NULL, e->fts_path + root_len, NULL, err)) {
+		} else if (e->fts_info == FTS_F && !copy_add(crew, NULL, e->fts_path + root_len,
+							     NULL, e->fts_statp->st_size, err)) {
 			return false;
 		}
 	}

@@ -4,6 +4,10 @@
  * batch are written to store/tmp, one syncfs makes all of them durable, and only then are they
  * named.  Each thread has a writer, batches and a directory of its own: in one that all share they
  * would wait for its lock at each file.
+ *
+ * Below store/tmp a file has the name already that it is to have, so that a shelf of which the
+ * store has nothing yet is named by one rename of its directory; a rename of each file is a third
+ * of what copying a small one costs.
  */
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
@@ -25,8 +29,11 @@
 #include <unistd.h>
 
 /* A batch: what a kill can take back at most, for each thread. */
-enum { CHUNK = 256 << 10, BATCH_FILES = 4096, TEMP_NAME = 40 };
-static const int64_t batch_bytes = INT64_C(512) << 20;
+enum { CHUNK = 256 << 10, BATCH_FILES = 4096, SHELVES = 256, TEMP_NAME = 96, DIR_MODE = 0700 };
+static const int64_t batch_bytes = INT64_C(256) << 20;
+
+/* One of the 256 directories of a writer.  Spoiled: it has something that must not be named. */
+enum shelf { SHELF_NONE, SHELF_MADE, SHELF_SPOILED, SHELF_NAMED };
 
 struct object_writer {
 	const struct repository *repository;
@@ -34,6 +41,7 @@ struct object_writer {
 	char *buf;
 	unsigned number; /* of this writer: the name of its directory in store/tmp */
 	bool has_directory;
+	unsigned char shelves[SHELVES]; /* enum shelf */
 	char (*batch)[65];
 	size_t n;
 	int64_t bytes;
@@ -85,9 +93,30 @@ void object_writer_pace(struct object_writer *w, struct stint *stint)
 	w->stint = stint;
 }
 
-static void temp_name(const struct object_writer *w, size_t i, char out[TEMP_NAME])
+static void shelf_name(const struct object_writer *w, unsigned shelf, char out[TEMP_NAME])
 {
-	snprintf(out, TEMP_NAME, "tmp/%u/%zu", w->number, i);
+	snprintf(out, TEMP_NAME, "tmp/%u/%02x", w->number, shelf);
+}
+
+/* A copy of what is not known before it is read. */
+static void nameless(const struct object_writer *w, char out[TEMP_NAME])
+{
+	snprintf(out, TEMP_NAME, "tmp/%u/new", w->number);
+}
+
+static void temp_name(const struct object_writer *w, const char *sha256, char out[TEMP_NAME])
+{
+	char name[OBJECT_NAME_SIZE];
+
+	object_name(sha256, name);
+	snprintf(out, TEMP_NAME, "tmp/%u/%s", w->number, name);
+}
+
+static unsigned shelf_of(const char *sha256)
+{
+	const char text[3] = { sha256[0], sha256[1], '\0' };
+
+	return (unsigned)strtoul(text, NULL, 16) % SHELVES;
 }
 
 static bool cannot_write(const struct object_writer *w, struct err *err)
@@ -106,9 +135,22 @@ static bool make_directory(struct object_writer *w, struct err *err)
 	char name[TEMP_NAME];
 
 	directory_name(w, name);
-	if (!w->has_directory && mkdirat(repository_store(w->repository), name, 0700) != 0)
+	if (!w->has_directory && mkdirat(repository_store(w->repository), name, DIR_MODE) != 0)
 		return cannot_write(w, err);
 	w->has_directory = true;
+	return true;
+}
+
+static bool make_shelf(struct object_writer *w, unsigned shelf, struct err *err)
+{
+	char name[TEMP_NAME];
+
+	if (w->shelves[shelf] != SHELF_NONE)
+		return true;
+	shelf_name(w, shelf, name);
+	if (mkdirat(repository_store(w->repository), name, DIR_MODE) != 0)
+		return cannot_write(w, err);
+	w->shelves[shelf] = SHELF_MADE;
 	return true;
 }
 
@@ -140,54 +182,134 @@ static bool copy(struct object_writer *w, int from, int to, struct object_copy *
 	return true;
 }
 
+/* The bytes that from has, hashed and, unless to is -1, written. */
+static bool take_in(struct object_writer *w, int from, int to, const char *wanted,
+		    struct object_copy *ret, struct err *err)
+{
+	/* What is hashed is what was cloned: the source may change meanwhile. */
+	bool cloned = to >= 0 && w->reflink && ioctl(to, FICLONE, from) == 0;
+	bool ok = cloned ? copy(w, to, -1, ret, err) : copy(w, from, to, ret, err);
+
+	sha256_end(w->hash, ret->sha256);
+	if (ok && ret->verdict == OBJECT_GOOD && wanted && strcmp(ret->sha256, wanted) != 0)
+		ret->verdict = OBJECT_DIFFERS;
+	return ok;
+}
+
+/* Into the batch, under the name that it is to have. */
+static bool join_batch(struct object_writer *w, const char *name, const char *sha256,
+		       struct err *err)
+{
+	const int store = repository_store(w->repository);
+	char known[TEMP_NAME];
+
+	temp_name(w, sha256, known);
+	if (strcmp(name, known) != 0) {
+		if (faccessat(store, known, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return unlinkat(store, name, 0) == 0 || cannot_write(w, err);
+		if (!make_shelf(w, shelf_of(sha256), err))
+			return false;
+		if (renameat(store, name, store, known) != 0)
+			return cannot_write(w, err);
+	}
+	memcpy(w->batch[w->n++], sha256, sizeof(*w->batch));
+	return true;
+}
+
 bool object_put(struct object_writer *w, int from, const char *wanted, struct object_copy *ret,
 		struct err *err)
 {
+	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 	const int store = repository_store(w->repository);
 	char name[TEMP_NAME];
 
 	if (((w->n == BATCH_FILES || w->bytes >= batch_bytes) && !object_writer_flush(w, err)) ||
-	    !make_directory(w, err))
+	    !make_directory(w, err) || (wanted && !make_shelf(w, shelf_of(wanted), err)))
 		return false;
-	temp_name(w, w->n, name);
-	AUTO_FD int to =
-		openat(store, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
+	if (wanted)
+		temp_name(w, wanted, name);
+	else
+		nameless(w, name);
+	AUTO_FD int to = openat(store, name, flags | (wanted ? O_EXCL : O_TRUNC), 0440);
+	/* Rows of several domains may name the same bytes: a batch has them once. */
+	if (to < 0 && wanted && errno == EEXIST)
+		return take_in(w, from, -1, wanted, ret, err);
 	if (to < 0)
 		return cannot_write(w, err);
-	/* What is hashed is what was cloned: the source may change meanwhile. */
-	bool cloned = w->reflink && ioctl(to, FICLONE, from) == 0;
-	bool ok = cloned ? copy(w, to, -1, ret, err) : copy(w, from, to, ret, err);
-	sha256_end(w->hash, ret->sha256);
-	if (ok && ret->verdict == OBJECT_GOOD && wanted && strcmp(ret->sha256, wanted) != 0)
-		ret->verdict = OBJECT_DIFFERS;
+	bool ok = take_in(w, from, to, wanted, ret, err);
 	if (!ok || ret->verdict != OBJECT_GOOD) {
-		(void)unlinkat(store, name, 0);
+		if (unlinkat(store, name, 0) != 0 && wanted)
+			w->shelves[shelf_of(wanted)] = SHELF_SPOILED;
 		return ok;
 	}
-	memcpy(w->batch[w->n++], ret->sha256, sizeof(ret->sha256));
 	w->bytes += ret->size;
-	return true;
+	return join_batch(w, name, ret->sha256, err);
 }
 
-bool object_writer_flush(struct object_writer *w, struct err *err)
+/* Shelves of which the store has nothing.  Where this cannot be, files are named one by one. */
+static void name_shelves(struct object_writer *w)
 {
 	const int store = repository_store(w->repository);
-	size_t n = w->n;
 
-	/* A batch has one try: the kernel tells of bytes that it has lost only once. */
-	w->n = 0;
-	w->bytes = 0;
-	if (n && syncfs(store) != 0)
-		return cannot_write(w, err);
+	for (unsigned i = 0; i < SHELVES; i++) {
+		char temp[TEMP_NAME], name[3];
+
+		if (w->shelves[i] != SHELF_MADE)
+			continue;
+		shelf_name(w, i, temp);
+		snprintf(name, sizeof(name), "%02x", i);
+		if (renameat(store, temp, store, name) == 0)
+			w->shelves[i] = SHELF_NAMED;
+	}
+}
+
+static bool name_files(struct object_writer *w, size_t n, struct err *err)
+{
+	const int store = repository_store(w->repository);
+
 	for (size_t i = 0; i < n; i++) {
 		char temp[TEMP_NAME], name[OBJECT_NAME_SIZE];
 
-		temp_name(w, i, temp);
+		if (w->shelves[shelf_of(w->batch[i])] == SHELF_NAMED)
+			continue;
+		temp_name(w, w->batch[i], temp);
 		object_name(w->batch[i], name);
 		if (renameat(store, temp, store, name) != 0)
 			return cannot_write(w, err);
 	}
 	return true;
+}
+
+/* What is left in one, it cannot be removed with, and is the next backup's to sweep. */
+static void clear_shelves(struct object_writer *w)
+{
+	for (unsigned i = 0; i < SHELVES; i++) {
+		char temp[TEMP_NAME];
+
+		shelf_name(w, i, temp);
+		if (w->shelves[i] == SHELF_NAMED ||
+		    (w->shelves[i] != SHELF_NONE &&
+		     unlinkat(repository_store(w->repository), temp, AT_REMOVEDIR) == 0))
+			w->shelves[i] = SHELF_NONE;
+	}
+}
+
+bool object_writer_flush(struct object_writer *w, struct err *err)
+{
+	size_t n = w->n;
+
+	/* A batch has one try: the kernel tells of bytes that it has lost only once. */
+	w->n = 0;
+	w->bytes = 0;
+	if (n && syncfs(repository_store(w->repository)) != 0) {
+		memset(w->shelves, SHELF_SPOILED, sizeof(w->shelves));
+		return cannot_write(w, err);
+	}
+	if (n)
+		name_shelves(w);
+	bool ok = name_files(w, n, err);
+	clear_shelves(w);
+	return ok;
 }
 
 bool object_sweep(const struct repository *r, struct err *err)

@@ -133,6 +133,13 @@ TEST(a_clock_that_goes_back_does_not_change_the_order)
 	free(all);
 }
 
+static bool count_object(void *arg, const char *sha256, struct err *e)
+{
+	(void)sha256, (void)e;
+	++*(size_t *)arg;
+	return true;
+}
+
 TEST(an_object_has_its_name_only_when_it_is_whole)
 {
 	AUTO_REPOSITORY struct repository *r = made("objects");
@@ -157,6 +164,46 @@ TEST(an_object_has_its_name_only_when_it_is_whole)
 	CHECK_INT(object_verify(r, other, -1, NULL), OBJECT_MISSING);
 	object_shelf_free(s);
 	object_writer_free(w);
+}
+
+/* A shelf that is new is named at once, one that has something file by file; equal bytes come once.
+ */
+TEST(what_joins_a_shelf_takes_nothing_from_it)
+{
+	static const char *const texts[] = { "first", "second", "first" };
+	AUTO_REPOSITORY struct repository *r = made("shelves");
+	char digest[3][65], known[65];
+
+	REQUIRE(r);
+	/* All in one shelf: the names of texts are looked for until they are. */
+	struct object_writer *w = object_writer_new(r);
+	for (size_t round = 0; round < 2; round++)
+		for (int n = 0, found = 0; found < 3; n++) {
+			AUTO_FREE char *text = xasprintf("%zu.%d", round, n);
+
+			sha256_hex(text, strlen(text), known);
+			if (strncmp(known, "5a", 2) != 0)
+				continue;
+			CHECK_INT(put_object(w, text, known, digest[found++]), OBJECT_GOOD);
+			CHECK_INT(put_object(w, text, known, known), OBJECT_GOOD);
+			CHECK_INT(put_object(w, "liar", known, known), OBJECT_DIFFERS);
+			if (found < 3)
+				continue;
+			CHECK(object_writer_flush(w, &err));
+			for (size_t i = 0; i < 3; i++)
+				CHECK_INT(object_verify(r, digest[i], -1, NULL), OBJECT_GOOD);
+		}
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		CHECK_INT(put_object(w, texts[i], NULL, digest[i]), OBJECT_GOOD);
+	CHECK(object_writer_flush(w, &err));
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		CHECK_INT(object_verify(r, digest[i], -1, NULL), OBJECT_GOOD);
+	size_t n = 0;
+	CHECK(object_walk(r, count_object, &n, &err));
+	CHECK_INT(n, 8);
+	object_writer_free(w);
+	AUTO_FREE char *tmp = xasprintf("%s/store/tmp", repository_dir(r));
+	CHECK(rmdir(tmp) == 0);
 }
 
 TEST(what_rots_is_seen)
@@ -356,6 +403,7 @@ int main(void)
 		row(one_writer_at_a_time),
 		row(a_clock_that_goes_back_does_not_change_the_order),
 		row(an_object_has_its_name_only_when_it_is_whole),
+		row(what_joins_a_shelf_takes_nothing_from_it),
 		row(what_rots_is_seen),
 		row(what_a_kill_left_is_swept),
 		row(a_list_holds_any_name),
