@@ -3,8 +3,9 @@
 one pg_dump -Fc; tar again) and against what the machine allows (cp -a, then pg_dump -Fd -j2). Every
 time ends with a sync; all are of the same bytes and interleaved.
 
-ARTIFACTS and DATABASE_MB choose the size of the site: 20000 and 128; the goals are of 200000 and
-1024, which take about 14 GB below TMPDIR.
+ARTIFACTS, DATABASE_MB and LAYER_KB choose the size of the site: 20000, 128 and 100; the goals are of
+200000 and 1024, which take about 14 GB below TMPDIR. CACHE=cold empties the page cache before each
+time, which root may: the media of a site are larger than its memory.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from harness.pulpdata import Site
 from . import measure
 from .migrate import LEVEL, SERVER
 
-LAYER = 100_000  # bytes; every tenth artifact is a layer, the others are manifests and configurations
+LAYER_KB = 100  # every tenth artifact is a layer, the others are manifests and configurations
 CHANGED = 0.01
 TABLES = 4  # that fill the database up: those of a site are several of about one size
 ONLY = ("--features", "plmaint")  # the configuration of this machine is no part of it
@@ -47,7 +48,7 @@ ROWS = {
 
 
 def add(site, n):
-    bulk.bulk_artifacts(site, n // 10, LAYER)
+    bulk.bulk_artifacts(site, n // 10, int(os.environ.get("LAYER_KB", LAYER_KB)) * 1000)
     site.bulk_images((n - n // 10) // 2)
 
 
@@ -65,7 +66,15 @@ def fill(db, conn, megabytes):
     db.query("VACUUM ANALYZE")
 
 
+def settle():
+    """Nothing is left to be written; where it is to be cold, nothing is left in memory."""
+    os.sync()
+    if os.environ.get("CACHE") == "cold":
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
+
+
 def seconds(*commands):
+    settle()
     began = time.monotonic()
     for argv in commands:
         subprocess.run(list(map(str, argv)), check=True, stdout=subprocess.DEVNULL)
@@ -96,6 +105,7 @@ class Bench:
 
     def back_up(self, tool, out, name):
         """Seconds of the whole and of its steps."""
+        settle()
         began = time.monotonic()
         largest, done = peak(
             tool, "peak", "backup", "online", self.directory / "store", *ONLY, code=0, seconds=1800
@@ -113,7 +123,6 @@ class Bench:
             shutil.rmtree(d / name, ignore_errors=True)
         (d / "peer").mkdir()
         (d / "bound").mkdir()
-        os.sync()
         tar = [*TAR, f"--listed-incremental={d}/peer/.pulp.snar", "-f", d / "peer/pulp.tar"]
         out["tar"] = seconds([*tar, "-C", self.media, "."])
         out["peer"] = out["tar"] + seconds(self.dump("-Fc", "-f", d / "peer/pulp.dump"))
@@ -154,7 +163,8 @@ def report(bench, m, rounds, out):
 def run(rows, rounds, out):
     artifacts = int(os.environ.get("ARTIFACTS", "20000"))
     megabytes = int(os.environ.get("DATABASE_MB", "128"))
-    out(f"\n## Backup of {artifacts} artifacts and a database of {megabytes} MB, {rounds} rounds\n")
+    cold = "from the disk" if os.environ.get("CACHE") == "cold" else "in the page cache"
+    out(f"\n## Backup of {artifacts} artifacts, {cold}, and a database of {megabytes} MB, {rounds} rounds\n")
     with tempfile.TemporaryDirectory(prefix="plmaint-bench-") as name, pg.Cluster(
         fsync=True, settings=SERVER
     ) as cluster:
