@@ -129,6 +129,22 @@ TEST(a_cold_beginning_is_not_the_rest)
 	}
 }
 
+TEST(what_was_measured_is_hardly_moved_by_others)
+{
+	struct eta e;
+	double total = 100000, left = total;
+
+	/* Rows of the first part are twice as dear as was seen of a sample, those of the other are
+	 * not. */
+	eta_start(&e, 2);
+	eta_add(&e, total, (struct eta_guess){ 100e-6, 0.25, true }, none);
+	eta_add(&e, total, (struct eta_guess){ 100e-6, 0.25, false }, none);
+	steady(&e, 0, &left, total, 10000, 5);
+	eta_count(&e, 0, total, 0);
+	double said = eta_left(&e, e.parts).p50;
+	CHECK(said > 5 && said < 6.5);
+}
+
 TEST(a_vacuum_is_not_quicker_because_rows_are)
 {
 	struct eta e;
@@ -343,6 +359,7 @@ TEST(no_input_gives_nonsense)
 
 TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_the_right_end),
 	 row(first_rows_are_not_the_rest), row(a_cold_beginning_is_not_the_rest),
+	 row(what_was_measured_is_hardly_moved_by_others),
 	 row(a_vacuum_is_not_quicker_because_rows_are),
 	 row(a_vacuum_is_slower_where_rows_are_but_less_so), row(one_row_says_little_about_many),
 	 row(a_few_that_are_as_dear_beyond_all_guesses_are_believed),
