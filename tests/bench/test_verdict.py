@@ -42,6 +42,14 @@ def test_word(middle, times, swing, word):
     assert got == word, (low, high, verdict.noise(off))
 
 
+@pytest.mark.parametrize("second", [0.5, 2.0])
+def test_a_pair_that_differs_says_nothing(second):
+    """Also where the second arm was lucky: with us would be, too."""
+    rng = random.Random(5)
+    off = list(zip(blocks(rng, 0.1), blocks(rng, 0.1 * second)))
+    assert verdict.verdict(off, blocks(rng, 0.05))[0] == "INCONCLUSIVE"
+
+
 def test_rounds_without_a_request_say_nothing():
     rng = random.Random(5)
     off = pairs(rng, 0.01, n=4)

@@ -190,7 +190,7 @@ def report(arms, rate, all_rows, out):
         return f"| {1000 * base:.2f} ms {ours} no fixed duty keeps to it |"
     best = max(good, key=good.get)
     # Where the A/A pair does not keep to the goal nobody knows which duties do.
-    share, low, high, word = verdict.share(arms["throttle"].rates, arms[best].rates, OF_BEST, sure=noise[1] <= 0)
+    share, low, high, word = verdict.share(arms["throttle"].rates, arms[best].rates, OF_BEST, sure=verdict.quiet(off))
     out(f"\nSpeed of the throttle: {share:.2f} ({low:.2f} to {high:.2f}) of the best fixed duty that keeps to the goal ({best});"
         f" goal {OF_BEST:.2f}: {word}.")
     return f"| {1000 * base:.2f} ms {ours} {share:.2f}, {low:.2f} to {high:.2f} ({best}): {word} |"

@@ -3,7 +3,7 @@
 
 Blocks of arms are interleaved in rounds and drawn again by whole rounds, so that what disturbed a
 round disturbed all its arms. Two arms without us are measured as if one were with us: when these two
-do not pass, the machine is too noisy to say anything.
+do not pass, whichever of them it is, the machine is too noisy to say anything.
 """
 import bisect
 import collections
@@ -66,10 +66,15 @@ def noise(off):
     return interval([[pair[0]] for pair in off], [pair[1] for pair in off])
 
 
+def quiet(off):
+    """Whether neither arm of the A/A pair is beyond what the other allows it."""
+    return noise(off)[1] <= 0 and noise([pair[::-1] for pair in off])[1] <= 0
+
+
 def verdict(off, on):
     """PASS, FAIL or INCONCLUSIVE, with the bounds of the excess in seconds."""
     low, high = interval(off, on)
-    if math.isinf(high) or noise(off)[1] > 0:
+    if math.isinf(high) or not quiet(off):
         return "INCONCLUSIVE", low, high
     without = quantile([h for pair in off for h in pair], 0.99)
     margin = may_be(without) - without
