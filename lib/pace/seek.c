@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Up by a tenth, more carefully near what was too much; down to what the model allows, and by half
+/* Up by little, more carefully near what was too much; down to what the model allows, and by half
  * at an alarm, which sees sooner what begins. */
 #include "lib/pace/seek.h"
 #include <math.h>
@@ -184,7 +184,7 @@ void seek_step(struct seek *s, double t, double other)
 		s->settle = fmin(most_settle, 2 * s->settle);
 	} else if (!s->away && since >= hold && other >= 0.8 * s->loop &&
 		   (s->loop < unseen_duty || known_now(s))) {
-		double up = s->loop + fmax(least_step, 0.1 * s->loop);
+		double up = s->loop + fmax(least_step, 0.08 * s->loop);
 		if (up >= 0.9 * s->bad)
 			up = (s->loop + s->bad) / 2;
 		s->loop = clamp(fmax(up, s->loop), least_duty, 1);

@@ -261,8 +261,7 @@ static struct outcome nights(const struct site *site, double fixed)
 
 /* What users may feel beyond the goal, as the search has to try what is too much to know it. */
 static const double tried = 1.13;
-static const double full = 0.7, tried_when_full = 1.25; /* a load at which a little is a lot */
-static const double of_best = 0.85;			/* share of the best fixed duty's speed */
+static const double of_best = 0.85; /* share of the best fixed duty's speed */
 
 /* With PLMAINT_TABLE in the environment it is shown for each site. */
 static void compare(const struct site *site, double best)
@@ -271,9 +270,7 @@ static void compare(const struct site *site, double best)
 	struct outcome fixed = nights(site, best);
 	double share = on.done / fixed.done;
 
-	bool good =
-		CHECK(site->load <= 0 ||
-		      on.p99 <= (site->load > full ? tried_when_full : tried) * may_be(off.p99));
+	bool good = CHECK(site->load <= 0 || on.p99 <= tried * may_be(off.p99));
 	good &= CHECK(site->load <= 0 || fixed.p99 <= may_be(off.p99));
 	good &= CHECK(share >= of_best);
 	if (!good || getenv("PLMAINT_TABLE"))
