@@ -11,6 +11,7 @@
  */
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/drivers/behind.h"
 #include "lib/drivers/fs.h"
 #include "lib/drivers/hash.h"
 #include "lib/pace/stint.h"
@@ -47,6 +48,7 @@ struct object_writer {
 	int64_t bytes;
 	bool reflink;
 	struct stint *stint; /* borrowed; NULL: nobody minds */
+	struct behind *behind;
 };
 
 struct object_writer *object_writer_new(const struct repository *r)
@@ -59,6 +61,7 @@ struct object_writer *object_writer_new(const struct repository *r)
 	w->buf = xmalloc(CHUNK);
 	w->number = atomic_fetch_add(&writers, 1);
 	w->batch = xcalloc(BATCH_FILES, sizeof(*w->batch));
+	w->behind = behind_new();
 	return w;
 }
 
@@ -77,6 +80,7 @@ void object_writer_free(struct object_writer *w)
 	directory_name(w, name);
 	if (w->has_directory)
 		(void)unlinkat(repository_store(w->repository), name, AT_REMOVEDIR);
+	behind_free(w->behind);
 	sha256_free(w->hash);
 	free(w->buf);
 	free(w->batch);
@@ -174,7 +178,8 @@ static bool copy(struct object_writer *w, int from, int to, struct object_copy *
 		}
 		sha256_add(w->hash, w->buf, (size_t)n);
 		ret->size += n;
-		if (to >= 0 && !fs_write_all(to, w->buf, (size_t)n))
+		if (to >= 0 && (!fs_write_all(to, w->buf, (size_t)n) ||
+				!behind_wrote(w->behind, to, ret->size - n, n)))
 			return cannot_write(w, err);
 		if (w->stint)
 			stint_pass(w->stint);
