@@ -53,8 +53,9 @@ TEST(what_was_written_leaves_memory_and_is_whole)
 		REQUIRE(fs_write_all(fd, buf, PIECE));
 		CHECK(behind_wrote(b, fd, (int64_t)i * PIECE, PIECE));
 	}
-	if (fs.f_type != TMPFS_MAGIC)
-		CHECK_INT(resident(fd, (size_t)GONE * PIECE), 0);
+	/* Others, as overlayfs, keep them; a page that somebody holds at the moment stays, too. */
+	if (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC)
+		CHECK(resident(fd, (size_t)GONE * PIECE) <= GONE * PIECE / PAGE / 10);
 	behind_free(b);
 	CHECK_INT(open_fds(), before);
 	for (int i = 0; i < PIECES; i++) {
