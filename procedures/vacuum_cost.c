@@ -102,7 +102,11 @@ static double written_by_checkpoints(double intervals, double next, double sprea
 {
 	double written = 0, from = 0, work = fmin(intervals, 100);
 
-	for (double at = next; at < work; at++) {
+	int checkpoints = work > next ? (int)ceil(work - next) : 0;
+
+	for (int i = 0; i < checkpoints; i++) {
+		double at = next + i;
+
 		written += (at - from) * fmin(1, (work - at) / fmax(spread, 0.01));
 		from = at;
 	}
