@@ -158,6 +158,15 @@ static bool make_shelf(struct object_writer *w, unsigned shelf, struct err *err)
 	return true;
 }
 
+/* Of what has been written something may be lost, and nobody will tell again: nothing of it is
+ * named. */
+static void lose_batch(struct object_writer *w)
+{
+	w->n = 0;
+	w->bytes = 0;
+	memset(w->shelves, SHELF_SPOILED, sizeof(w->shelves));
+}
+
 /* One pass: read, hashed, written; to is -1 where the bytes are shared already. */
 static bool copy(struct object_writer *w, int from, int to, struct object_copy *ret,
 		 struct err *err)
@@ -178,9 +187,13 @@ static bool copy(struct object_writer *w, int from, int to, struct object_copy *
 		}
 		sha256_add(w->hash, w->buf, (size_t)n);
 		ret->size += n;
-		if (to >= 0 && (!fs_write_all(to, w->buf, (size_t)n) ||
-				!behind_wrote(w->behind, to, ret->size - n, n)))
+		if (to >= 0 && !fs_write_all(to, w->buf, (size_t)n))
 			return cannot_write(w, err);
+		if (to >= 0 && !behind_wrote(w->behind, to, ret->size - n, n)) {
+			(void)cannot_write(w, err);
+			lose_batch(w);
+			return false;
+		}
 		if (w->stint)
 			stint_pass(w->stint);
 	}
@@ -307,8 +320,9 @@ bool object_writer_flush(struct object_writer *w, struct err *err)
 	w->n = 0;
 	w->bytes = 0;
 	if (n && syncfs(repository_store(w->repository)) != 0) {
-		memset(w->shelves, SHELF_SPOILED, sizeof(w->shelves));
-		return cannot_write(w, err);
+		(void)cannot_write(w, err);
+		lose_batch(w);
+		return false;
 	}
 	if (n)
 		name_shelves(w);
