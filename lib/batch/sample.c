@@ -20,6 +20,7 @@ static const double between = 0.3;
 /* A block that somebody's lock holds up is passed over. */
 static const char session_sql[] = "SET statement_timeout TO '5s'; SET lock_timeout TO '200ms'";
 static const double first_share = 0.6; /* of the time: then the second pass must begin */
+static const double read_share = 0.5;  /* and what the first block of each hand may take to read */
 
 enum pass { PASS_READ, PASS_WARM, PASS_ONE, PASS_FIRST, PASS_AGAIN };
 
@@ -42,7 +43,7 @@ struct hand {
 	const void *ready; /* what its statements are for */
 	double warm;	   /* seconds of its first block, the first time of all */
 	struct err err;
-	bool failed;
+	bool failed, late; /* late: cut off at the end of the time, and done */
 };
 
 struct sampling {
@@ -117,6 +118,15 @@ static bool may_pass_over(const struct pg *db, const struct err *err)
 	return pg_alive(db) && (err->code == ERR_RETRY || err->code == ERR_DATA);
 }
 
+/* Rows of a block that are read in time, by what one took: reading is not cancelled. */
+static int rows_in_time(const struct sampling *s, const struct work *w)
+{
+	double left = fmax(0, s->until - clock_monotonic()) * read_share;
+	double rows = left / fmax(w->one_read, 1e-6) * s->setup->readers / (double)s->hands;
+
+	return (int)fmax(1, fmin(w->part->block_rows, rows));
+}
+
 static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct err *err)
 {
 	const struct batch_phase *phase = w->part->fill;
@@ -124,7 +134,7 @@ static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct
 	double began = clock_monotonic();
 
 	if (!phase->fetch(phase->ctx, db, w->from_first ? NULL : w->after, w->hi,
-			  w->part->block_rows, s->setup->memory / (3 * s->n), &w->window, err)) {
+			  rows_in_time(s, w), s->setup->memory / (3 * s->n), &w->window, err)) {
 		w->lost = true;
 		return may_pass_over(db, err);
 	}
@@ -285,6 +295,13 @@ static bool prepare(struct hand *h, const struct sample_part *part, enum pass pa
 	return true;
 }
 
+/* What is cancelled in a block costs the block; between two it is no error either. */
+static bool cut_off(const struct sampling *s, const struct hand *h)
+{
+	return clock_monotonic() > s->until && pg_alive(h->db) &&
+	       strcmp(h->err.native, "57014") == 0;
+}
+
 static void *hand_main(void *arg)
 {
 	struct hand *h = arg;
@@ -295,10 +312,12 @@ static void *hand_main(void *arg)
 	for (size_t i = h->number; i < s->n && !h->failed; i += s->hands) {
 		struct work *w = &s->work[i];
 		bool first = i < s->hands;
-		if (stop_requested() || atomic_load(&s->held) ||
-		    (!first && clock_monotonic() > until))
+		if (stop_requested() || atomic_load(&s->held) || h->late ||
+		    clock_monotonic() > (first ? s->until : until))
 			break;
 		h->failed = !prepare(h, w->part, s->pass, &h->err) || !do_block(h, w, &h->err);
+		h->late = h->failed && cut_off(s, h);
+		h->failed = h->failed && !h->late;
 		if (s->pass == PASS_WARM)
 			break;
 	}
@@ -313,14 +332,18 @@ static void watch_hands(struct sampling *s)
 	const struct batch_setup *setup = s->setup;
 	struct pollfd over = { .fd = s->over, .events = POLLIN };
 	eventfd_t ended;
+	bool late = false;
 
 	while (atomic_load(&s->at_work) > 0) {
-		(void)poll(&over, 1, atomic_load(&s->held) ? 4 * listen_ms : listen_ms);
+		(void)poll(&over, 1, late || atomic_load(&s->held) ? 4 * listen_ms : listen_ms);
 		(void)eventfd_read(s->over, &ended);
-		if (!setup->listener || atomic_load(&s->at_work) == 0 ||
-		    !listener_hears(setup->listener))
+		if (atomic_load(&s->at_work) == 0)
+			break;
+		if (setup->listener && listener_hears(setup->listener))
+			atomic_store(&s->held, true);
+		late = clock_monotonic() > s->until;
+		if (!atomic_load(&s->held) && !late)
 			continue;
-		atomic_store(&s->held, true);
 		for (size_t i = 0; i < s->hands; i++)
 			pg_cancel(s->hand[i].db);
 	}
@@ -510,7 +533,7 @@ static bool write_passes(struct sampling *s, struct sample *ret, struct err *err
 		ret->wal_first = (at[1] - at[0]) / rows_done(s, false);
 	if (rows_done(s, true) > 0)
 		ret->wal = (at[2] - at[1]) / rows_done(s, true);
-	ret->wrote = true;
+	ret->wrote = s->n == 0 || rows_done(s, false) > 0;
 	return true;
 }
 
