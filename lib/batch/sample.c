@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The passes over the blocks: read, one block to warm up each session, first time, and again. */
 #include "lib/batch/sample.h"
+#include "lib/batch/log_probe.h"
 #include "lib/batch/readers.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-enum { MOST_WRITERS = 16, COMMITS = 5, LEAST_ROWS = 12, AGAINS = 3 };
+enum { MOST_WRITERS = 16, LEAST_ROWS = 12, AGAINS = 3 };
 enum { listen_ms = 25 }; /* between two looks whether an operator wants something else */
 /* Seconds between two looks at the same rows: what holds the disk up for a moment counts once. */
 static const double between = 0.3;
@@ -377,43 +378,11 @@ static bool run_pass(struct sampling *s, enum pass pass, struct err *err)
 	return true;
 }
 
-static bool wal_position(struct pg *db, double *ret, struct err *err)
-{
-	AUTO_ROWS struct pg_rows *r = NULL;
-
-	if (!pg_query(db, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::text", NULL,
-		      0, &r, err))
-		return false;
-	*ret = strtod(pg_text(r, 0, 0), NULL);
-	return true;
-}
-
 static int by_value(const void *x, const void *y)
 {
 	double a = *(const double *)x, b = *(const double *)y;
 
 	return (a > b) - (a < b);
-}
-
-/* The median of some commits of a record that means nothing. */
-static bool time_commits(struct pg *db, bool flush, double *ret, struct err *err)
-{
-	double seconds[COMMITS];
-
-	for (int i = 0; i < COMMITS; i++) {
-		double began = clock_monotonic();
-		if (!pg_exec(db,
-			     flush ? "BEGIN; SET LOCAL synchronous_commit TO on"
-				   : "BEGIN; SET LOCAL synchronous_commit TO off",
-			     err) ||
-		    !pg_exec(db, "SELECT pg_logical_emit_message(true, 'plmaint', 'probe')", err) ||
-		    !pg_exec(db, "COMMIT", err))
-			return false;
-		seconds[i] = clock_monotonic() - began;
-	}
-	qsort(seconds, COMMITS, sizeof(seconds[0]), by_value);
-	*ret = seconds[COMMITS / 2];
-	return true;
 }
 
 static double rows_done(const struct sampling *s, bool again)
@@ -455,7 +424,7 @@ static bool again_and_again(struct sampling *s, double *wal_after_one, struct er
 	for (s->again = 0; s->again < AGAINS; s->again++) {
 		double began = clock_monotonic();
 		if (!run_pass(s, PASS_AGAIN, err) ||
-		    (s->again == 0 && !wal_position(s->setup->control, wal_after_one, err)))
+		    (s->again == 0 && !log_position(s->setup->control, wal_after_one, err)))
 			return false;
 		double took = clock_monotonic() - began;
 		if (clock_monotonic() + between + took > s->until)
@@ -524,10 +493,10 @@ static bool write_passes(struct sampling *s, struct sample *ret, struct err *err
 		return false;
 	find_ones(s, ret);
 	fit_blocks(s, ret->one_fill + ret->one_detach);
-	if (!wal_position(db, &at[0], err) || !run_pass(s, PASS_FIRST, err) ||
-	    !wal_position(db, &at[1], err) || !again_and_again(s, &at[2], err) ||
-	    !time_commits(db, false, &ret->commit, err) ||
-	    !time_commits(db, true, &ret->commit_flushed, err))
+	if (!log_position(db, &at[0], err) || !run_pass(s, PASS_FIRST, err) ||
+	    !log_position(db, &at[1], err) || !again_and_again(s, &at[2], err) ||
+	    !log_commit(db, false, &ret->commit, err) ||
+	    !log_commit(db, true, &ret->commit_flushed, err))
 		return false;
 	if (rows_done(s, false) > 0)
 		ret->wal_first = (at[1] - at[0]) / rows_done(s, false);
