@@ -6,33 +6,23 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/text.h"
-#include "lib/drivers/hash.h"
+#include "procedures/backup_digests.h"
 #include "procedures/backup_job.h"
 #include "procedures/procedures.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static bool digest(const char *path, struct manifest_file *f, struct err *err)
-{
-	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	return (fd >= 0 && sha256_file(fd, &f->size, f->sha256)) ||
-	       err_errno(err, "cannot read %s", path);
-}
+#include <sys/stat.h>
 
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-static bool add_files(struct backup_job *j, struct err *err)
+static bool add_files(struct backup_job *j, char *dir, struct err *err)
 {
-	AUTO_FREE char *dir = backup_job_path(j, NULL);
 	char *paths[] = { dir, NULL };
 	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
 	struct backup_manifest *m = &j->manifest;
@@ -43,12 +33,31 @@ static bool add_files(struct backup_job *j, struct err *err)
 			continue;
 		m->files = xrealloc(m->files, (m->n_files + 1) * sizeof(*m->files));
 		struct manifest_file *f = &m->files[m->n_files++];
-		*f = (struct manifest_file){ .path = xstrdup(e->fts_path + strlen(dir) + 1) };
-		ok = digest(e->fts_path, f, err);
+		*f = (struct manifest_file){ .path = xstrdup(e->fts_path + strlen(dir) + 1),
+					     .size = e->fts_statp->st_size };
 	}
 	if (tree)
 		fts_close(tree);
 	return ok;
+}
+
+/* While some read what was written, the disk is made to have it. */
+static bool seal_files(const struct config *config, struct backup_job *j, struct err *err)
+{
+	AUTO_FREE char *dir = backup_job_path(j, NULL);
+	struct backup_manifest *m = &j->manifest;
+	struct digests *digests;
+	struct err read;
+
+	if (!add_files(j, dir, err) ||
+	    !digests_begin(config, dir, m->files, m->n_files, &digests, err))
+		return false;
+	bool durable = repository_sync(j->repository, err);
+
+	if (digests_end(digests, &read))
+		return durable;
+	*err = read;
+	return false;
 }
 
 /* What the services' heartbeats say that they run; a site may have none.  Older releases have a
@@ -107,7 +116,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		j->manifest.encryption_key = xstrdup(a->look->place.encryption_key);
 	add_versions(a->look, &j->manifest);
 	add_domains(a->look, &j->manifest);
-	if (!add_files(j, err) || !repository_sync(j->repository, err))
+	if (!seal_files(a->look->config, j, err))
 		return false;
 	clock_rfc3339(clock_wall(), now, sizeof(now));
 	j->manifest.ended = xstrdup(now);
