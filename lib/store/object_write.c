@@ -41,6 +41,9 @@ struct object_writer {
 	struct sha256 *hash;
 	char *buf;
 	unsigned number; /* of this writer: the name of its directory in store/tmp */
+	/* The store, opened by this writer; -1 before it has anything.  Of bytes that were lost the
+	 * kernel tells each open file once: on one that all share, another writer would hear it. */
+	int disk;
 	bool has_directory;
 	unsigned char shelves[SHELVES]; /* enum shelf */
 	char (*batch)[65];
@@ -62,6 +65,7 @@ struct object_writer *object_writer_new(const struct repository *r)
 	w->number = atomic_fetch_add(&writers, 1);
 	w->batch = xcalloc(BATCH_FILES, sizeof(*w->batch));
 	w->behind = behind_new();
+	w->disk = -1;
 	return w;
 }
 
@@ -81,6 +85,7 @@ void object_writer_free(struct object_writer *w)
 	if (w->has_directory)
 		(void)unlinkat(repository_store(w->repository), name, AT_REMOVEDIR);
 	behind_free(w->behind);
+	auto_close(&w->disk);
 	sha256_free(w->hash);
 	free(w->buf);
 	free(w->batch);
@@ -138,6 +143,11 @@ static bool make_directory(struct object_writer *w, struct err *err)
 {
 	char name[TEMP_NAME];
 
+	if (w->disk < 0)
+		w->disk = openat(repository_store(w->repository), ".",
+				 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->disk < 0)
+		return cannot_write(w, err);
 	directory_name(w, name);
 	if (!w->has_directory && mkdirat(repository_store(w->repository), name, DIR_MODE) != 0)
 		return cannot_write(w, err);
@@ -319,7 +329,7 @@ bool object_writer_flush(struct object_writer *w, struct err *err)
 	/* A batch has one try: the kernel tells of bytes that it has lost only once. */
 	w->n = 0;
 	w->bytes = 0;
-	if (n && syncfs(repository_store(w->repository)) != 0) {
+	if (n && syncfs(w->disk) != 0) {
 		(void)cannot_write(w, err);
 		lose_batch(w);
 		return false;

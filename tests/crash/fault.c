@@ -232,3 +232,5 @@ WHOLE(mkdirat, (int d, const char *a, mode_t mode), (d, a, mode),
       int COMMA const char *COMMA mode_t, -1, a)
 WHOLE(rmdir, (const char *a), (a), const char *, -1, a)
 WHOLE(syncfs, (int fd), (fd), int, fd, NULL)
+WHOLE(sync_file_range, (int fd, off64_t at, off64_t n, unsigned flags), (fd, at, n, flags),
+      int COMMA off64_t COMMA off64_t COMMA unsigned, fd, NULL)

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from crash import faults
+from drivers import built
 from harness import pg
 
 ONLY = ("--features", "pulp")
@@ -141,6 +142,52 @@ def test_what_was_copied_before_the_disk_was_full_is_kept(plmaint, made, tmp_pat
     assert kept == 9 and not list(store.glob("store/tmp/*"))
     online(plmaint, store, code=0)
     assert new_count(store, max(whole(plmaint, store))) == 20 - kept
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_what_the_disk_refuses_behind_the_writer_is_not_named(plmaint, site, tmp_path, error):
+    """Nor is what was written before it: which of that has been lost nobody says."""
+    site.heartbeat("worker")
+    for i in range(20):
+        site.artifact(os.urandom(100_000 + i))  # large enough to be written behind
+    site.conn.commit()
+    store, log, key = tmp_path / "backups", tmp_path / "log", tmp_path / "key"
+    key.write_text("not for others")
+    plmaint.configure({"pulp.encryption_key": key, "backup.threads": 1})
+    at = 2 * 12  # of each file a write and the word to the disk
+    env = {**faults.Case.environment(at, error, "disk", log), "FAULT_PATH": "/store/tmp/"}
+    failed(online(plmaint, store, env=env), "cannot write to")
+    assert f"call {at}: sync_file_range" in log.read_text()
+    assert not list(store.glob("store/[0-9a-f][0-9a-f]/*"))
+    online(plmaint, store, code=0)
+    (id_,) = whole(plmaint, store)
+    assert new_count(store, id_) == 20
+
+
+@pytest.mark.parametrize("room, said", [(4, ["lost", "lost"]), (100, ["durable", "durable"])])
+def test_each_writer_hears_of_what_was_lost(tmp_path, room, said):
+    """A disk that takes bytes for which it has no room tells of it when they are made durable, and each
+    open file only once: what one writer was told, another must hear, too.
+    """
+    below, image, top = tmp_path / "below", tmp_path / "below" / "image", tmp_path / "top"
+    if not shutil.which("mkfs.ext4"):
+        pytest.skip("there is no mkfs.ext4")
+    mounted(below, "-t", "tmpfs", "-o", f"size={room}m", "none")
+    try:
+        with open(image, "wb") as f:
+            f.truncate(200 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", image], check=True)
+        files = [tmp_path / "one", tmp_path / "other"]
+        for path in files:
+            path.write_bytes(os.urandom(3 << 20))  # so little is waited for at the end only
+        mounted(top, "-o", "loop", image)
+        store = top / "backups"
+        done = subprocess.run([built.program("store_writers"), store, *files], stdout=subprocess.PIPE, text=True, timeout=60)
+        assert (done.returncode, done.stdout.split()) == (0, said)
+        assert len(list(store.glob("store/[0-9a-f][0-9a-f]/*"))) == said.count("durable")
+    finally:
+        subprocess.run(["umount", "-l", top], capture_output=True)
+        subprocess.run(["umount", "-l", below], capture_output=True)
 
 
 def test_a_backup_of_a_later_release_stays(plmaint, made, tmp_path):
