@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The list is in order of digests, as the store is: one directory of it is read at a time. */
+/*
+ * The list is in order of digests, as the store is: one directory of it is read at a time, and a
+ * row is looked for while the server sends the next ones.
+ */
 #include "procedures/backup_artifacts.h"
 
 #include "lib/core/mem.h"
+#include "lib/core/strbuf.h"
 #include "lib/core/text.h"
 #include "lib/drivers/space.h"
 #include "lib/store/listing.h"
@@ -20,11 +24,6 @@ static const double space_timeout = 30;
 static const int64_t spare_bytes = INT64_C(64) << 20; /* what file systems keep to themselves */
 static const int64_t block = 4096;		      /* of a file so much is lost at its end */
 
-static bool put_line(void *arg, const char *line, size_t len, struct err *err)
-{
-	return fwrite(line, 1, len, arg) == len || err_errno(err, "cannot write the list");
-}
-
 static bool open_new(const char *path, FILE **ret, struct err *err)
 {
 	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
@@ -40,23 +39,6 @@ static bool open_new(const char *path, FILE **ret, struct err *err)
 	(void)setvbuf(f, NULL, _IOFBF, LISTING_BUFFER);
 	*ret = f;
 	return true;
-}
-
-bool backup_artifacts_list(const struct backup_job *j, struct pg *db, struct artifacts_sum *ret,
-			   struct err *err)
-{
-	AUTO_FREE char *path = backup_job_path(j, backup_artifacts_name);
-	FILE *f = NULL;
-
-	if (!open_new(path, &f, err))
-		return false;
-	bool ok = pg_copy_out(db,
-			      "COPY (SELECT sha256, size, file FROM core_artifact"
-			      " ORDER BY sha256 COLLATE \"C\", file COLLATE \"C\") TO STDOUT",
-			      put_line, f, err);
-	if (fclose(f) != 0 && ok)
-		ok = err_errno(err, "cannot write %s", path);
-	return ok && backup_artifacts_sum(j, ret, err);
 }
 
 static bool each_row(const struct backup_job *j,
@@ -110,6 +92,51 @@ bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret,
 	artifacts_sum_release(ret);
 	bool ok = each_row(j, add_row, &s, err);
 	object_shelf_free(s.shelf);
+	return ok;
+}
+
+struct taking {
+	FILE *file;
+	struct strbuf line; /* of the list, taken apart */
+	struct summing sums;
+};
+
+static bool take_line(void *arg, const char *line, size_t len, struct err *err)
+{
+	struct taking *t = arg;
+	struct listing_row row;
+
+	if (fwrite(line, 1, len, t->file) != len)
+		return err_errno(err, "cannot write the list");
+	strbuf_clear(&t->line);
+	strbuf_add(&t->line, line, len);
+	if (!listing_parse(t->line.data, len, &row))
+		return err_set(err, ERR_DATA, "row %lld of core_artifact is none of an artifact",
+			       (long long)t->sums.sum->count + 1);
+	return add_row(&t->sums, &row, err);
+}
+
+bool backup_artifacts_list(const struct backup_job *j, struct pg *db, struct artifacts_sum *ret,
+			   struct err *err)
+{
+	AUTO_FREE char *path = backup_job_path(j, backup_artifacts_name);
+	struct taking t = { .sums = { .sum = ret } };
+
+	artifacts_sum_release(ret);
+	if (!open_new(path, &t.file, err))
+		return false;
+	t.sums.shelf = object_shelf_new(j->repository);
+	/* By the columns as they are listed: by others they would be sorted with twice the bytes.
+	 */
+	bool ok = pg_copy_out(
+		db,
+		"COPY (SELECT sha256 COLLATE \"C\", size, file COLLATE \"C\" FROM core_artifact"
+		" ORDER BY 1, 3) TO STDOUT",
+		take_line, &t, err);
+	if (fclose(t.file) != 0 && ok)
+		ok = err_errno(err, "cannot write %s", path);
+	object_shelf_free(t.sums.shelf);
+	strbuf_release(&t.line);
 	return ok;
 }
 

@@ -67,21 +67,22 @@ static bool unescape(char *s)
 	return true;
 }
 
-static bool parse(struct listing *l, size_t len)
+bool listing_parse(char *line, size_t len, struct listing_row *row)
 {
-	char *size = l->line + SHA256_HEX + 1, *end;
+	char *size = line + SHA256_HEX + 1, *end;
 
-	if (len < SHA256_HEX + 4 || l->line[len - 1] != '\n' || strlen(l->line) != len ||
-	    !sha256_is_hex(l->line, SHA256_HEX) || l->line[SHA256_HEX] != '\t' || *size < '0' ||
+	if (len < SHA256_HEX + 4 || line[len - 1] != '\n' || strlen(line) != len ||
+	    !sha256_is_hex(line, SHA256_HEX) || line[SHA256_HEX] != '\t' || *size < '0' ||
 	    *size > '9')
 		return false;
-	l->line[len - 1] = '\0';
+	line[len - 1] = '\0';
 	errno = 0;
-	l->row.size = strtoll(size, &end, 10);
+	row->size = strtoll(size, &end, 10);
 	if (errno || *end != '\t' || !end[1] || !unescape(end + 1))
 		return false;
-	memcpy(l->row.sha256, l->line, SHA256_HEX);
-	l->row.path = end + 1;
+	memcpy(row->sha256, line, SHA256_HEX);
+	row->sha256[SHA256_HEX] = '\0';
+	row->path = end + 1;
 	return true;
 }
 
@@ -95,7 +96,7 @@ bool listing_next(struct listing *l, const struct listing_row **ret, struct err 
 		return !ferror(l->file) || err_errno(err, "cannot read %s", l->name);
 	}
 	l->number++;
-	if (!parse(l, (size_t)len))
+	if (!listing_parse(l->line, (size_t)len, &l->row))
 		return err_set(err, ERR_DATA, "%s: line %zu is damaged", l->name, l->number);
 	*ret = &l->row;
 	return true;

@@ -20,5 +20,8 @@ bool listing_open(const char *path, struct listing **ret, struct err *err) MUST_
 void listing_close(struct listing *l); /* NULL is fine */
 /* *ret is NULL at the end.  ERR_DATA: a line that is none, by its number. */
 bool listing_next(struct listing *l, const struct listing_row **ret, struct err *err) MUST_CHECK;
+/* One line, terminated and with its newline, which is changed; the path is borrowed from it. False:
+ * it is none. */
+bool listing_parse(char *line, size_t len, struct listing_row *row);
 /* Adds a line. */
 void listing_add(struct strbuf *out, const char *sha256, int64_t size, const char *path);
