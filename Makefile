@@ -11,13 +11,14 @@
 #   libssl     TLS to Redis: hiredis_ssl begins with hiredis 1.0, and Debian 12 and EL 8 have 0.1x
 #   libinih    configuration files
 #   libarchive tar with zstd, owners, access lists and labels: a backup's configuration
+#   zlib       gzip: the data files of dumps, as pg_dump writes them
 
 # A variant has its own directory below build/ and its own flags: `make VARIANT=asan units`.
 VARIANT ?=
 BUILD ?= build$(if $(VARIANT),/$(VARIANT))
 PREFIX ?= /usr/local
 PYTHON ?= /usr/bin/python3
-PKGS = libpq libcurl json-c popt hiredis libssl libcrypto inih libarchive
+PKGS = libpq libcurl json-c popt hiredis libssl libcrypto inih libarchive zlib
 
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wconversion -Wcast-qual -Wmissing-prototypes \
 	-Wstrict-prototypes -Wvla -Wpointer-arith -Wformat=2 -Wundef -Wwrite-strings

@@ -159,9 +159,6 @@ static void tell(struct session *s, const struct answer *a)
 		f[n++] = (struct field)F_INT("lost", e->lost);
 		f[n++] = (struct field)F_INT("filled", e->filled);
 		f[n++] = (struct field)F_BOOL("exact", e->strata.share >= 1);
-		if (e->strata.share < 1)
-			f[n++] = (struct field)F_INT("rows_off",
-						     strata_off(&e->strata, (double)a->rows));
 		f[n++] = (struct field)F_INT("bytes", e->bytes);
 		f[n++] = (struct field)F_INT("repositories", (int64_t)e->strata.n_repositories +
 								     e->strata.more_repositories);
@@ -183,9 +180,7 @@ static void tell(struct session *s, const struct answer *a)
 		if (!isnan(e->free_bytes))
 			f[n++] = (struct field)F_INT("free_bytes", e->free_bytes);
 		if (e->cache_keys >= 0)
-			f[n++] = (struct field)F_INT(e->cache_keys_most ? "cache_keys_most"
-									: "cache_keys",
-						     e->cache_keys);
+			f[n++] = (struct field)F_INT("cache_keys", e->cache_keys);
 	}
 	f[n++] = (struct field)F_REAL("max_downtime", a->max_downtime);
 	f[n++] = (struct field)F_TEXT("verdict", a->verdict);
@@ -204,13 +199,13 @@ static void add_time(struct strbuf *out, const char *what, const struct quantile
 	strbuf_addf(out, "%-20s about %s, %s to %s", what, mid, low, high);
 }
 
-/* A count that is an estimate says so, and how far off it may be. */
-static void add_rows(struct strbuf *out, double rows, const struct strata *all)
+/* A count that is an estimate says so, and how far off it may be (two standard deviations). */
+static void add_rows(struct strbuf *out, double rows, double share)
 {
 	add_count(out, rows);
-	if (all->share < 1) {
+	if (share < 1) {
 		strbuf_adds(out, " ± ");
-		add_count(out, strata_off(all, rows));
+		add_count(out, ceil(2 * sqrt(rows / share)));
 	}
 }
 
@@ -219,7 +214,7 @@ static void print_counts(struct strbuf *out, const struct answer *a)
 	const struct strata *all = &a->e->strata;
 
 	strbuf_adds(out, "pending              ");
-	add_rows(out, (double)a->rows, all);
+	add_rows(out, (double)a->rows, all->share);
 	strbuf_adds(out, " manifests");
 	if (all->share < 1)
 		strbuf_addf(out, ", counted on %g %% of the table since all of it took too long",
@@ -230,7 +225,7 @@ static void print_counts(struct strbuf *out, const struct answer *a)
 		const struct stratum *t = &all->item[i];
 		strbuf_addf(out, "  %-10s %-8s %-8s ", doing[t->state], stratum_kind_names[t->kind],
 			    strata_band_names[t->band]);
-		add_rows(out, (double)t->rows, all);
+		add_rows(out, (double)t->rows, all->share);
 		strbuf_adds(out, ", ");
 		add_bytes(out, (double)t->bytes);
 		strbuf_adds(out, " in ");
@@ -241,7 +236,7 @@ static void print_counts(struct strbuf *out, const struct answer *a)
 		strbuf_adds(out, i == 0 ? "repositories         " : "                     ");
 		text_escape(out, all->repository[i].name);
 		strbuf_adds(out, " ");
-		add_rows(out, (double)all->repository[i].rows, all);
+		add_rows(out, (double)all->repository[i].rows, all->share);
 		strbuf_adds(out, "\n");
 	}
 	if (all->more_repositories > 0)
@@ -339,9 +334,8 @@ static void print_sizes(struct strbuf *out, const struct manifest_estimate *e)
 		add_bytes(out, e->free_bytes);
 	strbuf_adds(out, isnan(e->free_bytes) ? "\n" : " are free\n");
 	if (e->cache_keys >= 0)
-		strbuf_addf(out, "content cache        %s%lld keys to delete%s\n",
-			    e->cache_keys_most ? "at most " : "", (long long)e->cache_keys,
-			    e->cache_keys_most ? "; to find out which took too long" : "");
+		strbuf_addf(out, "content cache        %lld keys to delete\n",
+			    (long long)e->cache_keys);
 }
 
 static void print(struct session *s, const struct answer *a)

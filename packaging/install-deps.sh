@@ -24,6 +24,7 @@ build_packages='
     libssl-dev              # SHA-256, TLS to Redis
     libinih-dev             # plmaint.conf
     libarchive-dev          # archives of configuration in a backup
+    zlib1g-dev              # data files of dumps, as pg_dump writes them
 '
 demo_packages='
     postgresql-15           # the throwaway database

@@ -8,6 +8,8 @@
 
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/core/strbuf.h"
+#include "lib/core/text.h"
 #include "lib/drivers/fs.h"
 #include "lib/store/listing.h"
 #include "procedures/backup_artifacts.h"
@@ -129,7 +131,7 @@ static bool room(const struct backup_job *j, struct err *err)
 }
 
 static bool dump_all(struct actor *a, struct backup_job *j, const struct backup_params *p,
-		     const struct dump_sources *s, struct err *err)
+		     const struct dump_sources *s, struct dump_tally *tally, struct err *err)
 {
 	AUTO_FREE char *dir = backup_job_path(j, "databases");
 
@@ -139,29 +141,46 @@ static bool dump_all(struct actor *a, struct backup_job *j, const struct backup_
 		const struct manifest_database *d = &j->manifest.databases[i];
 
 		if (!dump_properties(j, &s->all[i], d, err) ||
-		    !dump_source_dump(a, j, &s->all[i], d, p, err))
+		    !dump_source_dump(a, j, &s->all[i], d, p, tally, err))
 			return false;
 	}
 	return dump_globals(a, j, &s->all[0], err);
+}
+
+/* "2 database(s) dumped, 812 artifact(s) named; ..." */
+static void sum_up(const struct backup_job *j, const struct dump_tally *t, struct outcome *out)
+{
+	AUTO_STRBUF struct strbuf b = { 0 };
+
+	strbuf_addf(&b, "%zu database(s) dumped, %lld artifact(s) named", j->manifest.n_databases,
+		    (long long)j->manifest.artifacts.count);
+	if (t->taken > 0) {
+		char bytes[32];
+
+		text_bytes((double)t->taken_bytes, bytes, sizeof(bytes));
+		strbuf_addf(&b, "; %lld of %lld chunks of large tables, %s, are as they were",
+			    (long long)t->taken, (long long)t->chunks, bytes);
+	}
+	if (j->manifest.snapshots > 1)
+		strbuf_addf(&b, "; what was deleted meanwhile took %ld snapshot(s)",
+			    j->manifest.snapshots);
+	outcome_set(out, RESULT_OK, "%s", b.data);
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	const struct backup_params *p = params;
 	AUTO_SOURCES struct dump_sources s = { .n = 0 };
+	struct dump_tally tally = { .chunks = 0 };
 	struct backup_job *j;
 
 	if (!dump_sources_find(a->look, &s, err) || !backup_job_get(a, p, &j, err) ||
-	    !settle(a, j, p, &s, out, err) || !dump_all(a, j, p, &s, err))
+	    !settle(a, j, p, &s, out, err) || !dump_all(a, j, p, &s, &tally, err))
 		return false;
-	outcome_set(out, RESULT_OK, "%zu database(s) dumped, %lld artifact(s) named", s.n,
-		    (long long)j->manifest.artifacts.count);
-	if (j->manifest.snapshots > 1)
-		outcome_set(
-			out, RESULT_OK,
-			"%zu database(s) dumped, %lld artifact(s) named; what was deleted meanwhile "
-			"took %ld snapshot(s)",
-			s.n, (long long)j->manifest.artifacts.count, j->manifest.snapshots);
+	EMIT(a->reporter, "dump", F_INT("databases", s.n), F_INT("chunks", tally.chunks),
+	     F_INT("chunks_taken", tally.taken), F_INT("bytes", tally.bytes),
+	     F_INT("bytes_taken", tally.taken_bytes));
+	sum_up(j, &tally, out);
 	return true;
 }
 
@@ -171,7 +190,9 @@ const struct procedure procedure_backup_databases = {
 	.explain =
 		"One exported snapshot for each database serves the list of artifacts and a parallel "
 		"pg_dump. What the list names and the store lacks is copied before the dump begins; an "
-		"artifact that has been deleted since costs a new snapshot, five at most.",
+		"artifact that has been deleted since costs a new snapshot, five at most. Large tables "
+		"are read in chunks of their pages, and chunks that are as the newest backup has them "
+		"are taken from it: each dump is whole all the same, and pg_restore needs no other.",
 	.changes = "adds dumps to the backup and files to its store",
 	.tags = (const char *const[]){ "backup", NULL },
 	.needs = NEED_DB | NEED_SETTINGS,

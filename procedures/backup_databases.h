@@ -44,10 +44,15 @@ void dump_sources_thaw(struct dump_sources *s);
 /* What the manifest says of a frozen one. */
 bool dump_source_describe(const struct dump_source *s, struct manifest_database *ret,
 			  struct err *err) MUST_CHECK;
-/* pg_dump into the backup; d says where. */
+/* Chunks of large tables with rows in them, and those that an earlier backup had. */
+struct dump_tally {
+	int64_t chunks, taken;
+	int64_t bytes, taken_bytes; /* compressed */
+};
+/* The dump into the backup; d says where.  *tally is added to. */
 bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
 		      const struct manifest_database *d, const struct backup_params *p,
-		      struct err *err) MUST_CHECK;
+		      struct dump_tally *tally, struct err *err) MUST_CHECK;
 /* What the dump leaves out, beside it: settings of the database and rights in it. */
 bool dump_properties(const struct backup_job *j, const struct dump_source *s,
 		     const struct manifest_database *d, struct err *err) MUST_CHECK;

@@ -6,7 +6,7 @@
 #include "lib/drivers/pg_tools.h"
 #include "lib/drivers/process.h"
 #include "lib/host/database_settings.h"
-#include "procedures/backup_databases.h"
+#include "procedures/backup_chunks.h"
 #include "procedures/file_progress.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_job.h"
@@ -162,7 +162,8 @@ bool dump_source_describe(const struct dump_source *s, struct manifest_database 
 /* -- running the programs */
 
 struct dumping {
-	const char *dir; /* NULL: nobody waits for it */
+	const char *dir;	   /* NULL: nobody waits for it */
+	struct chunk_crew *chunks; /* NULL: pg_dump writes everything */
 	struct file_progress progress;
 	long nice;
 };
@@ -187,7 +188,8 @@ static void tick(void *arg)
 	struct dumping *d = arg;
 
 	if (d->dir)
-		file_progress_tell(&d->progress, 0, bytes_in(d->dir));
+		file_progress_tell(&d->progress, 0,
+				   bytes_in(d->dir) + (d->chunks ? chunks_bytes(d->chunks) : 0));
 }
 
 /* Bytes of the dump, by the newest backup that has one of this database; 0: not known. */
@@ -297,15 +299,54 @@ bool dump_source_ready(const struct probe *p, struct dump_source *s, int64_t *by
 	return ok;
 }
 
+/* What is left to pg_dump, beside the chunks or without them. */
+static bool run_pg_dump(const struct dump_source *s, const char *program, long level, long jobs,
+			struct dumping *d, struct err *err)
+{
+	AUTO_FREE char *snapshot = xasprintf("--snapshot=%s", s->snapshot);
+	AUTO_FREE char *file = xasprintf("--file=%s", d->dir);
+	AUTO_FREE char *compress = xasprintf("--compress=%ld", level);
+	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);
+	const char *const fixed[] = { program,	   "--format=directory",
+				      parallel,	   snapshot,
+				      file,	   compress,
+				      "--no-sync", "--no-password" };
+	const char *const *left_out = d->chunks ? chunks_exclusions(d->chunks) : NULL;
+	size_t n = 0;
+
+	while (left_out && left_out[n])
+		n++;
+	AUTO_FREE const char **argv = xcalloc(ARRAY_LEN(fixed) + n + 1, sizeof(*argv));
+	memcpy(argv, fixed, sizeof(fixed));
+	if (n)
+		memcpy(argv + ARRAY_LEN(fixed), left_out, n * sizeof(*left_out));
+	return run_tool(argv, s->conninfo, d, NULL, err);
+}
+
+/* *whole: the archive cannot be completed, and there is none. */
+static bool dump_in_chunks(const struct chunks_request *rq, const char *program, struct dumping *d,
+			   bool *whole, struct dump_tally *tally, struct err *err)
+{
+	AUTO_CHUNKS struct chunk_crew *chunks = NULL;
+
+	if (!chunks_begin(rq, &chunks, err))
+		return false;
+	d->chunks = chunks;
+	bool ok =
+		run_pg_dump(rq->source, program, rq->level, rq->sessions, d, err) &&
+		(!chunks || (chunks_wait(chunks, tick, d, err) && chunks_join(chunks, whole, err)));
+	d->chunks = NULL;
+	if (ok && chunks && !*whole)
+		chunks_count(chunks, tally);
+	return ok;
+}
+
 bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
 		      const struct manifest_database *d, const struct backup_params *p,
-		      struct err *err)
+		      struct dump_tally *tally, struct err *err)
 {
 	AUTO_FREE char *dir = backup_job_path(j, d->directory);
 	AUTO_FREE char *phase = xasprintf("dump of %s", d->name);
-	AUTO_FREE char *snapshot = xasprintf("--snapshot=%s", s->snapshot);
-	AUTO_FREE char *file = xasprintf("--file=%s", dir);
-	AUTO_FREE char *level = xasprintf("--compress=%ld", p->compress);
 	AUTO_FREE char *program = NULL;
 	struct dumping dumping = { .dir = dir,
 				   .progress = { .reporter = a->reporter,
@@ -313,6 +354,7 @@ bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct 
 						 .phase = phase,
 						 .bytes = foretell(j, d),
 						 .of_bytes = true } };
+	bool whole = false;
 	long jobs;
 
 	/* Who waits for a site that stands still wants the dump, and nobody is served meanwhile. */
@@ -321,11 +363,16 @@ bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct 
 	     !config_long(a->look->config, "backup.nice", &dumping.nice, err)) ||
 	    !find_tool(a->look, "pg_dump", s, &program, err))
 		return false;
-	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);
 	file_progress_begin(&dumping.progress, 1);
-	const char *const argv[] = { program, "--format=directory", parallel,	     snapshot, file,
-				     level,   "--no-sync",	    "--no-password", NULL };
-	return run_tool(argv, s->conninfo, &dumping, NULL, err);
+	const struct chunks_request rq = { .actor = a,
+					   .job = j,
+					   .source = s,
+					   .database = d,
+					   .level = p->compress,
+					   .sessions = jobs,
+					   .nice = dumping.nice };
+	return dump_in_chunks(&rq, program, &dumping, &whole, tally, err) &&
+	       (!whole || run_pg_dump(s, program, p->compress, jobs, &dumping, err));
 }
 
 static bool is_superuser(const struct dump_source *s, bool *ret, struct err *err)

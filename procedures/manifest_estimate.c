@@ -16,18 +16,8 @@
 
 /* An estimate takes five seconds, or a hundredth of the work where that is more. */
 static const double least_time = 5, share_of_work = 0.01, rough_row = 100e-6;
-/* Of it each ends at such a share: the exact count of all, the same by strata, where that took too
- * long a share of the table, the sample, the search for the cache's keys. */
-static const double count_share = 0.3, strata_share = 0.5, part_share = 0.65, sample_share = 0.9,
-		    keys_share = 0.97;
-/* A table may be large and hardly anything of it pending, which is not known before it is counted.
- */
-static const double most_count = 4;
 /* What a throttle leaves where none has been at work on this host. */
 static const struct quantiles assumed_duty = { 0.3, 0.7, 0.95 };
-
-/* Seconds a row that a count of all takes. */
-static const double usual_count = 1.5e-6;
 
 /* Of the phases. */
 static const char name_images[] = "images", name_lists[] = "lists", name_detach[] = "detach";
@@ -55,75 +45,25 @@ static double free_on_this_host(struct pg *db, const char *data_directory)
 	return room >= 0 ? room : NAN;
 }
 
-/* The time of an estimate; and what heeds both an operator and the end of a part of it. */
-struct bounded {
-	struct listener *listener;
-	double began, all; /* seconds */
-	double until;
-	bool late;
-};
-
-static double work_time(double rows)
-{
-	return fmax(least_time, share_of_work * rough_row * rows);
-}
-
-static double left_until(const struct bounded *b, double share)
-{
-	return fmax(0, b->began + share * b->all - clock_monotonic());
-}
-
-static bool time_is_up(void *arg)
-{
-	struct bounded *b = arg;
-
-	b->late = clock_monotonic() > b->until;
-	return b->late || (b->listener && listener_hears(b->listener));
-}
-
-/* Statements of the control session end by then; bound_end() says whether that was why they failed.
- */
-static void bound_begin(const struct manifest_job *j, struct bounded *b, double seconds)
-{
-	b->until = clock_monotonic() + seconds;
-	b->late = false;
-	pg_heed(j->control, time_is_up, b);
-}
-
-static bool bound_end(const struct manifest_job *j, const struct bounded *b, const struct err *err)
-{
-	batch_lasts(&j->setup);
-	return b->late && err->code == ERR_HELD;
-}
-
-/* A size is asked for below a lock, which somebody may hold. */
-static bool ask_server(struct manifest_job *j, struct bounded *b, struct estimate_facts *f,
+static bool ask_server(struct manifest_job *j, struct estimate_facts *f,
 		       struct manifest_estimate *e, const char **standby, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 
-	bound_begin(j, b, left_until(b, count_share));
-	bool ok = pg_query(
-		j->control,
-		"SELECT pg_is_in_recovery(), to_regnamespace('plmaint') IS NOT NULL"
-		" OR has_database_privilege(current_database(), 'CREATE'),"
-		" pg_relation_size(c.oid)::float8 / current_setting('block_size')::float8,"
-		" inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr(),"
-		" (SELECT setting FROM pg_settings WHERE name = 'data_directory'),"
-		" CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN c.reltuples / c.relpages ELSE 10 END::float8"
-		" FROM pg_class c WHERE c.oid = 'container_manifest'::regclass",
-		NULL, 0, &r, err);
-	if (bound_end(j, b, err) && !ok)
-		return err_set(err, ERR_TIMEOUT, "the database did not answer in time"),
-		       err_hint(err, "Something may hold a lock on Pulp's tables.");
-	if (!ok)
+	if (!pg_query(
+		    j->control,
+		    "SELECT pg_is_in_recovery(), to_regnamespace('plmaint') IS NOT NULL"
+		    " OR has_database_privilege(current_database(), 'CREATE'),"
+		    " pg_relation_size('container_manifest')::float8 / current_setting('block_size')::float8,"
+		    " inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr(),"
+		    " (SELECT setting FROM pg_settings WHERE name = 'data_directory')",
+		    NULL, 0, &r, err))
 		return false;
 	if (pg_bool(r, 0, 0))
 		*standby = "the server is a standby, which takes no writes";
 	else if (!pg_bool(r, 0, 1))
 		j->setup.writers = 1; /* a run without a shared ledger has one */
-	f->pages = strtod(pg_text(r, 0, 2), NULL);
-	f->manifests = f->pages * strtod(pg_text(r, 0, 5), NULL);
+	f->page_rows = strtod(pg_text(r, 0, 2), NULL);
 	if (pg_bool(r, 0, 3))
 		e->free_bytes = free_on_this_host(j->control, pg_text(r, 0, 4));
 	e->writers = j->setup.writers;
@@ -142,50 +82,30 @@ static bool read_sizes(const struct config *c, struct estimate_facts *f, struct 
 	return true;
 }
 
-/* What was not counted in time, as the statistics have it: of it all may be pending.  A count takes
- * as long as was waited for one, or as it does where nothing is in its way. */
-static void suppose(struct estimate_facts *f, struct pending_counts *c)
-{
-	*c = (struct pending_counts){ .manifests = (int64_t)f->manifests,
-				      .images = (int64_t)f->manifests };
-	f->count = fmax(f->count, usual_count * f->manifests);
-}
-
 /* All that is pending, timed once as a run counts it and once by strata. */
-static bool count_all(struct manifest_job *j, struct bounded *b, struct estimate_facts *f,
-		      struct manifest_estimate *e, struct err *err)
+static bool count_all(struct manifest_job *j, struct estimate_facts *f, struct manifest_estimate *e,
+		      struct err *err)
 {
 	const struct place *place = &j->actor->look->place;
 	struct pending_counts c;
 	double began = clock_monotonic();
 
-	bound_begin(j, b, fmin(left_until(b, count_share), most_count));
-	bool ok = pending_count(j->control, &j->schema, &j->pending, &c, err);
-	bool late = bound_end(j, b, err) && !ok;
-	if (!ok && !late)
+	if (!pending_count(j->control, &j->schema, &j->pending, &c, err))
 		return false;
 	f->count = clock_monotonic() - began;
-	if (late)
-		suppose(f, &c);
-	f->page_rows = (double)c.manifests / fmax(1, f->pages);
+	f->page_rows = (double)c.manifests / fmax(1, f->page_rows);
 	int64_t rows = c.lost + c.images + c.lists + c.detach;
-	if (rows == 0)
-		return true;
-	b->all = work_time((double)rows);
-	const struct strata_time time = {
-		late ? 0 : left_until(b, strata_share),
-		fmax((part_share - strata_share) * b->all, left_until(b, part_share)),
-	};
-	if (!strata_count(j->control, &j->schema, &j->pending,
-			  place->storage_class ? place->storage_class : "file system", rows, time,
-			  &e->strata, err))
-		return false;
-	e->strata.page_rows = f->page_rows;
-	sum_up(e);
-	rows = e->lost + e->fill + e->filled;
 	f->vacuum = (double)rows > 50 + 0.2 * (double)c.manifests;
 	f->vacuum_cost = vacuum_cost_recall(j->control, (double)c.manifests,
 					    vacuum_rests(j->actor, j->control, &j->schema));
+	if (rows == 0)
+		return true;
+	double most = fmax(least_time, share_of_work * rough_row * (double)rows);
+	if (!strata_count(j->control, &j->schema, &j->pending,
+			  place->storage_class ? place->storage_class : "file system", rows,
+			  most / 2, &e->strata, err))
+		return false;
+	sum_up(e);
 	return true;
 }
 
@@ -253,8 +173,6 @@ static bool take_sample(struct manifest_job *j, const struct estimate_wish *wish
 			 err->text);
 		now.no_write = e->not_written;
 	}
-	if (!now.no_write && !e->sample.wrote)
-		now.no_write = "it took too long";
 	if (now.no_write && now.no_write != e->not_written)
 		snprintf(e->not_written, sizeof(e->not_written), "%s", now.no_write);
 	return ok;
@@ -286,8 +204,7 @@ static bool find_duty(struct manifest_job *j, const struct estimate_facts *f,
 	return true;
 }
 
-static bool find_cache_keys(struct manifest_job *j, struct bounded *b, struct manifest_estimate *e,
-			    struct err *err)
+static bool find_cache_keys(struct manifest_job *j, struct manifest_estimate *e, struct err *err)
 {
 	const struct place *place = &j->actor->look->place;
 	struct cache_keys keys = { .keys = NULL };
@@ -305,12 +222,7 @@ static bool find_cache_keys(struct manifest_job *j, struct bounded *b, struct ma
 		pending[0], pending[1], pending[2]);
 	for (int i = 0; i < 3; i++)
 		free(pending[i]);
-	bound_begin(j, b, left_until(b, keys_share));
-	bool ok = cache_keys_find(j->control, place, sql, &keys, err);
-	e->cache_keys_most = bound_end(j, b, err) && !ok;
-	if (e->cache_keys_most)
-		ok = cache_keys_find(j->control, place, NULL, &keys, err);
-	if (!ok)
+	if (!cache_keys_find(j->control, place, sql, &keys, err))
 		return false;
 	e->cache_keys = (int64_t)keys.n;
 	cache_keys_release(&keys);
@@ -385,27 +297,22 @@ static bool work(struct manifest_job *j, const struct estimate_wish *asked,
 	struct estimate_facts f = { 0 };
 	struct estimate_wish wish = *asked;
 	struct err no_media = { 0 };
-	struct bounded b = { .listener = j->setup.listener,
-			     .began = clock_monotonic(),
-			     .all = least_time };
+	double began = clock_monotonic();
 	uint64_t seed = 0;
 
 	(void)!getrandom(&seed, sizeof(seed), 0);
-	if (!ask_server(j, &b, &f, e, &wish.no_write, err) ||
-	    !read_sizes(j->actor->look->config, &f, err))
-		return false;
-	b.all = work_time(f.manifests);
-	if (!count_all(j, &b, &f, e, err))
+	if (!ask_server(j, &f, e, &wish.no_write, err) ||
+	    !read_sizes(j->actor->look->config, &f, err) || !count_all(j, &f, e, err))
 		return false;
 	if (e->fill + e->lost + e->filled == 0)
 		return true;
 	if (e->fill > 0)
 		open_storage(j, &wish, &no_media);
-	b.all = work_time((double)(e->fill + e->filled));
+	double all = fmax(least_time, share_of_work * rough_row * (double)(e->fill + e->filled));
 	size_t n = estimate_groups(&e->strata, wish.sample, seed, groups);
-	bool ok = take_sample(j, &wish, groups, n, left_until(&b, sample_share), e, err) &&
-		  look_back(j, &f, err) && find_duty(j, &f, e, err) &&
-		  find_cache_keys(j, &b, e, err);
+	bool ok = take_sample(j, &wish, groups, n, fmax(all / 4, all - (clock_monotonic() - began)),
+			      e, err) &&
+		  look_back(j, &f, err) && find_duty(j, &f, e, err) && find_cache_keys(j, e, err);
 	if (ok) {
 		for (size_t i = 0; i < e->sample.n; i++)
 			e->unreadable += e->sample.block[i].bad;

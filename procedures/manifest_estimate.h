@@ -38,7 +38,6 @@ struct manifest_estimate {
 	double grace;				  /* seconds; of the throttled time */
 	double wal_bytes, disk_bytes, free_bytes; /* NaN: unknown */
 	int64_t cache_keys;			  /* -1: there is no cache */
-	bool cache_keys_most;			  /* so many at most: to find them took too long */
 };
 /* What a row of the sample takes, seconds of one thread; NaN: not seen.  The log's full-page images
  * come with the first row of a page. */
@@ -70,7 +69,6 @@ void estimate_groups_release(struct estimate_group *g, size_t n);
 /* estimate_model.c */
 struct estimate_facts {
 	double count;			/* seconds that one count of all takes */
-	double manifests, pages;	/* of the table, as its statistics have them */
 	double page_rows;		/* manifests on a page */
 	double batch_rows, detach_rows; /* of a batch */
 	bool vacuum;			/* it will be due */

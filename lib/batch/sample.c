@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The passes over the blocks: read, one block to warm up each session, first time, and again. */
 #include "lib/batch/sample.h"
-#include "lib/batch/log_probe.h"
 #include "lib/batch/readers.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
@@ -14,14 +13,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-enum { MOST_WRITERS = 16, LEAST_ROWS = 12, AGAINS = 3 };
+enum { MOST_WRITERS = 16, COMMITS = 5, LEAST_ROWS = 12, AGAINS = 3 };
 enum { listen_ms = 25 }; /* between two looks whether an operator wants something else */
 /* Seconds between two looks at the same rows: what holds the disk up for a moment counts once. */
 static const double between = 0.3;
 /* A block that somebody's lock holds up is passed over. */
 static const char session_sql[] = "SET statement_timeout TO '5s'; SET lock_timeout TO '200ms'";
 static const double first_share = 0.6; /* of the time: then the second pass must begin */
-static const double read_share = 0.5;  /* and what the first block of each hand may take to read */
 
 enum pass { PASS_READ, PASS_WARM, PASS_ONE, PASS_FIRST, PASS_AGAIN };
 
@@ -44,7 +42,7 @@ struct hand {
 	const void *ready; /* what its statements are for */
 	double warm;	   /* seconds of its first block, the first time of all */
 	struct err err;
-	bool failed, late; /* late: cut off at the end of the time, and done */
+	bool failed;
 };
 
 struct sampling {
@@ -119,15 +117,6 @@ static bool may_pass_over(const struct pg *db, const struct err *err)
 	return pg_alive(db) && (err->code == ERR_RETRY || err->code == ERR_DATA);
 }
 
-/* Rows of a block that are read in time, by what one took: reading is not cancelled. */
-static int rows_in_time(const struct sampling *s, const struct work *w)
-{
-	double left = fmax(0, s->until - clock_monotonic()) * read_share;
-	double rows = left / fmax(w->one_read, 1e-6) * s->setup->readers / (double)s->hands;
-
-	return (int)fmax(1, fmin(w->part->block_rows, rows));
-}
-
 static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct err *err)
 {
 	const struct batch_phase *phase = w->part->fill;
@@ -135,7 +124,7 @@ static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct
 	double began = clock_monotonic();
 
 	if (!phase->fetch(phase->ctx, db, w->from_first ? NULL : w->after, w->hi,
-			  rows_in_time(s, w), s->setup->memory / (3 * s->n), &w->window, err)) {
+			  w->part->block_rows, s->setup->memory / (3 * s->n), &w->window, err)) {
 		w->lost = true;
 		return may_pass_over(db, err);
 	}
@@ -296,13 +285,6 @@ static bool prepare(struct hand *h, const struct sample_part *part, enum pass pa
 	return true;
 }
 
-/* What is cancelled in a block costs the block; between two it is no error either. */
-static bool cut_off(const struct sampling *s, const struct hand *h)
-{
-	return clock_monotonic() > s->until && pg_alive(h->db) &&
-	       strcmp(h->err.native, "57014") == 0;
-}
-
 static void *hand_main(void *arg)
 {
 	struct hand *h = arg;
@@ -313,12 +295,10 @@ static void *hand_main(void *arg)
 	for (size_t i = h->number; i < s->n && !h->failed; i += s->hands) {
 		struct work *w = &s->work[i];
 		bool first = i < s->hands;
-		if (stop_requested() || atomic_load(&s->held) || h->late ||
-		    clock_monotonic() > (first ? s->until : until))
+		if (stop_requested() || atomic_load(&s->held) ||
+		    (!first && clock_monotonic() > until))
 			break;
 		h->failed = !prepare(h, w->part, s->pass, &h->err) || !do_block(h, w, &h->err);
-		h->late = h->failed && cut_off(s, h);
-		h->failed = h->failed && !h->late;
 		if (s->pass == PASS_WARM)
 			break;
 	}
@@ -333,18 +313,14 @@ static void watch_hands(struct sampling *s)
 	const struct batch_setup *setup = s->setup;
 	struct pollfd over = { .fd = s->over, .events = POLLIN };
 	eventfd_t ended;
-	bool late = false;
 
 	while (atomic_load(&s->at_work) > 0) {
-		(void)poll(&over, 1, late || atomic_load(&s->held) ? 4 * listen_ms : listen_ms);
+		(void)poll(&over, 1, atomic_load(&s->held) ? 4 * listen_ms : listen_ms);
 		(void)eventfd_read(s->over, &ended);
-		if (atomic_load(&s->at_work) == 0)
-			break;
-		if (setup->listener && listener_hears(setup->listener))
-			atomic_store(&s->held, true);
-		late = clock_monotonic() > s->until;
-		if (!atomic_load(&s->held) && !late)
+		if (!setup->listener || atomic_load(&s->at_work) == 0 ||
+		    !listener_hears(setup->listener))
 			continue;
+		atomic_store(&s->held, true);
 		for (size_t i = 0; i < s->hands; i++)
 			pg_cancel(s->hand[i].db);
 	}
@@ -378,11 +354,43 @@ static bool run_pass(struct sampling *s, enum pass pass, struct err *err)
 	return true;
 }
 
+static bool wal_position(struct pg *db, double *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(db, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::text", NULL,
+		      0, &r, err))
+		return false;
+	*ret = strtod(pg_text(r, 0, 0), NULL);
+	return true;
+}
+
 static int by_value(const void *x, const void *y)
 {
 	double a = *(const double *)x, b = *(const double *)y;
 
 	return (a > b) - (a < b);
+}
+
+/* The median of some commits of a record that means nothing. */
+static bool time_commits(struct pg *db, bool flush, double *ret, struct err *err)
+{
+	double seconds[COMMITS];
+
+	for (int i = 0; i < COMMITS; i++) {
+		double began = clock_monotonic();
+		if (!pg_exec(db,
+			     flush ? "BEGIN; SET LOCAL synchronous_commit TO on"
+				   : "BEGIN; SET LOCAL synchronous_commit TO off",
+			     err) ||
+		    !pg_exec(db, "SELECT pg_logical_emit_message(true, 'plmaint', 'probe')", err) ||
+		    !pg_exec(db, "COMMIT", err))
+			return false;
+		seconds[i] = clock_monotonic() - began;
+	}
+	qsort(seconds, COMMITS, sizeof(seconds[0]), by_value);
+	*ret = seconds[COMMITS / 2];
+	return true;
 }
 
 static double rows_done(const struct sampling *s, bool again)
@@ -424,7 +432,7 @@ static bool again_and_again(struct sampling *s, double *wal_after_one, struct er
 	for (s->again = 0; s->again < AGAINS; s->again++) {
 		double began = clock_monotonic();
 		if (!run_pass(s, PASS_AGAIN, err) ||
-		    (s->again == 0 && !log_position(s->setup->control, wal_after_one, err)))
+		    (s->again == 0 && !wal_position(s->setup->control, wal_after_one, err)))
 			return false;
 		double took = clock_monotonic() - began;
 		if (clock_monotonic() + between + took > s->until)
@@ -493,16 +501,16 @@ static bool write_passes(struct sampling *s, struct sample *ret, struct err *err
 		return false;
 	find_ones(s, ret);
 	fit_blocks(s, ret->one_fill + ret->one_detach);
-	if (!log_position(db, &at[0], err) || !run_pass(s, PASS_FIRST, err) ||
-	    !log_position(db, &at[1], err) || !again_and_again(s, &at[2], err) ||
-	    !log_commit(db, false, &ret->commit, err) ||
-	    !log_commit(db, true, &ret->commit_flushed, err))
+	if (!wal_position(db, &at[0], err) || !run_pass(s, PASS_FIRST, err) ||
+	    !wal_position(db, &at[1], err) || !again_and_again(s, &at[2], err) ||
+	    !time_commits(db, false, &ret->commit, err) ||
+	    !time_commits(db, true, &ret->commit_flushed, err))
 		return false;
 	if (rows_done(s, false) > 0)
 		ret->wal_first = (at[1] - at[0]) / rows_done(s, false);
 	if (rows_done(s, true) > 0)
 		ret->wal = (at[2] - at[1]) / rows_done(s, true);
-	ret->wrote = s->n == 0 || rows_done(s, false) > 0;
+	ret->wrote = true;
 	return true;
 }
 

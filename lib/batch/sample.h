@@ -44,8 +44,7 @@ struct sample {
 };
 /*
  * setup: its sessions, readers, writers and memory; control is used for what is measured between.
- * write: false reads only.  Ends early, with what it has, after so many seconds: a statement that
- * is at work then is cancelled, and its block is left out.  Errors:
+ * write: false reads only.  Ends early, with what it has, after so many seconds.  Errors:
  * ERR_STOPPED when a stop was asked, ERR_DENIED when a right is missing.
  */
 bool sample_take(const struct batch_setup *setup, const struct sample_part *parts, size_t n,

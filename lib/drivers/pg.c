@@ -130,49 +130,39 @@ void pg_heed(struct pg *pg, bool (*fn)(void *arg), void *arg)
 {
 	pg->heed = fn;
 	pg->heed_arg = arg;
-	pg->heed_at = clock_monotonic() + heed_every;
-	pg->missed = false;
-}
-
-/* A request to cancel is a connection of its own, and what is cleared away after it may be done. */
-static bool heeds_now(struct pg *pg)
-{
-	if (!pg->heed || (!pg->missed && clock_monotonic() < pg->heed_at))
-		return false;
-	pg->missed = false;
-	bool yes = pg->heed(pg->heed_arg);
-	pg->heed_at = clock_monotonic() + (yes ? 4 : 1) * heed_every;
-	return yes;
 }
 
 /* Until libpq need not wait for the next result.  *cancelled: whether the server was asked to end
  * it. */
 static void wait_heeding(struct pg *pg, bool *cancelled)
 {
+	double next = clock_monotonic() + heed_every;
+
 	while (PQstatus(pg->conn) == CONNECTION_OK && PQisBusy(pg->conn)) {
 		struct pollfd p = { .fd = PQsocket(pg->conn), .events = POLLIN };
-		double left = pg->heed_at - clock_monotonic();
+		double left = next - clock_monotonic();
 		if (PQflush(pg->conn) > 0)
 			p.events |= POLLOUT;
 		if (left > 0 && poll(&p, 1, (int)(left * 1000) + 1) > 0 &&
 		    !PQconsumeInput(pg->conn))
 			return;
-		if (!heeds_now(pg))
+		if (clock_monotonic() < next)
 			continue;
-		pg_cancel(pg);
-		*cancelled = true;
+		bool yes = pg->heed(pg->heed_arg);
+		if (yes)
+			pg_cancel(pg);
+		*cancelled |= yes;
+		/* A request is a connection of its own. */
+		next = clock_monotonic() + (yes ? 4 : 1) * heed_every;
 	}
-}
-
-static bool held(struct err *err)
-{
-	return err_set(err, ERR_HELD, "cancelled, since a pause or a stop was asked for");
 }
 
 /* The server says the same of a statement that took longer than it may. */
 static bool tell_held(bool cancelled, struct err *err)
 {
-	return cancelled && strcmp(err->native, "57014") == 0 ? held(err) : false;
+	if (cancelled && strcmp(err->native, "57014") == 0)
+		(void)err_set(err, ERR_HELD, "cancelled, since a pause or a stop was asked for");
+	return false;
 }
 
 /*
@@ -202,7 +192,6 @@ static bool finish_heeding(struct pg *pg, int sent, bool heeds, struct pg_rows *
 			kept = res;
 		}
 	}
-	pg->missed = cancelled && PQresultStatus(kept) != PGRES_FATAL_ERROR;
 	return pg_take(pg, kept, ret, err) || tell_held(cancelled, err);
 }
 
@@ -224,8 +213,6 @@ bool pg_query(struct pg *pg, const char *sql, const struct pg_param *params, siz
 	struct pg_bound b;
 	if (!pg_bind(&b, params, n, err))
 		return false;
-	if (heeds_now(pg))
-		return held(err);
 	int sent =
 		PQsendQueryParams(pg->conn, sql, (int)n, b.oids, b.values, b.lengths, b.formats, 0);
 	return finish(pg, sent, ret, err);
@@ -233,18 +220,13 @@ bool pg_query(struct pg *pg, const char *sql, const struct pg_param *params, siz
 
 bool pg_exec(struct pg *pg, const char *sql, struct err *err)
 {
-	bool heeds = pg->heed && !is_bracket(sql);
-
-	if (heeds && heeds_now(pg))
-		return held(err);
-	return finish_heeding(pg, PQsendQuery(pg->conn, sql), heeds, NULL, err);
+	int sent = PQsendQuery(pg->conn, sql);
+	return finish_heeding(pg, sent, pg->heed && !is_bracket(sql), NULL, err);
 }
 
 bool pg_prepare(struct pg *pg, const char *name, const char *sql, const uint32_t *oids, size_t n,
 		struct err *err)
 {
-	if (heeds_now(pg))
-		return held(err);
 	return finish(pg, PQsendPrepare(pg->conn, name, sql, (int)n, oids), NULL, err);
 }
 
@@ -254,8 +236,6 @@ bool pg_execute(struct pg *pg, const char *name, const struct pg_param *params, 
 	struct pg_bound b;
 	if (!pg_bind(&b, params, n, err))
 		return false;
-	if (heeds_now(pg))
-		return held(err);
 	int sent = PQsendQueryPrepared(pg->conn, name, (int)n, b.values, b.lengths, b.formats, bin);
 	return finish(pg, sent, ret, err);
 }

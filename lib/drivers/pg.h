@@ -53,10 +53,9 @@ int pg_socket(const struct pg *pg);
  * long. */
 void pg_cancel(const struct pg *pg);
 /*
- * While statements of pg_query, pg_exec, pg_prepare or pg_execute follow each other or last, fn is
- * asked some forty times a second, by the thread that waits; at a yes the statement is cancelled,
- * or is not sent, and fails with ERR_HELD unless it was done by then.  What begins or ends a
- * transaction is not.  NULL: as before.
+ * While a statement of pg_query, pg_exec, pg_prepare or pg_execute lasts, fn is asked some forty
+ * times a second, by the thread that waits; at a yes the statement is cancelled, and fails with
+ * ERR_HELD unless it was done by then.  What begins or ends a transaction is not.  NULL: as before.
  */
 void pg_heed(struct pg *pg, bool (*fn)(void *arg), void *arg);
 /* Whether the server has warned since this was last asked, and what it said last: a statement that

@@ -21,8 +21,6 @@ struct pg {
 
 	bool (*heed)(void *arg); /* whether to cancel what runs; NULL: nobody is asked */
 	void *heed_arg;
-	double heed_at; /* monotonic time at which it is asked next */
-	bool missed;	/* it said yes to a statement that was done by then */
 
 	/* The queue of pg_pipe_*. */
 	size_t piped;

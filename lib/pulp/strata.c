@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The counts, within a time; what each count means is in strata.h. */
 #include "lib/pulp/strata.h"
-#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include <inttypes.h>
 #include <math.h>
@@ -12,9 +11,9 @@ const int64_t strata_band_most[STRATA_BANDS] = { 2048, 8192, 65536, INT64_MAX };
 const char *const strata_band_names[STRATA_BANDS] = { "to 2 kB", "to 8 kB", "to 64 kB", "larger" };
 const char *const stratum_kind_names[] = { "schema 1", "image", "list" };
 
-enum { KEYS = 600 }; /* about so many are drawn */
-/* Share of the pages that is looked at when all take too long, and rows that are enough. */
-static const double most_pages = 0.02, enough_rows = 40000;
+enum { KEYS = 600 };		     /* about so many are drawn */
+static const double pages = 0.02;    /* share of them that is looked at when all take too long */
+static const double pages_time = 10; /* seconds for these */
 
 #define V1                                                         \
 	"('application/vnd.docker.distribution.manifest.v1+json'," \
@@ -115,16 +114,7 @@ static void take_repositories(const struct pg_rows *r, struct strata *ret)
 		ret->more_repositories = pg_int(r, 0, 2) - (int64_t)ret->n_repositories;
 }
 
-static bool limit(struct pg *db, double until, struct err *err)
-{
-	char sql[64];
-
-	snprintf(sql, sizeof(sql), "SET LOCAL statement_timeout TO %d",
-		 (int)fmax(1, (until - clock_monotonic()) * 1000));
-	return pg_exec(db, sql, err);
-}
-
-static bool count(struct pg *db, const char *rows, const char *storage, double draw, double until,
+static bool count(struct pg *db, const char *rows, const char *storage, double draw,
 		  struct strata *ret, struct err *err)
 {
 	AUTO_FREE char *strata = xasprintf(
@@ -139,63 +129,51 @@ static bool count(struct pg *db, const char *rows, const char *storage, double d
 		rows);
 	AUTO_ROWS struct pg_rows *counted = NULL, *by_repository = NULL;
 
-	if (!limit(db, until, err) || !pg_query(db, strata, NULL, 0, &counted, err) ||
-	    !limit(db, until, err) || !pg_query(db, repositories, NULL, 0, &by_repository, err))
+	if (!pg_query(db, strata, NULL, 0, &counted, err) ||
+	    !pg_query(db, repositories, NULL, 0, &by_repository, err))
 		return false;
 	take_strata(counted, storage, ret);
 	take_repositories(by_repository, ret);
 	return true;
 }
 
-/* In a transaction of its own, for its settings.  All rows are joined with whole tables, however
- * few the planner believes them to be; a share of them is looked up.  *late: it took too long. */
+/* In a transaction of its own, for its settings.  *late: it took too long. */
 static bool count_within(struct pg *db, const char *rows, const char *storage, double draw,
 			 double seconds, bool *late, struct strata *ret, struct err *err)
 {
-	double until = clock_monotonic() + seconds;
+	AUTO_FREE char *begin = xasprintf(
+		"BEGIN; SET LOCAL enable_nestloop TO off; SET LOCAL statement_timeout TO %d",
+		(int)fmax(1, seconds * 1000));
 	struct err ignored;
 
-	if (!pg_exec(db, ret->share < 1 ? "BEGIN" : "BEGIN; SET LOCAL enable_nestloop TO off", err))
+	if (!pg_exec(db, begin, err))
 		return false;
-	bool ok = count(db, rows, storage, draw, until, ret, err);
+	bool ok = count(db, rows, storage, draw, ret, err);
 	*late = !ok && strcmp(err->native, "57014") == 0;
 	(void)!pg_exec(db, "ROLLBACK", &ignored);
 	return ok;
 }
 
 bool strata_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
-		  const char *storage, int64_t about, struct strata_time time, struct strata *ret,
+		  const char *storage, int64_t about, double seconds, struct strata *ret,
 		  struct err *err)
 {
-	double pages = fmin(most_pages, enough_rows / fmax(1, (double)about));
 	AUTO_FREE char *sample = xasprintf(" TABLESAMPLE SYSTEM (%g)", 100 * pages);
 	AUTO_FREE char *all = rows_sql(s, o, ""), *some = rows_sql(s, o, sample);
 	double draw = fmin(1, KEYS / fmax(1, (double)about));
-	bool late = true;
+	bool late;
 
-	*ret = (struct strata){ .share = 1, .page_rows = 1 };
-	if (time.all > 0 && count_within(db, all, storage, draw, time.all, &late, ret, err))
+	*ret = (struct strata){ .share = 1 };
+	if (count_within(db, all, storage, draw, seconds, &late, ret, err))
 		return true;
 	if (late) {
-		*ret = (struct strata){ .share = pages, .page_rows = 1 };
-		if (count_within(db, some, storage, fmin(1, draw / pages), time.share, &late, ret,
+		*ret = (struct strata){ .share = pages };
+		if (count_within(db, some, storage, fmin(1, draw / pages), pages_time, &late, ret,
 				 err))
 			return true;
-		if (late)
-			(void)err_set(err, ERR_TIMEOUT,
-				      "a share of the manifests was not counted in %.1f s",
-				      time.share),
-				err_hint(err, "Something may hold a lock on Pulp's tables, or the "
-					      "server is very busy: try again later.");
 	}
 	strata_release(ret);
 	return err_wrap(err, "while counting what is pending");
-}
-
-/* Pages are looked at or not, with all their rows. */
-double strata_off(const struct strata *s, double rows)
-{
-	return s->share < 1 ? ceil(2 * sqrt(rows * fmax(1, s->page_rows) / s->share)) : 0;
 }
 
 void strata_release(struct strata *s)

@@ -31,9 +31,7 @@ struct strata {
 		unsigned char (*key)[16];
 		size_t n;
 	} keys[3][2];
-	double share;	  /* of the table that was looked at; below 1 all counts are estimates */
-	double page_rows; /* manifests of a page, which are looked at together; the caller's to say
-			   */
+	double share; /* of the table that was looked at; below 1 all counts are estimates */
 	struct repository_rows {
 		char *name;
 		int64_t rows;
@@ -41,21 +39,13 @@ struct strata {
 	size_t n_repositories;
 	int64_t more_repositories; /* beside these; where share is below 1, so many are seen */
 };
-/* Seconds that counting may take: of all, 0 where that is not tried, and then of a share of the
- * table's pages. */
-struct strata_time {
-	double all, share;
-};
 /*
- * about: how many rows are thought to be pending, for the number of keys and of the pages that are
- * looked at when all take too long.  storage: class of the media root.  ERR_TIMEOUT when not even a
- * share could be counted.
+ * about: how many rows are thought to be pending, for the number of keys.  Within so many seconds;
+ * what takes longer is counted on a share of the table's pages.  storage: class of the media root.
  */
 bool strata_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
-		  const char *storage, int64_t about, struct strata_time time, struct strata *ret,
+		  const char *storage, int64_t about, double seconds, struct strata *ret,
 		  struct err *err) MUST_CHECK;
-/* By how much so many rows may be off, two standard deviations; 0: they were all counted. */
-double strata_off(const struct strata *s, double rows);
 void strata_release(struct strata *s);
 #define AUTO_STRATA __attribute__((cleanup(strata_release)))
 /* A condition on m for rows of the bands from..to; caller frees. */

@@ -47,8 +47,7 @@ void listing_close(struct listing *l)
 	free(l);
 }
 
-/* In place; false when an escape is none that COPY writes. */
-static bool unescape(char *s)
+bool listing_unescape(char *s)
 {
 	char *to = s;
 
@@ -78,7 +77,7 @@ bool listing_parse(char *line, size_t len, struct listing_row *row)
 	line[len - 1] = '\0';
 	errno = 0;
 	row->size = strtoll(size, &end, 10);
-	if (errno || *end != '\t' || !end[1] || !unescape(end + 1))
+	if (errno || *end != '\t' || !end[1] || !listing_unescape(end + 1))
 		return false;
 	memcpy(row->sha256, line, SHA256_HEX);
 	row->sha256[SHA256_HEX] = '\0';
@@ -102,16 +101,21 @@ bool listing_next(struct listing *l, const struct listing_row **ret, struct err 
 	return true;
 }
 
-void listing_add(struct strbuf *out, const char *sha256, int64_t size, const char *path)
+void listing_escape(struct strbuf *out, const char *text)
 {
-	strbuf_addf(out, "%s\t%lld\t", sha256, (long long)size);
-	for (; *path; path++) {
-		const char *found = strchr(escaped, *path);
+	for (; *text; text++) {
+		const char *found = strchr(escaped, *text);
 
 		if (found)
 			strbuf_addf(out, "\\%c", letters[found - escaped]);
 		else
-			strbuf_add(out, path, 1);
+			strbuf_add(out, text, 1);
 	}
+}
+
+void listing_add(struct strbuf *out, const char *sha256, int64_t size, const char *path)
+{
+	strbuf_addf(out, "%s\t%lld\t", sha256, (long long)size);
+	listing_escape(out, path);
 	strbuf_add(out, "\n", 1);
 }

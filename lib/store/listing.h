@@ -23,5 +23,9 @@ bool listing_next(struct listing *l, const struct listing_row **ret, struct err 
 /* One line, terminated and with its newline, which is changed; the path is borrowed from it. False:
  * it is none. */
 bool listing_parse(char *line, size_t len, struct listing_row *row);
+/* Adds a text with its escapes; takes them off in place, false when one is none that COPY writes.
+ */
+void listing_escape(struct strbuf *out, const char *text);
+bool listing_unescape(char *text) MUST_CHECK;
 /* Adds a line. */
 void listing_add(struct strbuf *out, const char *sha256, int64_t size, const char *path);

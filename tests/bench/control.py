@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How soon an operator's wish is felt: from the commit of a pause to the moment at which no session
 of a writer is left and none of the run's sessions has a transaction open; with the notification, and
-with it lost. And how soon another duty is: to the end of the last batch before all writers rest.
+with it lost.
 """
 import contextlib
 import pathlib
@@ -21,10 +21,6 @@ BUSY = (
 )
 ROWS_A_PAUSE = 3000  # it goes on between two until it has committed
 PAUSE = "INSERT INTO plmaint.knob (name, value, actor) VALUES ('paused', 'yes', 'bench')"
-TUNE = "INSERT INTO plmaint.knob (name, value, actor) VALUES ('duty', '0.01', 'bench')"
-NOTIFIED = "; NOTIFY plmaint"
-# Seconds: a batch takes tens of milliseconds and is followed by a hundred times that; nobody works as long as RESTS.
-TUNED_FOR, RESTS = 1.2, 0.4
 
 
 def felt(conn, sql):
@@ -68,37 +64,10 @@ def measured(conn, running, sql, rounds):
     return times
 
 
-def tuned(conn, running, sql, rounds):
-    """Moments of the monotonic clock at which another duty was committed."""
-    moments = []
-    while len(moments) < rounds and running.proc.poll() is None:
-        with conn.cursor() as cur:
-            cur.execute(sql)
-            conn.commit()
-        moments.append(time.monotonic())
-        time.sleep(TUNED_FOR)
-        resume(conn, running)
-    return moments
-
-
-def rested(trace, moments):
-    """Of each moment, milliseconds to the end of the last batch before nobody works for a while."""
-    ends = sorted(float(line.split()[0]) for line in trace.read_text().splitlines())
-    times = []
-    for moment in moments:
-        last = moment
-        for end in (end for end in ends if end > moment):
-            if end - last > RESTS:
-                break
-            last = end
-        times.append(1000 * (last - moment))
-    return times
-
-
 def run(rows, rounds, out):
-    rows = max(rows, ROWS_A_PAUSE * 16 * rounds)
-    out(f"\n### An operator's wish, felt ({rows} rows, {4 * rounds} times each)\n")
-    table = ["| felt | batch | times | median | 90 % | at most |", "|---|---|---|---|---|---|"]
+    rows = max(rows, ROWS_A_PAUSE * 8 * rounds)
+    out(f"\n### An operator's pause, felt ({rows} rows, {4 * rounds} pauses each)\n")
+    table = ["| a pause is felt | batch | pauses | median | 90 % | at most |", "|---|---|---|---|---|---|"]
     for line in table:
         out(line)
 
@@ -124,24 +93,15 @@ def one_size(rows, rounds, batch, row):
         conn.commit()
         tool = cli.Plmaint(pathlib.Path(directory) / "tool", db.conninfo(), media)
         cache = stack.enter_context(redisd.Redis())  # what it is owed is not looked for while one waits
-        trace = tool.directory / "trace"
-        tool.configure({"pre-migrate.batch_rows": batch, "pre-migrate.trace": trace, "redis.url": cache.url("unix")})
+        tool.configure({"pre-migrate.batch_rows": batch, "redis.url": cache.url("unix")})
         stack.callback(tool.close)
         running = tool.start("pre-migrate", "run", "--keep-links")
         running.wait_for("progress", when=lambda e: e["done"] > 0)
-        found = {
-            words: measured(conn, running, PAUSE + more, 4 * rounds)
-            for words, more in (("a pause", NOTIFIED), ("a pause, notification lost", ""))
-        }
-        duties = {
-            words: tuned(conn, running, TUNE + more, 4 * rounds)
-            for words, more in (("tune", NOTIFIED), ("tune, notification lost", ""))
-        }
-        running.terminate()  # what it has traced is written then
-        running.wait()
-        found.update({words: rested(trace, moments) for words, moments in duties.items()})
-        for words, times in found.items():
-            times.sort()
+        for words, sql in (
+            ("with its notification", PAUSE + "; NOTIFY plmaint"),
+            ("notification lost", PAUSE),
+        ):
+            times = sorted(measured(conn, running, sql, 4 * rounds))
             if len(times) < 2:
                 row(f"| {words} | {batch} rows | the run ended too soon: more ROWS | | | |")
                 continue

@@ -70,7 +70,9 @@ def sweep(plmaint, store, args, prepare, judge):
 
 def test_a_backup(plmaint, made, tmp_path):
     store, first = tmp_path / "backups", tmp_path / "first"
+    made.sql("CREATE TABLE large AS SELECT i, repeat(md5(i::text), 25) FROM generate_series(1, 12000) i (i)")
     plmaint.run("backup", "online", first, *ONLY, code=0)
+    made.sql("DELETE FROM large WHERE i = 1")
     made.artifact(b"a new layer")
     made.artifact(b"another new layer")
     made.conn.commit()
@@ -88,6 +90,8 @@ def test_a_backup(plmaint, made, tmp_path):
         assert set(words.values()) == {"whole"} and len(backups) == len(words), at
         assert plmaint.run("backup", "verify", store, code=0).one("backup")["state"] == "good", at
         assert not list((store / "store" / "tmp").iterdir()), at
+        databases = {p.name for b in (store / "backups").iterdir() for p in (b / "databases").iterdir()}
+        assert databases == {"pulp", "pulp.chunks.tsv", "pulp.sql", "globals.sql"}, at
 
     sweep(plmaint, store, ("backup", "online", store, *ONLY), prepare, judge)
 

@@ -417,44 +417,9 @@ TEST(notifications)
 	CHECK_INT(err.code, ERR_CONNECT);
 }
 
-struct wish {
-	double at; /* monotonic time from which on somebody wants a pause */
-	int asked;
-};
-
-static bool wants(void *arg)
-{
-	struct wish *w = arg;
-
-	w->asked++;
-	return clock_monotonic() > w->at;
-}
-
-/* Each is done long before it would be asked whether to cancel it. */
-TEST(short_statements_heed)
-{
-	SESSION(pg, false);
-	double began = clock_monotonic();
-	struct wish wish = { .at = began + 0.2 };
-	int n = 0;
-
-	pg_heed(pg, wants, &wish);
-	while (clock_monotonic() - began < 5 && pg_query(pg, "SELECT 1", NULL, 0, NULL, &err))
-		n++;
-	double took = clock_monotonic() - began;
-	CHECK_INT(err.code, ERR_HELD);
-	CHECK(n > 1 && took >= 0.2 && took < 2);
-	CHECK(wish.asked >= 1 && wish.asked < 1 + took / 0.025);
-	/* It was not sent: the session is as it was, and what ends a transaction goes on. */
-	CHECK(says(pg_exec(pg, "ROLLBACK", &err)));
-	pg_heed(pg, NULL, NULL);
-	CHECK(says(pg_exec(pg, "SELECT 1", &err)));
-}
-
 TAP_MAIN(row(settings_of_a_session), row(read_only_refuses_to_write),
 	 row(last_warning_is_kept_until_asked_for), row(parameters_and_results_as_text),
 	 row(results_in_binary), row(rows_affected), row(arrays), row(empty_array),
 	 row(errors_by_sqlstate), row(ret_is_untouched_on_failure),
 	 row(copy_is_an_error_and_no_hang), row(too_many_parameters), row(cancel_of_a_statement),
-	 row(cancel_of_a_pipeline), row(end_by_the_administrator), row(notifications),
-	 row(short_statements_heed))
+	 row(cancel_of_a_pipeline), row(end_by_the_administrator), row(notifications))

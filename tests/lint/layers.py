@@ -28,7 +28,7 @@ RANK = {
 KNOWLEDGE = ("lib/pulp", "lib/host", "lib/store")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
 FOREIGN = re.compile(
-    r"^(libpq|postgres_ext|pg_config|curl/|json-c/|json\.h|popt|hiredis/|openssl/|ini\.h|archive|zstd)"
+    r"^(libpq|postgres_ext|pg_config|curl/|json-c/|json\.h|popt|hiredis/|openssl/|ini\.h|archive|zstd|zlib)"
 )
 
 

@@ -129,12 +129,8 @@ def test_no_write_writes_nothing_and_is_wider(site, pg_db, plmaint):
     assert not estimate["wrote"] and estimate["not_written"] == "--no-write"
     assert estimate["sampled"] > 0
     assert row["read"] > 0 and row["parse"] > 0 and not {"write", "detach", "wal_bytes"} & set(row)
-
-    def width(estimate):
-        return math.log(estimate["full"]["p90"] / estimate["full"]["p10"])
-
-    wrote = told(plmaint.run(*ESTIMATE, code=0))
-    assert wrote["wrote"] and 0 < width(wrote) < width(estimate)
+    full = estimate["full"]
+    assert full["p90"] / full["p10"] > 1.5
 
 
 def test_verdict_by_the_longest_downtime(site, plmaint):
@@ -265,61 +261,6 @@ def test_interrupted_in_the_middle(site, pg_db, plmaint):
     assert ran.code == 130 and not ran.of("estimate")
     assert "Nothing was changed" in ran.err
     assert diff(before, snapshot(site.conn)) == []
-
-
-def each_row_read_takes(db, seconds):
-    """Of manifests, whoever reads it: to count them all takes as many times longer."""
-    db.query(
-        "CREATE FUNCTION public.look_slowly() RETURNS boolean LANGUAGE plpgsql COST 10000 AS"
-        f" $$ BEGIN PERFORM pg_sleep({seconds}); RETURN true; END $$;"
-        " ALTER TABLE container_manifest ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
-        " CREATE POLICY slowly ON container_manifest USING (look_slowly())",
-        user="postgres",
-    )
-
-
-LONGEST = 5.0  # seconds: a hundredth of this work is less
-STARTING = 1.0  # and what a program takes to start and to connect on a busy machine
-
-
-def test_it_takes_five_seconds_where_counting_alone_takes_twelve(site, pg_db, plmaint, redis_server):
-    """Of the table a share is counted, and said to be one; so are the keys of the cache."""
-    plmaint.configure({"redis.url": redis_server.url()})
-    repo = site.repository("team/app")
-    site.distribution("team/app", repo)
-    site.image("oci", repo)
-    site.bulk_images(6000, repos=3, own_config=False, files=False)
-    pg_db.query("ANALYZE")
-    each_row_read_takes(pg_db, 0.002)
-    ran = plmaint.run(*ESTIMATE, code=(0, 78))
-    estimate = told(ran)
-    assert ran.seconds < LONGEST + STARTING
-    assert not estimate["exact"]
-    assert 0 < abs(estimate["rows"] - 6001) <= 1.5 * estimate["rows_off"], "which three runs in a thousand are not"
-    assert "cache_keys" not in estimate and estimate["cache_keys_most"] > 0
-    assert ordered(estimate["full"]) and estimate["full"]["p50"] > 0
-    said = plmaint.run(*ESTIMATE, json=False, code=(0, 78))
-    assert said.seconds < LONGEST + STARTING
-    assert " ± " in said.out and "of the table since all of it took too long" in said.out
-    assert "at most " in said.out
-
-
-def test_it_takes_five_seconds_where_the_table_is_held(site, pg_db, plmaint):
-    """It cannot say anything then, and says so."""
-    site.bulk_images(50, repos=1)
-    with contextlib.closing(pg_db.connect(autocommit=False)) as holder:
-        holder.cursor().execute("LOCK TABLE container_manifest IN ACCESS EXCLUSIVE MODE")
-        ran = plmaint.run(*ESTIMATE, code=3)
-    assert ran.seconds < LONGEST + STARTING
-    assert "lock" in ran.one("error")["hint"]
-
-
-def test_it_takes_five_seconds_where_a_row_takes_half_of_one(site, pg_db, plmaint):
-    site.bulk_images(300, repos=1, own_config=False)
-    Brake(pg_db, seconds=0.5)
-    ran = plmaint.run(*ESTIMATE, code=(0, 78))
-    assert ran.seconds < LONGEST + STARTING
-    assert told(ran)["exact"] and told(ran)["sampled"] > 0
 
 
 def test_slow_server_ends_the_sample_early(site, pg_db, plmaint):
