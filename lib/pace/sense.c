@@ -137,6 +137,7 @@ static bool prepare(struct sense *s, struct pg *db, struct err *err)
 	    !pg_prepare(db, "probe", s->o.probe, (const uint32_t[]){ PG_UUID }, 1, err))
 		return false;
 	s->prepared = db;
+	s->counted_at = 0; /* what was forced while nobody of ours worked is not ours */
 	return true;
 }
 

@@ -132,6 +132,23 @@ def test_site_that_comes_online_in_the_middle(site, pg_db, plmaint):
     assert ran.code == 0, ran
 
 
+def test_checkpoints_of_a_pause_are_not_ours(online, pg_db, plmaint, tmp_path):
+    """Whoever forces them while nobody of ours works, it is no reason to be slow afterwards."""
+    trace = tmp_path / "trace"
+    running = plmaint.start(*KEEP, "--set", f"throttle.trace={trace}")
+    running.wait_for("progress", lambda e: e["done"] > 2, label=FILL)
+    plmaint.run("pre-migrate", "pause", code=0)
+    for _ in range(5):
+        pg_db.query("CHECKPOINT", user="postgres")
+    plmaint.run("pre-migrate", "resume", code=0)
+    so_far = len(trace.read_text().splitlines())
+    wait_until(lambda: len(trace.read_text().splitlines()) > so_far + 8, 60, "it has looked again")
+    online.brake.let_go()
+    assert running.wait().code == 0
+    forced = re.findall(r" checkpoint=(\d+)", "".join(trace.read_text().splitlines(keepends=True)[so_far:]))
+    assert forced and max(map(int, forced)) < 5
+
+
 def test_profile_is_tuned_while_it_works(online, pg_db, plmaint):
     running = plmaint.start(*KEEP, "--throttle-cmd", "/bin/sleep 1000")
     slowed(running, "throttle.command does not end in time")
