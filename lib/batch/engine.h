@@ -169,7 +169,7 @@ struct batch_setup {
 	const struct reporter *reporter;
 	const char *run_id; /* of the program, for the record */
 	int writers, readers;
-	int nice;      /* of the readers' threads, 0 to 19 */
+	int nice;      /* how far readers, writers and their sessions step back: priority_lower() */
 	size_t memory; /* bytes for all windows together */
 	double lease;  /* seconds */
 	double duty;   /* as configured; with a throttle the most that it may allow */

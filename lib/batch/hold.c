@@ -37,11 +37,26 @@ static bool cancel_all(struct run *r, const char *pids)
 			(struct pg_param[]){ PG_P_TEXT(pids) }, 1, NULL, &ignored);
 }
 
+/* What somebody waits for is not to wait for the processor itself.  Under the run's lock. */
+static void run_step_forward(struct run *r)
+{
+	for (int i = 0; i < r->n_workers; i++) {
+		struct worker *w = &r->workers[i];
+
+		if (w->db && w->far > 0) {
+			w->far = 0;
+			w->last = false;
+			(void)pg_step_back(w->db, 0);
+		}
+	}
+}
+
 void run_cancel(struct run *r)
 {
 	AUTO_STRBUF struct strbuf pids = { 0 };
 
 	pthread_mutex_lock(&r->lock);
+	run_step_forward(r);
 	for (int i = 0; i < r->n_workers; i++)
 		if (r->workers[i].db && !r->workers[i].borrowed)
 			strbuf_addf(&pids, "%s%d", pids.len ? "," : "{",
@@ -203,6 +218,13 @@ void run_take_knobs(struct run *r)
 	atomic_store(&r->duty, duty);
 	atomic_store(&r->away, throttle_away(r->throttle));
 	atomic_store(&r->batch_rows, rows);
+	/* Where nobody is online, and where a deadline would be missed, it does not step back. */
+	bool hurries = r->hurry.at_least > PROFILE_DEFAULT;
+	bool nobody = r->throttle && !throttle_decision(r->throttle);
+	int far = hurries || nobody ? 0 : r->setup->nice;
+
+	atomic_store(&r->far, far);
+	readers_step_back(r->readers, far);
 }
 
 /* A batch that somebody waits for is cancelled and not waited for; it is done again later. */
@@ -254,9 +276,25 @@ static void spare_the_limit(struct run *r)
 	r->limited = now;
 }
 
+/* One that has no session yet, or is on its way back, is no other's hindrance. */
+static bool all_yield(struct run *r)
+{
+	bool some = false, all = true;
+
+	pthread_mutex_lock(&r->lock);
+	for (int i = 0; i < r->n_workers; i++) {
+		const struct worker *w = &r->workers[i];
+		some |= w->db != NULL;
+		all &= !w->db || w->last;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return some && all;
+}
+
 void run_watch_throttle(struct run *r)
 {
 	spare_the_limit(r);
+	throttle_yields(r->throttle, all_yield(r));
 	throttle_turn(r->throttle);
 	run_take_knobs(r);
 	run_yield(r);

@@ -17,7 +17,7 @@ struct readers {
 	pthread_cond_t work, done;
 	struct loading *first, **last;
 	bool stop;
-	int nice, n;
+	int far, n; /* far: under the lock */
 	pthread_t threads[];
 };
 
@@ -25,8 +25,8 @@ static void *reader(void *arg)
 {
 	struct readers *r = arg;
 
-	if (r->nice > 0)
-		priority_lower(r->nice);
+	int far = 0;
+
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
 		struct loading *l = r->first;
@@ -42,7 +42,11 @@ static void *reader(void *arg)
 			if (!r->first)
 				r->last = &r->first;
 		}
+		bool moves = far != r->far;
+		far = r->far;
 		pthread_mutex_unlock(&r->lock);
+		if (moves)
+			priority_become(far);
 		for (size_t i = from; i < to; i++)
 			l->phase->load(l->phase->ctx, l->window->rows[i]);
 		pthread_mutex_lock(&r->lock);
@@ -54,11 +58,11 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-struct readers *readers_start(int threads, int nice)
+struct readers *readers_start(int threads, int far)
 {
 	struct readers *r = xcalloc(1, sizeof(*r) + (size_t)threads * sizeof(r->threads[0]));
 
-	r->nice = nice;
+	r->far = far;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->work, NULL);
 	pthread_cond_init(&r->done, NULL);
@@ -68,6 +72,13 @@ struct readers *readers_start(int threads, int nice)
 			break;
 	}
 	return r;
+}
+
+void readers_step_back(struct readers *r, int far)
+{
+	pthread_mutex_lock(&r->lock);
+	r->far = far;
+	pthread_mutex_unlock(&r->lock);
 }
 
 void readers_stop(struct readers *r)

@@ -4,7 +4,9 @@
 #include "lib/batch/engine.h"
 
 struct readers;
-struct readers *readers_start(int threads, int nice);
+/* far: how far they step back, as priority_lower() has it. */
+struct readers *readers_start(int threads, int far);
+void readers_step_back(struct readers *r, int far); /* from their next rows on */
 void readers_stop(struct readers *r); /* joins the threads; no window may be in work */
 
 /* One window's loading; filled by submit, waited for by the submitter. */

@@ -34,6 +34,7 @@ struct run {
 	_Atomic double duty;	/* as it is now; set by the main thread */
 	atomic_bool away;	/* likewise: nobody works for a moment, whatever the duty is */
 	atomic_int batch_rows;	/* likewise */
+	atomic_int far;		/* likewise: how far writers step back behind others of the host */
 	int wake;		/* eventfd: a worker has ended, for the main thread's poll() */
 	/* Held by the writer whose window is larger than its share of the memory: of such windows
 	 * one at a time is loaded and written. */
@@ -124,6 +125,10 @@ struct worker {
 	struct pg *db;
 	bool borrowed;	 /* db is the control session (single-worker ledger) */
 	int64_t settled; /* rows that it has committed */
+	/* How far its session stepped back; beside the run's, which a session that holds somebody
+	 * up does not heed for a window. Under the run's lock. */
+	int far;
+	bool last; /* it did, all the way: see throttle_yields() */
 };
 void *worker_main(void *arg);		      /* struct worker * */
 void run_doze(struct run *r, double seconds); /* sleeps unless the run ends meanwhile */

@@ -10,6 +10,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/drivers/priority.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -222,6 +223,21 @@ static void leave_window(struct run *r, struct slot *s, int64_t settled)
 	s->large = s->alone = false;
 }
 
+/* The session goes where the run wants it, and the thread with it: a transaction of one that waits
+ * for the other would hold its locks for longer. */
+static void step_back(struct worker *w, int far)
+{
+	pthread_mutex_lock(&w->run->lock);
+	if (w->db && far != w->far) {
+		w->far = far;
+		bool moved = pg_step_back(w->db, far);
+		if (moved)
+			priority_become(far);
+		w->last = moved && far == PRIORITY_LAST;
+	}
+	pthread_mutex_unlock(&w->run->lock);
+}
+
 static bool fetch(struct worker *w, const struct lease *lease, const unsigned char *after,
 		  struct slot *s, struct err *err)
 {
@@ -238,6 +254,7 @@ static bool fetch(struct worker *w, const struct lease *lease, const unsigned ch
 		readers_submit(r->readers, &s->loading, r->phase, &s->window);
 		return true;
 	}
+	step_back(w, atomic_load(&r->far));
 	double began = clock_monotonic();
 	throttle_begin(r->throttle);
 	bool ok = r->phase->fetch(r->phase->ctx, w->db, after == batch_before_all ? NULL : after,
@@ -355,6 +372,8 @@ static bool open_session(struct worker *w, struct err *err)
 	}
 	pthread_mutex_lock(&r->lock);
 	w->db = db;
+	w->far = 0;
+	w->last = false;
 	pthread_mutex_unlock(&r->lock);
 	AUTO_FREE char *touch = ledger_sql(&setup->ledger, lease_touch_sql);
 	AUTO_FREE char *checkpoint = ledger_sql(
@@ -375,6 +394,7 @@ static bool open_session(struct worker *w, struct err *err)
 /* in_order: it has left its last range. */
 static void close_session(struct worker *w, bool in_order)
 {
+	step_back(w, 0);
 	pthread_mutex_lock(&w->run->lock);
 	struct pg *db = w->db;
 	w->db = NULL;

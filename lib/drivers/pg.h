@@ -49,6 +49,13 @@ const char *pg_name(const struct pg *pg); /* its application_name */
 int pg_backend_pid(const struct pg *pg);
 int pg_server_version(const struct pg *pg); /* 150018 */
 int pg_socket(const struct pg *pg);
+/*
+ * The server's process of this session steps back behind others of this host, as priority_lower()
+ * has it; far 0: it is again as the server is.  False, and nothing changes: it is on another host
+ * or in another pid namespace, or what is lowered could not be raised again.  Any thread, while the
+ * session is open.
+ */
+bool pg_step_back(const struct pg *pg, int far);
 /* From another thread or a signal path: asks the server to cancel what pg runs.  Never blocks for
  * long. */
 void pg_cancel(const struct pg *pg);

@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Threads that step back behind others of this host. */
+/* Threads and processes that step back behind others of this host. */
 #pragma once
+#include <stdbool.h>
+#include <sys/types.h>
 
-/* The calling thread: niceness 1 to 19, and the lowest level of disk access that is not idle.
- * Whoever is lower stays so; where the kernel refuses nothing changes. */
-void priority_lower(int nice);
+/* How far: 0 not at all, 1 to 19 its niceness, and last: it gets the processor only while nobody
+ * else wants it (SCHED_IDLE, sched(7)), and is taken off it at once when somebody does. */
+enum { PRIORITY_LAST = 20 };
+
+/* The calling thread; of the disk it gets the lowest level of access that is not idle.  Whoever is
+ * lower stays so; where the kernel refuses nothing changes. */
+void priority_lower(int far);
+/* The same, and 0: it is again as the program's first thread is, where it may be. */
+void priority_become(int far);
+/* The same as the first for a task of somebody else's, with all that the kernel schedules as one
+ * with it. */
+void priority_lower_task(pid_t task, int far);
+/* The task becomes again what another one is, which takes priority_may_raise(). */
+void priority_restore(pid_t task, pid_t like);
+/* Whether what was lowered can be raised again: CAP_SYS_NICE. */
+bool priority_may_raise(void);

@@ -70,7 +70,10 @@ static bool seen(const struct controller *c, const struct signals *s, size_t i)
 
 static bool ignored(const struct controller *c, const struct signals *s, size_t i)
 {
-	return s->of[i].state == SIGNAL_ABSENT || (c->idle && (table[i].flags & OWN));
+	/* Who waits for the processor is us, then. */
+	bool ours = s->yields && i == SIGNAL_CPU;
+
+	return ours || s->of[i].state == SIGNAL_ABSENT || (c->idle && (table[i].flags & OWN));
 }
 
 struct limits {
@@ -307,7 +310,7 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 	bound_by_budget(c, s, &b);
 	bool seeks = !c->idle && c->profile != PROFILE_FINALIZE;
 	if (seeks) {
-		seek_step(&c->seek, c->t, fmin(b.duty, 1));
+		seek_step(&c->seek, c->t, fmin(b.duty, 1), s->yields);
 		const struct felt *f = &c->seek.felt[c->seek.tightest];
 		bool known = f->limit > 0 && (c->seek.bad < 2 || c->seek.modelled);
 		lower(&b, c->seek.loop, known ? SLOW_LATENCY : SLOW_SEEKING, 0, felt_seen(f),
@@ -317,7 +320,9 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 		b = (struct bound){ 0, SLOW_HALT, c->halted_by, s->of[c->halted_by].value,
 				    limits_of(s, c->halted_by).hard };
 	const struct felt *sql = &c->seek.felt[REQUEST_SQL];
-	bool quick = sql->limit <= 0 || sql->seen < fast_requests;
+	/* Where others get the processor in the midst of a batch a short one spares them nothing.
+	 */
+	bool quick = !s->yields && (sql->limit <= 0 || sql->seen < fast_requests);
 	c->now = (struct decision){
 		.duty = b.reason == SLOW_HALT ? 0 : clamp(b.duty, least_duty, 1),
 		.target = c->idle ? idle_batch

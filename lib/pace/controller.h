@@ -42,6 +42,7 @@ struct signals {
 	struct latency probe[MOST_PROBES];			  /* since the step before */
 	size_t probes;
 	double batch; /* seconds that a batch takes; 0: none yet */
+	bool yields;  /* our sessions get the processor only while nobody else wants it */
 	/* What the operator wants at the moment. */
 	enum profile profile;
 	double max_duty;

@@ -188,19 +188,18 @@ bool felt_known(const struct felt *f)
 	return f->met.sum >= kinds[f->kind].enough_met && f->limit > 0;
 }
 
-double felt_duty(const struct felt *f)
+double felt_duty(const struct felt *f, double doubt)
 {
 	if (!felt_known(f))
 		return INFINITY;
 	struct moments with = moments(&f->met, top(f));
-	/* A third of what may be chance is not held against us. */
-	double chance = 0.3 * sqrt(with.spread * with.spread / f->met.sum +
-				   f->spread * f->spread / f->free.sum);
+	double chance = doubt * sqrt(with.spread * with.spread / f->met.sum +
+				     f->spread * f->spread / f->free.sum);
 	double duty = fits(f, f->room, with.mean - f->mean - chance);
 	if (f->kind == REQUEST_SESSIONS)
 		return duty;
 	double off = beyond(&f->free, f->limit), on = beyond(&f->met, f->limit);
-	on -= 0.5 * sqrt(on / f->met.sum);
+	on -= fmax(0.5, doubt) * sqrt(on / f->met.sum);
 	return fmin(duty, fits(f, f->allowed - off, on - off));
 }
 

@@ -52,7 +52,8 @@ void felt_limit(struct felt *f, double ratio, double floor);
 /* Whether enough were seen with us and without. */
 bool felt_known(const struct felt *f);
 /* The highest duty at which they keep to the limit, when what they take more is in proportion to
- * the duty; INFINITY: any, or not known yet. */
-double felt_duty(const struct felt *f);
+ * the duty; INFINITY: any, or not known yet.  doubt: how much of what may be chance is not held
+ * against us. */
+double felt_duty(const struct felt *f, double doubt);
 /* What they take with us, at the share that is looked at. */
 double felt_seen(const struct felt *f);

@@ -5,19 +5,26 @@
 #include <math.h>
 #include <string.h>
 
-static const double least_duty = 0.02, most_duty = 0.95;
-static const double least_step = 0.015; /* upwards */
+static const double least_duty = 0.02;
 static const double unseen_duty = 0.25; /* while it is not known what others feel */
 static const double known = 300;	/* requests without us */
-/* Seconds between changes of duty, between two falls at an alarm, and in which too much is thought
- * a little less so. */
-static const double hold = 2, hold_fall = 1, forget = 15;
-static const double alarm_at = 7;
+/* Seconds between changes of duty, and between two falls at an alarm. */
+static const double hold = 2, hold_fall = 1;
+/* Who yields is presumed to be in nobody's way. */
+static const struct stride {
+	double least, share;		/* upwards: at least, and share of the duty */
+	double forget;			/* seconds in which too much is thought a little less so */
+	double alarm;			/* sum of what was beyond its share that is one */
+	double doubt;			/* of what may be chance: felt_duty() */
+	double look_again, look_rarely; /* seconds between looks, until enough is known and then */
+	double most;			/* duty */
+} strides[] = {
+	[false] = { 0.015, 0.08, 15, 7, 0.3, 3, 5, 0.95 },
+	[true] = { 0.1, 0.5, 4, 14, 2, 10, 15, 1 },
+};
 static const double steepest = 0.88; /* of a fall that is no alarm, a step: by half in 1.4 s */
-/* Seconds of a look: before any work of ours, later, where requests are slow; between looks, until
- * enough is known and then. */
+/* Seconds of a look: before any work of ours, later, where requests are slow. */
 static const double first_look = 3, later_look = 0.4, most_look = 2;
-static const double look_again = 3, look_rarely = 5;
 /* Seconds at the beginning of a look that do not count: usually, after alarms. */
 static const double least_settle = 0.2, most_settle = 2;
 
@@ -100,12 +107,12 @@ void seek_take(struct seek *s, const struct latency *probe, size_t n, double dut
 }
 
 /* Whether requests of some kind are beyond their share: each is told once. */
-static bool alarmed(struct seek *s)
+static bool alarmed(struct seek *s, double at)
 {
 	bool any = false;
 
 	for (size_t k = 0; k < REQUEST_KINDS; k++) {
-		if (s->felt[k].alarm <= alarm_at)
+		if (s->felt[k].alarm <= at)
 			continue;
 		s->felt[k].alarm = 0;
 		s->tightest = (enum request)k;
@@ -115,12 +122,12 @@ static bool alarmed(struct seek *s)
 }
 
 /* What the kind allows that feels us most. */
-static double duty_of_model(struct seek *s)
+static double duty_of_model(struct seek *s, double doubt)
 {
 	double least = INFINITY;
 
 	for (size_t k = 0; k < REQUEST_KINDS; k++) {
-		double duty = felt_duty(&s->felt[k]);
+		double duty = felt_duty(&s->felt[k], doubt);
 		if (duty >= least)
 			continue;
 		least = duty;
@@ -140,7 +147,7 @@ static double length_of_look(const struct seek *s)
 	return clamp(8 * slowest, later_look, most_look);
 }
 
-static void take_turns(struct seek *s, double t)
+static void take_turns(struct seek *s, double t, const struct stride *go)
 {
 	double since = t - s->turned;
 	bool enough = s->felt[REQUEST_SQL].free.sum >= known;
@@ -152,7 +159,7 @@ static void take_turns(struct seek *s, double t)
 		s->turned = t;
 		s->changed = fmax(s->changed, t - hold / 2);
 		s->settle = fmax(least_settle, s->settle / 2);
-	} else if (!s->away && since >= (enough ? look_rarely : look_again)) {
+	} else if (!s->away && since >= (enough ? go->look_rarely : go->look_again)) {
 		turn_away(s, t, length_of_look(s));
 	}
 }
@@ -166,16 +173,17 @@ static bool known_now(const struct seek *s)
 	return false;
 }
 
-void seek_step(struct seek *s, double t, double other)
+void seek_step(struct seek *s, double t, double other, bool yields)
 {
 	double since = t - s->changed;
+	const struct stride *go = &strides[yields];
 
-	take_turns(s, t);
-	if (s->bad < 2 && t - s->bad_aged >= forget) {
+	take_turns(s, t, go);
+	if (s->bad < 2 && t - s->bad_aged >= go->forget) {
 		s->bad += fmax(0.01, 0.1 * s->bad);
 		s->bad_aged = t;
 	}
-	if (alarmed(s)) {
+	if (alarmed(s, go->alarm)) {
 		if (since < hold_fall)
 			return;
 		s->bad = fmax(s->loop, 2 * least_duty);
@@ -184,13 +192,13 @@ void seek_step(struct seek *s, double t, double other)
 		s->settle = fmin(most_settle, 2 * s->settle);
 	} else if (!s->away && since >= hold && other >= 0.8 * s->loop &&
 		   (s->loop < unseen_duty || known_now(s))) {
-		double up = s->loop + fmax(least_step, 0.08 * s->loop);
+		double up = s->loop + fmax(go->least, go->share * s->loop);
 		if (up >= 0.9 * s->bad)
 			up = (s->loop + s->bad) / 2;
 		s->loop = clamp(fmax(up, s->loop), least_duty, 1);
 		s->changed = t;
 	}
-	double model = duty_of_model(s);
+	double model = duty_of_model(s, go->doubt);
 	s->modelled = model < s->loop;
-	s->loop = clamp(fmin(s->loop, fmax(model, steepest * s->loop)), least_duty, most_duty);
+	s->loop = clamp(fmin(s->loop, fmax(model, steepest * s->loop)), least_duty, go->most);
 }

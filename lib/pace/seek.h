@@ -32,7 +32,8 @@ void seek_again(struct seek *s, double t);
 /* What they felt in the dt seconds before t, while the duty was so high. */
 void seek_take(struct seek *s, const struct latency *probe, size_t n, double duty, double t,
 	       double dt, struct goal goal);
-/* A step of the search; other: what else bounds the duty. */
-void seek_step(struct seek *s, double t, double other);
+/* A step of the search.  other: what else bounds the duty.  yields: the processor is others' before
+ * it is ours, so that a duty takes little from them, and it is found in larger steps. */
+void seek_step(struct seek *s, double t, double other, bool yields);
 /* Another goal. */
 void seek_forget(struct seek *s);

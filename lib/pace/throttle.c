@@ -257,6 +257,12 @@ void throttle_turn(struct throttle *t)
 		decide(t, now);
 }
 
+void throttle_yields(struct throttle *t, bool yields)
+{
+	if (t)
+		t->signals.yields = yields;
+}
+
 void throttle_expect(struct throttle *t, double growth)
 {
 	if (t)

@@ -40,6 +40,8 @@ void throttle_rest(struct throttle *t);
 /* One work has ended, and another will begin, at any time: what others bear is remembered, all else
  * is looked at anew, and what is lost until then is nobody's. */
 void throttle_pause(struct throttle *t);
+/* Whether the writers' sessions get the processor only while nobody else wants it. */
+void throttle_yields(struct throttle *t, bool yields);
 /* The database will still grow by so many bytes. */
 void throttle_expect(struct throttle *t, double growth);
 /* What an operator wants at the moment; the numbers as in struct throttle_options. */

@@ -4,8 +4,8 @@
  * ...". ? is unknown, what is left out is absent, p, s, c, l and u are probes (of the database, of
  * Pulp's status, of its content, from an access log, of the share of sessions that are taken) that
  * met no batch of ours, P, S, C, L and U some that did. Numbers have all their digits, so that what
- * is read is what was. profile, max, calm and max_lag are left out where they are the default, 1
- * and the usual.
+ * is read is what was. yields, profile, max, calm and max_lag are left out where they are 0, the
+ * default, 1 and the usual.
  */
 #include "lib/pace/controller.h"
 #include <stdio.h>
@@ -31,6 +31,8 @@ void trace_write(struct strbuf *out, const struct signals *s, double now, const 
 	add(out, "", now);
 	strbuf_addf(out, " busy=%d", (int)s->busy);
 	add(out, " batch=", s->batch);
+	if (s->yields)
+		strbuf_adds(out, " yields=1");
 	if (s->profile != PROFILE_DEFAULT)
 		strbuf_addf(out, " profile=%d", (int)s->profile);
 	if (s->max_duty < 1)
@@ -114,6 +116,10 @@ static bool read_word(struct signals *s, const char *name, size_t len, const cha
 	}
 	if (is(name, len, "batch"))
 		return number(at, &s->batch);
+	if (is(name, len, "yields")) {
+		s->yields = number(at, &x) && x > 0;
+		return s->yields;
+	}
 	if (is(name, len, "max"))
 		return number(at, &s->max_duty);
 	if (is(name, len, "calm"))

@@ -546,6 +546,7 @@ static void record(void)
 		set(&w, SIGNAL_CPU, (i * 37 % 100) * 0.0035);
 		w.s.profile = i > 410 && i < 430 ? PROFILE_FAST : PROFILE_DEFAULT;
 		w.s.max_duty = i > 460 ? 0.7 : 1;
+		w.s.yields = i > 60 && i < 140;
 		w.s.of[SIGNAL_REDIS].state = i > 380 && i < 400 ? SIGNAL_UNKNOWN : SIGNAL_ABSENT;
 		pass(&w, tick);
 		trace_write(&out, &w.s, w.t, &w.c.now);
@@ -603,6 +604,7 @@ TEST(lines_that_are_no_trace_are_refused)
 					   "1 busy=nan",
 					   "1 profile=4",
 					   "1 max=",
+					   "1 yields=0",
 					   "1 calm=" };
 	struct signals s;
 	struct err err;
