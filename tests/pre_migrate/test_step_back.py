@@ -12,6 +12,7 @@ from harness.brake import Brake
 from harness.process import wait_until
 
 ROWS = 400
+AS_INSTALLED = {"pre-migrate.nice": None}
 WRITERS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%' AND state <> 'idle'"
 ASLEEP = WRITERS + " AND wait_event = 'PgSleep'"
 OTHERS = (
@@ -26,7 +27,7 @@ def online(site, pg_db, plmaint):
     site.bulk_images(ROWS, repos=1, own_config=False)
     site.heartbeat("worker", age=-3600)
     site.conn.commit()
-    plmaint.configure({"throttle.calm": "1s", "pre-migrate.batch_rows": "2"})
+    plmaint.configure({"throttle.calm": "1s", "pre-migrate.batch_rows": "2", **AS_INSTALLED})
     site.brake = Brake(pg_db)
     return site
 
@@ -79,6 +80,7 @@ def test_nobody_to_step_back_for(site, pg_db, plmaint):
     """While none of Pulp's services is online: what else runs there is not to hold a migration up."""
     site.bulk_images(ROWS, repos=1, own_config=False)
     brake = Brake(pg_db)
+    plmaint.configure(AS_INSTALLED)
     running = plmaint.start("pre-migrate", "run", "--set", "pre-migrate.batch_rows=2")
     for _ in range(5):
         wait_until(lambda: pids(pg_db, WRITERS), 60, "writers are at work")

@@ -85,6 +85,10 @@ def stack():
         yield s
 
 
+# Other tests never stop to want the processors: who steps back behind them hardly works.
+ALONGSIDE = {"pre-migrate.nice": "0"}
+
+
 @pytest.fixture
 def plmaint(stack):
     """plmaint(site, settings) is the program under test, configured for a site."""
@@ -93,7 +97,7 @@ def plmaint(stack):
 
     def configured(site, settings=None):
         tool = cli.Plmaint(site.base / f"plmaint{len(made)}", site.pg.conninfo(site.db), site.media,
-                           site.redis_url, settings)
+                           site.redis_url, {**ALONGSIDE, **(settings or {})})
         made.append(tool)
         stack.callback(tool.close)
         return tool
