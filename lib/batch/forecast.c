@@ -362,8 +362,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 	double wall = clock_wall(), now = clock_monotonic();
 	double seen = NAN, limit = NAN;
 
-	/* Nobody slows it down while nobody is online. */
-	f->eta.moods = d != NULL;
+	f->eta.moods = r->throttle != NULL;
 	tell_growth(r, c);
 	learn(r, c, now);
 	foretell(r);

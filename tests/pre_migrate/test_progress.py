@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is told on the way is always a number: throttled, after a pause, with rows that came late."""
 
-import math
 import re
 
 import pytest
 
 from harness import after
-from harness.brake import Brake
 from harness.slow import Slow
 
 FILL = "pulp-manifests-fill"
@@ -35,24 +33,3 @@ def test_every_line_has_an_end_and_none_is_beyond_all(site, pg_db, plmaint):
     ran = plmaint.run("pre-migrate", "run", json=False, code=0)
     assert after.pending(site) == 0
     assert not re.search(r"\b(nan|inf|N/A|unknown)\b", ran.out + ran.err, re.I), str(ran)
-
-
-def test_bounds_are_wider_while_others_may_come(site, pg_db, plmaint):
-    """They slow it down at any time, or go; while nobody is online there is nobody to do so."""
-
-    def width():
-        site.bulk_images(300, repos=1, own_config=False)
-        pg_db.query("UPDATE brake.rate SET seconds = 0.03", user="postgres")
-        running = plmaint.start("pre-migrate", "run")
-        told = running.wait_for("progress", when=lambda e: e["done"] > 150)["eta"]
-        brake.let_go()
-        assert running.wait().code == 0
-        return math.log(told["p90"] / told["p10"])
-
-    plmaint.configure({"pre-migrate.batch_rows": 5, "pre-migrate.grace": "0s"})
-    brake = Brake(pg_db, seconds=0.03)
-    width()  # what a row costs is known from here on
-    alone = width()
-    site.heartbeat("worker", age=-3600)
-    site.conn.commit()
-    assert width() > 1.3 * alone > 0
