@@ -282,10 +282,11 @@ static void look_at_host(struct sense *s, double now, struct signals *out)
 	}
 	if (full >= 0)
 		tell(out, SIGNAL_DISK, full, now);
-	if (room >= 0 && s->growth > 0)
-		tell(out, SIGNAL_ROOM, s->growth / fmax(room, 1), now);
-	else
+	/* Where the session has gone by which its disk is found, what was seen last grows old. */
+	if (!s->local || s->growth <= 0)
 		out->of[SIGNAL_ROOM].state = SIGNAL_ABSENT;
+	else if (room >= 0)
+		tell(out, SIGNAL_ROOM, s->growth / fmax(room, 1), now);
 	s->pressure = p;
 	s->looked_at_host = now;
 }

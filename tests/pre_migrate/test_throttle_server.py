@@ -25,6 +25,8 @@ ESTIMATE = ("pre-migrate", "estimate", "--no-write", "--set", "upgrade.max_downt
 # As a user who may see neither where the server works nor into its directory.
 AS_PULP = ("setpriv", "--bounding-set=-sys_ptrace,-dac_override,-dac_read_search")
 BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%' AND xact_start IS NOT NULL"
+MONITOR = "application_name LIKE 'plmaint:%:monitor'"
+CALM = 1  # second
 pytestmark = pytest.mark.slow
 
 
@@ -50,7 +52,7 @@ class Online:
             self.tmp_path / f"p{self.tools}",
             self.db.conninfo(),
             self.media,
-            settings={"pre-migrate.batch_rows": "2", "throttle.calm": "1s"},
+            settings={"pre-migrate.batch_rows": "2", "throttle.calm": f"{CALM}s"},
         )
         self.stack.callback(tool.close)
         return tool
@@ -207,6 +209,28 @@ def test_disk_without_room_for_what_is_to_come_stops_the_work(tmp_path):
             # The disk is looked at once a second: what was seen last may be of a second before.
             assert time.monotonic() - began > calm / 2, "so long nothing may be near the limit"
             online.site.heartbeat("worker", age=-3600)
+        running.terminate()
+        assert running.wait().code == 143
+
+
+def test_disk_that_cannot_be_looked_at_is_no_disk_with_room(tmp_path):
+    """Where the session goes by which it is found, nobody knows how much is left of it."""
+    rows = 15000
+    with contextlib.ExitStack() as stack:
+        server, disk = stack.enter_context(server_on_small_disk(320))
+        online = Online(server, tmp_path, stack, rows=rows)
+        server.admin("CHECKPOINT")
+        running = online.start()
+        at_full_speed(running)
+        fill_up(disk, rows * 2700)
+        slowed(running, "the database will still grow by ")
+        seen = len(running.events)
+        until = time.monotonic() + 4 * CALM
+        while time.monotonic() < until:
+            server.admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {MONITOR}")
+            time.sleep(0.02)
+        told = [e["duty"] for e in running.events[seen:] if e.get("event") == "progress"]
+        assert told and set(told) == {0}
         running.terminate()
         assert running.wait().code == 143
 
