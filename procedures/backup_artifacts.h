@@ -13,9 +13,12 @@ struct artifacts_sum {
 };
 void artifacts_sum_release(struct artifacts_sum *s);
 #define AUTO_ARTIFACTS_SUM __attribute__((cleanup(artifacts_sum_release)))
-/* Writes the list as the session sees it, and counts.  ret is released first. */
-bool backup_artifacts_list(const struct backup_job *j, struct pg *db, struct artifacts_sum *ret,
-			   struct err *err) MUST_CHECK;
+/*
+ * Writes the list as the session sees it, and counts.  since, an ID: only what has been made since
+ * a day before that backup; NULL: all.  ret is released first.
+ */
+bool backup_artifacts_list(const struct backup_job *j, struct pg *db, const char *since,
+			   struct artifacts_sum *ret, struct err *err) MUST_CHECK;
 /* Counts anew what the store lacks. */
 bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret,
 			  struct err *err) MUST_CHECK;

@@ -10,14 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct manifest_file *find_file(const struct backup_manifest *m, const char *path)
-{
-	for (size_t i = 0; i < m->n_files; i++)
-		if (strcmp(m->files[i].path, path) == 0)
-			return &m->files[i];
-	return NULL;
-}
-
 static bool is_as_written(const char *path, const struct manifest_file *f)
 {
 	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -45,7 +37,7 @@ void chunks_before_find(const struct chunks_request *rq, struct chunks_before *r
 	*ret = (struct chunks_before){ .dir = NULL };
 	if (!restore_newest(r, ret->id, &err) || !backup_manifest_read(r, ret->id, &m, &err))
 		return;
-	const struct manifest_file *f = find_file(&m, name);
+	const struct manifest_file *f = backup_manifest_file(&m, name);
 	if (!f)
 		return;
 	AUTO_FREE char *path = repository_backup_path(r, ret->id, name);

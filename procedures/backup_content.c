@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Pass 1: what is there now is copied before the snapshot is taken, so that hardly anything is left
- * to copy while the site may delete what the snapshot names.
+ * to copy while the site may delete what the snapshot names.  Where there is a backup, it asks only
+ * for what has been made since: pass 2 looks for all that the snapshot names, and finds the rest.
  */
 #include "lib/core/mem.h"
 #include "lib/core/text.h"
 #include "procedures/backup_artifacts.h"
 #include "procedures/procedures.h"
+#include "procedures/restore_job.h"
 
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
@@ -36,27 +38,49 @@ static bool look_at_media(const struct probe *p, struct err *err)
 	return true;
 }
 
+/* False: the newest backup cannot be read, or is none of content. */
+static bool find_before(const struct repository *r, char ret[BACKUP_ID_SIZE])
+{
+	AUTO_BACKUP_MANIFEST struct backup_manifest m = { .id = NULL };
+	struct err ignored;
+
+	return restore_newest(r, ret, &ignored) && backup_manifest_read(r, ret, &m, &ignored) &&
+	       backup_manifest_file(&m, backup_artifacts_name) != NULL;
+}
+
+static void sum_up(const struct copy_tally *t, int64_t of, bool lately, struct outcome *out)
+{
+	const char *which = lately ? " made lately" : "";
+	int64_t lost = t->absent + t->wrong;
+	char bytes[32];
+
+	text_bytes((double)t->bytes, bytes, sizeof(bytes));
+	if (lost)
+		outcome_set(out, RESULT_OK,
+			    "%lld of %lld artifact(s)%s copied, %s; %lld could not be had",
+			    (long long)t->files, (long long)of, which, bytes, (long long)lost);
+	else
+		outcome_set(out, RESULT_OK,
+			    "%lld of %lld artifact(s)%s copied, %s; the store had the rest",
+			    (long long)t->files, (long long)of, which, bytes);
+}
+
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
 	AUTO_ARTIFACTS_SUM struct artifacts_sum sum = { 0 };
+	char before[BACKUP_ID_SIZE];
 	struct backup_job *j;
-	char bytes[32];
 
-	if (!look_at_media(a->look, err) || !backup_job_get(a, params, &j, err) ||
-	    !backup_artifacts_list(j, a->look->db, &sum, err) ||
+	if (!look_at_media(a->look, err) || !backup_job_get(a, params, &j, err))
+		return false;
+	bool lately = find_before(j->repository, before);
+	if (!backup_artifacts_list(j, a->look->db, lately ? before : NULL, &sum, err) ||
 	    !backup_artifacts_copy(a, j, params, &sum, procedure_backup_content.label, &tally, err))
 		return false;
 	j->manifest.artifacts.new_count += tally.files;
 	j->manifest.artifacts.new_bytes += tally.bytes;
-	text_bytes((double)tally.bytes, bytes, sizeof(bytes));
-	outcome_set(out, RESULT_OK, "%lld of %lld artifact(s) copied, %s; the store had the rest",
-		    (long long)tally.files, (long long)sum.count, bytes);
-	if (tally.absent + tally.wrong)
-		outcome_set(out, RESULT_OK,
-			    "%lld of %lld artifact(s) copied, %s; %lld could not be had",
-			    (long long)tally.files, (long long)sum.count, bytes,
-			    (long long)(tally.absent + tally.wrong));
+	sum_up(&tally, sum.count, lately, out);
 	return true;
 }
 

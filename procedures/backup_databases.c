@@ -62,7 +62,7 @@ static bool complete(struct actor *a, struct backup_job *j, const struct backup_
 	struct manifest_tally *m = &j->manifest.artifacts;
 
 	copy_tally_release(tally);
-	if (!backup_artifacts_list(j, db, &sum, err) ||
+	if (!backup_artifacts_list(j, db, NULL, &sum, err) ||
 	    !backup_artifacts_copy(a, j, p, &sum, procedure_backup_databases.label, tally, err) ||
 	    (sum.lack && !backup_artifacts_sum(j, &left, err)))
 		return false;

@@ -37,10 +37,7 @@ bool restore_skipped(const struct restore_job *j, const char *word)
 
 bool restore_has_listing(const struct restore_job *j, const char *name)
 {
-	for (size_t i = 0; i < j->manifest.n_files; i++)
-		if (strcmp(j->manifest.files[i].path, name) == 0)
-			return true;
-	return false;
+	return backup_manifest_file(&j->manifest, name) != NULL;
 }
 
 struct crew {

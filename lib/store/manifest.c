@@ -414,6 +414,14 @@ static void release_database(struct manifest_database *d)
 	free(d->snapshot);
 }
 
+const struct manifest_file *backup_manifest_file(const struct backup_manifest *m, const char *path)
+{
+	for (size_t i = 0; i < m->n_files; i++)
+		if (strcmp(m->files[i].path, path) == 0)
+			return &m->files[i];
+	return NULL;
+}
+
 void backup_manifest_release(struct backup_manifest *m)
 {
 	free(m->id);

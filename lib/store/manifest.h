@@ -52,5 +52,7 @@ bool backup_manifest_read(const struct repository *r, const char *id, struct bac
 /* Puts it in place by rename, durably: from then on the backup is whole. */
 bool backup_manifest_write(const struct repository *r, const struct backup_manifest *m,
 			   struct err *err) MUST_CHECK;
+/* NULL: it has no such file.  Borrowed. */
+const struct manifest_file *backup_manifest_file(const struct backup_manifest *m, const char *path);
 void backup_manifest_release(struct backup_manifest *m);
 #define AUTO_BACKUP_MANIFEST __attribute__((cleanup(backup_manifest_release)))

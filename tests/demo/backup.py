@@ -31,6 +31,7 @@ def objects(store):
 def story(recording, db, site, store):
     recording.run(*ONLINE, str(store), "--features", "pulp")
     first = objects(store)
+    site.made_at = site.now
     for _ in range(PUSHED):
         site.artifact(os.urandom(100_000))
     site.conn.commit()

@@ -110,8 +110,10 @@ class Site:
         )
         return uuid.UUID(int=value)
 
+    made_at = None  # of what is made from now on; None: long ago
+
     def long_ago(self):
-        return self.now - datetime.timedelta(
+        return self.made_at or self.now - datetime.timedelta(
             days=MONTHS_AGO, seconds=self.rng.randrange(100 * 86400)
         )
 

@@ -4,6 +4,7 @@ refused.
 """
 
 import contextlib
+import datetime
 import fcntl
 import hashlib
 import json
@@ -129,6 +130,33 @@ def test_the_next_one_copies_only_what_is_new(plmaint, made, store):
     listed = plmaint.run("backup", "list", store, code=0).of("backup")
     assert [b["state"] for b in listed] == ["whole", "whole"]
     assert [b["unique_bytes"] for b in listed] == [0, len(b"a new layer")]
+
+
+def test_what_was_made_lately_is_copied_before_the_snapshot(plmaint, made, store):
+    """What bears an older date and is new all the same is found by the snapshot's own list."""
+
+    def content(result):
+        return result.one("step.end", label="backup-content")["message"]
+
+    assert "30 of 30 artifacts copied" in content(online(plmaint, store)[1])
+    made.made_at = made.now
+    made.artifact(b"of today")
+    made.made_at = made.now - datetime.timedelta(days=2)
+    late = made.artifact(b"of long ago, and committed late")
+    made.conn.commit()
+    id_, result = online(plmaint, store)
+    assert "1 of 1 artifact made lately copied" in content(result)
+    assert late.sha256 in objects(store) and manifest(store, id_)["artifacts"]["new_count"] == 2
+    # A backup without content says nothing about the store.
+    online(plmaint, store, "--skip-pulp-content")
+    assert "0 of 32 artifacts copied" in content(online(plmaint, store)[1])
+
+
+def test_a_row_that_is_none_of_an_artifact_is_refused(plmaint, made, store):
+    made.sql("UPDATE core_artifact SET sha256 = 'zz' WHERE pulp_id = (SELECT min(pulp_id::text)::uuid FROM core_artifact)")
+    id_, result = online(plmaint, store, code=1)
+    assert id_ is None
+    assert "row 30 of core_artifact is none of an artifact" in result.one("step.end", label="backup-content")["message"]
 
 
 def test_an_artifact_that_cannot_be_had_is_named(plmaint, made, store):
