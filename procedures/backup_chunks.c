@@ -8,11 +8,11 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/core/thread.h"
 #include "lib/drivers/fs.h"
 #include "lib/drivers/pg_toc.h"
 #include "procedures/backup_chunks_crew.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,19 +140,13 @@ static bool hire(struct chunk_crew *c, struct err *err)
 
 static bool employ(struct chunk_crew *c, struct err *err)
 {
+	const struct thread_count count = { .mutex = &c->mutex, .at_work = &c->at_work };
+
 	for (; c->n_threads < c->n_workers; c->n_threads++) {
 		struct chunk_worker *w = &c->workers[c->n_threads];
 
-		pthread_mutex_lock(&c->mutex);
-		c->at_work++;
-		pthread_mutex_unlock(&c->mutex);
-		errno = pthread_create(&w->thread, NULL, chunks_work, w);
-		if (errno) {
-			pthread_mutex_lock(&c->mutex);
-			c->at_work--;
-			pthread_mutex_unlock(&c->mutex);
-			return err_errno(err, "cannot start a thread");
-		}
+		if (!thread_start(&count, &w->thread, chunks_work, w, err))
+			return false;
 	}
 	return true;
 }

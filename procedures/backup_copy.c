@@ -12,9 +12,9 @@
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
+#include "lib/core/thread.h"
 #include "lib/drivers/priority.h"
 
-#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -37,7 +37,8 @@ struct copy_crew {
 	pthread_cond_t changed;	 /* for the main thread: there is room, or one has ended */
 	pthread_cond_t supplied; /* for the workers: there are names, or no more will come */
 	pthread_t threads[MOST_THREADS];
-	long n_threads, wanted, at_work, nice;
+	size_t at_work;
+	long n_threads, wanted, nice;
 	struct item queue[QUEUE];
 	size_t first, n, added;
 	int64_t bytes;	     /* of what is in the queue */
@@ -294,18 +295,11 @@ static bool settings(struct copy_crew *c, struct err *err)
 
 static bool employ(struct copy_crew *c, struct err *err)
 {
-	for (; c->n_threads < c->wanted; c->n_threads++) {
-		pthread_mutex_lock(&c->mutex);
-		c->at_work++;
-		pthread_mutex_unlock(&c->mutex);
-		errno = pthread_create(&c->threads[c->n_threads], NULL, work, c);
-		if (errno) {
-			pthread_mutex_lock(&c->mutex);
-			c->at_work--;
-			pthread_mutex_unlock(&c->mutex);
-			return err_errno(err, "cannot start a thread");
-		}
-	}
+	const struct thread_count count = { .mutex = &c->mutex, .at_work = &c->at_work };
+
+	for (; c->n_threads < c->wanted; c->n_threads++)
+		if (!thread_start(&count, &c->threads[c->n_threads], work, c, err))
+			return false;
 	return true;
 }
 
