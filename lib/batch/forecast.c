@@ -278,6 +278,15 @@ static double firsts_left(struct run *r, double rows)
 	return fmax(known, 0) + fmin(share * beyond, most);
 }
 
+/* Also before the first batch: a phase that was planned just now has them all before it. */
+static void count_firsts(struct run *r, const struct counts *c)
+{
+	int p = r->phase_index;
+
+	if (r->phase->firsts.times > 0)
+		eta_count_firsts(&r->forecast.eta, p, firsts_left(r, c->phase[p].left));
+}
+
 /* What was done and is no batch yet counts with the next. */
 static void put_back(struct run *r, const struct worked *own)
 {
@@ -300,6 +309,7 @@ static void learn(struct run *r, const struct counts *c, double now)
 	/* Batches count when they end: until one does, nobody knows that nothing is done. */
 	if (rows == 0 && own.batches == 0 && f->at > 0 && now - f->at < patience) {
 		put_back(r, &own);
+		count_firsts(r, c);
 		return;
 	}
 	if (f->at > 0) {
@@ -315,8 +325,7 @@ static void learn(struct run *r, const struct counts *c, double now)
 		learn_rate(f, now - f->at, (double)rows);
 		f->looked += now - f->at;
 	}
-	if (r->phase->firsts.times > 0)
-		eta_count_firsts(&f->eta, p, firsts_left(r, c->phase[p].left));
+	count_firsts(r, c);
 	if (rows > 0)
 		f->moved = now;
 	f->at = now;
