@@ -372,6 +372,7 @@ void forecast_tell(struct run *r, const struct counts *c)
 	double seen = NAN, limit = NAN;
 
 	f->eta.moods = r->throttle != NULL;
+	f->eta.slowed = d && d->reason > SLOW_USER;
 	tell_growth(r, c);
 	learn(r, c, now);
 	foretell(r);

@@ -48,6 +48,10 @@ static const double least_doubt = 0.03; /* nothing is surer than that */
 static const double pace_doubt = 0.5;	/* until blocks tell */
 /* Others that come or go change the pace by so much, for so many seconds in the mean. */
 static const double mood_doubt = 0.5, mood_lasts = 120;
+/* How long nobody slows it, and somebody does, before any of it is seen: as if one such stay had
+ * been.  So while the first lasts it is thought to last as long again. */
+static const double stays_for[2] = { 120, 5 };
+static const double slowed_pace = 0.3; /* of its own speed, until it is seen */
 static const double most_doubt = 1.2;
 static const double tenth = 1.2816; /* standard deviations to P10 and P90 */
 static const double worth_showing = 0.05;
@@ -69,8 +73,11 @@ void eta_start(struct eta *e, double pace)
 	e->span = first_span;
 	e->state = (unsigned)-1;
 	for (int i = 0; i < ETA_PACES; i++) {
-		e->weight[i] = guessed_for[i] / whiles[i];
-		e->pace[i] = fmax(some(pace), 1e-3);
+		for (int slowed = 0; slowed < 2; slowed++) {
+			struct eta_mood *m = &e->mood[slowed];
+			m->weight[i] = guessed_for[i] / whiles[i];
+			m->pace[i] = fmax(some(pace) * (slowed ? slowed_pace : 1), 1e-3);
+		}
 	}
 }
 
@@ -246,11 +253,16 @@ static void learn_cost(const struct eta *e, struct eta_part *p, const struct eta
 
 static void learn_pace(struct eta *e, double seconds, double busy)
 {
+	struct eta_mood *m = &e->mood[e->slowed];
+
+	m->stays += m->stays == 0 || e->was != e->slowed;
+	m->seconds += seconds;
+	e->was = e->slowed;
 	for (int i = 0; i < ETA_PACES; i++) {
 		double fade = exp(-seconds / whiles[i]), now = 1 - fade;
-		double weight = e->weight[i] * fade + now;
-		e->pace[i] += (busy / seconds - e->pace[i]) * now / weight;
-		e->weight[i] = weight;
+		double weight = m->weight[i] * fade + now;
+		m->pace[i] += (busy / seconds - m->pace[i]) * now / weight;
+		m->weight[i] = weight;
 	}
 }
 
@@ -297,19 +309,40 @@ void eta_pass(struct eta *e, const struct eta_step *s)
 	fill_block(e, seconds, model);
 }
 
-/* Seconds in which so much cost is done: soon as of late, later as in the mean. */
+/* Seconds for which the mood of now is thought to last yet: stays end by chance, so how long one
+ * has lasted says no more than the others do. */
+static double stay(const struct eta *e)
+{
+	const struct eta_mood *m = &e->mood[e->slowed];
+	int ended = m->stays - (m->stays > 0 && e->was == e->slowed);
+
+	return (stays_for[e->slowed] + m->seconds) / (1 + ended);
+}
+
+/* Of both moods, as much of each as was. */
+static double mean_pace(const struct eta *e)
+{
+	const struct eta_mood *own = &e->mood[0], *slowed = &e->mood[1];
+	double n = own->seconds + guessed_for[ETA_PACES - 1], all = n + slowed->seconds;
+
+	return (n * own->pace[ETA_PACES - 1] + slowed->seconds * slowed->pace[ETA_PACES - 1]) / all;
+}
+
+/* Seconds in which so much cost is done: while the mood of now lasts soon as of late, later as in
+ * the mean of it, and after it as in the mean of both. */
 static double seconds_for(const struct eta *e, double cost)
 {
-	double from = 0;
+	const struct eta_mood *m = &e->mood[e->slowed];
+	double from = 0, lasts = stay(e);
 
-	for (int i = 0; i < ETA_PACES; i++) {
-		double pace = fmax(e->pace[i], 1e-4), span = holds[i] - from;
-		if (cost <= pace * span)
+	for (int i = 0; i < ETA_PACES && from < lasts; i++) {
+		double pace = fmax(m->pace[i], 1e-4), until = fmin(holds[i], lasts);
+		if (cost <= pace * (until - from))
 			return from + cost / pace;
-		cost -= pace * span;
-		from = holds[i];
+		cost -= pace * (until - from);
+		from = until;
 	}
-	return from;
+	return from + cost / fmax(mean_pace(e), 1e-4);
 }
 
 /*

@@ -57,10 +57,19 @@ struct eta_step {
 	double waited; /* of busy: for files, which says nothing of parts that read none */
 };
 
+/* At its own speed, or slowed by what is done for others: their sessions, a limit. */
+struct eta_mood {
+	double pace[ETA_PACES], weight[ETA_PACES]; /* over a short, a longer, a long while of it */
+	double seconds;				   /* in it */
+	int stays;
+};
+
 struct eta {
 	struct eta_part part[ETA_PARTS];
 	int parts;
-	double pace[ETA_PACES], weight[ETA_PACES]; /* over a short, a longer, a long while */
+	struct eta_mood mood[2]; /* by slowed */
+	bool slowed;		 /* now; whoever asks, or passes a step, sets it before */
+	bool was;		 /* in the last step */
 	/* What was done, in seconds of foretold cost, in equal spans of time; merged by twos when
 	 * the room is full. */
 	struct {

@@ -295,6 +295,7 @@ static void pass(struct world *w, enum world_kind kind, double *units)
 	}
 	step.units = step.own;
 	*units = step.own;
+	w->eta.slowed = w->c.now.reason > SLOW_USER;
 	eta_count(&w->eta, w->phase, w->total[w->phase], w->left[w->phase]);
 	eta_pass(&w->eta, &step);
 	if (w->phase == WORLD_PHASES - 1)

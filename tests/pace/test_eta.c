@@ -279,6 +279,69 @@ TEST(a_slower_pace_is_believed_soon_and_a_short_halt_not_for_long)
 	CHECK(eta_left(&e, e.parts).p50 > 1.5 * before);
 }
 
+/* So many seconds in which two workers get only so much of the time. */
+static void slowed(struct eta *e, double *left, double total, double pace, double seconds)
+{
+	e->slowed = true;
+	for (double t = 0; t < seconds; t += 0.5) {
+		*left -= 0.5 * pace * 10000;
+		eta_count(e, 0, total, *left);
+		eta_pass(e, &(struct eta_step){ .part = 0,
+						.seconds = 0.5,
+						.units = 0.5 * pace * 10000,
+						.own = 0.5 * pace * 10000,
+						.busy = 0.5 * pace,
+						.batches = 1 });
+	}
+}
+
+TEST(others_who_come_are_thought_to_stay_as_long_again)
+{
+	struct eta e;
+	double total = 1000000, left = total;
+
+	eta_start(&e, 2);
+	eta_add(&e, total, guess, none);
+	steady(&e, 0, &left, total, 20000, 10);
+	slowed(&e, &left, total, 0.1, 10);
+	/* 10 s more at a twentieth of the speed, or some more, and not all of it */
+	double own = left / 20000, told = eta_left(&e, e.parts).p50;
+	CHECK(told > own + 8 && told < own + 25);
+	/* They have left: it is as quick as before. */
+	e.slowed = false;
+	CHECK(near(eta_left(&e, e.parts).p50, own, 0.1));
+	steady(&e, 0, &left, total, 20000, 3);
+	CHECK(near(eta_left(&e, e.parts).p50, left / 20000, 0.1));
+}
+
+TEST(others_who_have_always_been_there_stay)
+{
+	struct eta e;
+	double total = 1000000, left = total;
+
+	eta_start(&e, 2);
+	eta_add(&e, total, guess, none);
+	slowed(&e, &left, total, 0.5, 80);
+	CHECK(near(eta_left(&e, e.parts).p50, left / 5000, 0.15));
+}
+
+TEST(others_who_come_and_go_will_do_so_again)
+{
+	struct eta e;
+	double total = 10000000, left = total;
+
+	eta_start(&e, 2);
+	eta_add(&e, total, guess, none);
+	for (int i = 0; i < 20; i++) {
+		e.slowed = false;
+		steady(&e, 0, &left, total, 20000, 10);
+		slowed(&e, &left, total, 0.5, 10);
+	}
+	CHECK(near(eta_left(&e, e.parts).p50, left / 12500, 0.15));
+	e.slowed = false;
+	CHECK(near(eta_left(&e, e.parts).p50, left / 12500, 0.15));
+}
+
 TEST(uneven_blocks_widen_the_interval)
 {
 	struct eta even, uneven;
@@ -348,6 +411,7 @@ TEST(no_input_gives_nonsense)
 			eta_count(&e, part, x[4], x[5]);
 			if (i % 3 == 0)
 				eta_count_firsts(&e, part, x[7]);
+			e.slowed = i % 11 > 7;
 			eta_pass(&e, &(struct eta_step){ part, x[0], x[1], x[2], x[6], x[3], i % 5,
 							 x[6], x[7] });
 			struct eta_range r = eta_left(&e, e.parts);
@@ -365,5 +429,7 @@ TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_
 	 row(a_few_that_are_as_dear_beyond_all_guesses_are_believed),
 	 row(files_that_are_slow_to_read_are_no_slow_machine), row(parts_that_have_not_begun_count),
 	 row(a_slower_pace_is_believed_soon_and_a_short_halt_not_for_long),
+	 row(others_who_come_are_thought_to_stay_as_long_again),
+	 row(others_who_have_always_been_there_stay), row(others_who_come_and_go_will_do_so_again),
 	 row(uneven_blocks_widen_the_interval), row(what_is_shown_does_not_flicker),
 	 row(no_input_gives_nonsense))
