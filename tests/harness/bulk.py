@@ -208,16 +208,26 @@ def bulk_images(
 
 
 def bulk_artifacts(site, n, size):
-    """n artifacts of so many bytes that differ, as layers are, which no content names."""
+    """n artifacts of so many bytes, which no content names.
+
+    As layers, they differ and cannot be compressed. That they are the same but for their beginning,
+    and that only their sha256 is that of their bytes, nobody sees, and gigabytes are made as fast as
+    they are written.
+    """
     artifact = _Table(
         site, "core_artifact", ("pulp_id", "file", "size", "sha224", "sha256", "sha384", "sha512")
     )
     root = os.fspath(site.media_root)
     for first in range(256):
         os.makedirs(f"{root}/artifact/{first:02x}", exist_ok=True)
+    head, tail = min(size, 64), os.urandom(max(0, size - 64))
     for _ in range(n):
-        raw = os.urandom(size)
-        digests = [hashlib.new(f"sha{bits}", raw).hexdigest() for bits in (224, 256, 384, 512)]
+        begin = os.urandom(head)
+        raw = begin + tail
+        digests = [
+            hashlib.new(f"sha{bits}", raw if bits == 256 else begin).hexdigest()
+            for bits in (224, 256, 384, 512)
+        ]
         name = f"artifact/{digests[1][:2]}/{digests[1][2:]}"
         _write(f"{root}/{name}", raw)
         artifact.row(site.new_key(), name, size, *digests)
