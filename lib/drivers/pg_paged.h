@@ -28,7 +28,10 @@ void pg_paged_release(struct paged_table *all, size_t n);
 /*
  * Statements; the caller frees each.  Of pages first to before end, or to the table's end where end
  * is 0.  The first asks how many rows there are and for a hash of where they are, who wrote them
- * and what they are: a server put back to an earlier state uses numbers of transactions again.
+ * and what they are.  The first two of these would take a third of the time, and say which version
+ * of a row it is, as long as the server has one past.  One that was put back to an earlier state
+ * (recovery to a point in time, a machine's snapshot, a copied directory) uses the same numbers of
+ * transactions for other rows, and of the last two nothing that it can be asked tells.
  */
 char *pg_paged_hash_sql(const struct paged_table *t, int64_t first, int64_t end);
 char *pg_paged_copy_sql(const struct paged_table *t, int64_t first, int64_t end);
