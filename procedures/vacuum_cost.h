@@ -21,7 +21,7 @@ struct vacuum_cost {
 };
 /* Of a table of so many manifests. */
 struct vacuum_cost vacuum_cost_recall(struct pg *db, double manifests, bool rests);
-/* Its work where rows are seen to take so many times what they usually do. */
+/* Its work where rows are seen to take so many times what they usually do; 0: nothing is known. */
 double vacuum_cost_here(const struct vacuum_cost *v, double slower);
 /* One that ran to its end, always at this pace; into the ledger, where there is one, and the trace.
  * What cannot be kept is no error; it is logged. */
