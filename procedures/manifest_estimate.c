@@ -154,6 +154,19 @@ static void release_groups(struct binding *b, size_t n)
 	}
 }
 
+/* A run does not step back where nobody is online: behind others its readers would be slower than
+ * they will be. */
+static void step_back_as_a_run(struct manifest_job *j)
+{
+	struct pulp_services online;
+	struct err ignored;
+
+	if (pulp_services_online(j->control, &j->schema, &j->actor->look->place, &online,
+				 &ignored) &&
+	    online.workers + online.api + online.content == 0)
+		j->setup.nice = 0;
+}
+
 /* A right that is missing leaves the writing out; it is named. */
 static bool take_sample(struct manifest_job *j, const struct estimate_wish *wish,
 			struct estimate_group *g, size_t n, double seconds,
@@ -308,6 +321,7 @@ static bool work(struct manifest_job *j, const struct estimate_wish *asked,
 		return true;
 	if (e->fill > 0)
 		open_storage(j, &wish, &no_media);
+	step_back_as_a_run(j);
 	double all = fmax(least_time, share_of_work * rough_row * (double)(e->fill + e->filled));
 	size_t n = estimate_groups(&e->strata, wish.sample, seed, groups);
 	bool ok = take_sample(j, &wish, groups, n, fmax(all / 4, all - (clock_monotonic() - began)),

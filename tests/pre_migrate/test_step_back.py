@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import signal
 import threading
 
 import pytest
@@ -15,6 +16,7 @@ ROWS = 400
 AS_INSTALLED = {"pre-migrate.nice": None}
 WRITERS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%' AND state <> 'idle'"
 ASLEEP = WRITERS + " AND wait_event = 'PgSleep'"
+SAMPLING = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%' AND wait_event = 'PgSleep'"
 OTHERS = (
     "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%' AND application_name NOT LIKE 'plmaint:%:w%'"
 )
@@ -88,6 +90,21 @@ def test_nobody_to_step_back_for(site, pg_db, plmaint):
         assert not any(threads(running))
     brake.let_go()
     assert running.wait().code == 0
+
+
+@pytest.mark.parametrize("anybody", [False, True])
+def test_estimate_reads_as_a_run_would(site, pg_db, plmaint, anybody):
+    site.bulk_images(ROWS, repos=1, own_config=False)
+    if anybody:
+        site.heartbeat("worker", age=-3600)
+        site.conn.commit()
+    Brake(pg_db, seconds=2)
+    plmaint.configure(AS_INSTALLED)
+    running = plmaint.start("pre-migrate", "estimate")
+    wait_until(lambda: pids(pg_db, SAMPLING), 60, "it has read, and writes")
+    assert (True in threads(running)) == anybody
+    running.signal(signal.SIGTERM)
+    running.wait()
 
 
 def test_who_holds_somebody_up_steps_forward(online, pg_db, plmaint):
