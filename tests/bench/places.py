@@ -12,7 +12,7 @@ from .migrate import LEVEL, SERVER
 
 REALPULP = pathlib.Path(__file__).resolve().parents[1] / "realpulp"
 LIVES = {**SERVER, "autovacuum": "on", "synchronous_commit": "on"}
-
+FILLED = 100_000  # rows of a whole fill, at most
 
 REST = (
     "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
@@ -33,8 +33,10 @@ class Work:
         self.tool = cli.Plmaint(directory, cluster.conninfo(db), media, settings={
             "pre-migrate.brake_file": self.brake, **settings})
         self.most = 0  # rows that a block has taken
-        self.brake.touch()
         self.running = self.tool.start("pre-migrate", "run", "--keep-links")
+        # Held before it began it would have made no ledger, where tune() says the duty.
+        process.wait_until(lambda: self.ended() or self._writers(), 60, "it begins")
+        self.brake.touch()
         process.wait_until(lambda: self.ended() or self._waits(), 60, "it waits")
 
     def _ask(self, sql, args=None):
@@ -61,6 +63,14 @@ class Work:
             self.brake.touch()
             # Once all rows are done it keeps its sessions, for what comes next.
             process.wait_until(lambda: self.ended() or not self._writers() or not self.left(), 30, "it is held")
+
+    def tune(self, duty):
+        """For all programs on its rows: a fixed one has that duty, the throttle none beside its own ("")."""
+        self.tool.run("pre-migrate", "tune", f"duty={duty}", code=0)
+
+    def duty(self):
+        """What it said last."""
+        return next((e["duty"] for e in reversed(list(self.running.events)) if e["event"] == "progress"), 0.0)
 
     def lost(self):
         """What it says to have slowed it, and for how long."""
@@ -101,10 +111,10 @@ class Place:
         return self.request(rate, 1, 3)
 
     def fill(self, directory, cluster, db, media, settings):
-        """Of all rows, by a program of its own: its seconds, and seconds by what slowed it."""
+        """Of FILLED rows, by a program of its own: its seconds, and seconds by what slowed it."""
         self.quiet()
         with contextlib.closing(cli.Plmaint(directory, cluster.conninfo(db), media, settings=settings)) as tool:
-            ran = tool.run("pre-migrate", "run", "--keep-links", seconds=600, code=0)
+            ran = tool.run("pre-migrate", "run", "--keep-links", "--max-rows", FILLED, seconds=600, code=(0, 75))
         slowed = {e["reason"]: e["seconds"] for e in ran.of("slowed")}
         return ran.one("step.end", label="pulp-manifests-fill")["seconds"], slowed
 
@@ -156,7 +166,7 @@ class Alone(Place):
         self.cluster.admin("CHECKPOINT")
 
     def whole(self, settings):
-        """A fill of all rows: see fill()."""
+        """A fill: see fill()."""
         db = self.clone()
         self.count += 1
         took = self.fill(self.directory / f"tool{self.count}", self.cluster, db, self.media, settings)
@@ -203,7 +213,7 @@ class Registry(Place):
         return Work(*self._tool(settings))
 
     def whole(self, settings):
-        """A fill of all rows: see fill()."""
+        """A fill: see fill()."""
         self.forget(None)
         return self.fill(*self._tool(settings))
 
