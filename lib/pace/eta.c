@@ -345,6 +345,15 @@ static double seconds_for(const struct eta *e, double cost)
 	return from + cost / fmax(mean_pace(e), 1e-4);
 }
 
+/* Variance of the logarithm of a pace that comes from others who come, or go: who slows it may be
+ * gone at any time, and while nobody does somebody comes by chance. */
+static double mood_variance(const struct eta *e, double seconds)
+{
+	double change = e->slowed ? 1 : 1 - exp(-seconds / stay(e));
+
+	return e->moods ? change * mood_doubt * mood_doubt / (1 + seconds / mood_lasts) : 0;
+}
+
 /*
  * Variance of the logarithm of what the coming seconds achieve: of the mean of blocks yet to come,
  * and of the mean of those seen, each made larger by how alike neighbours are.
@@ -370,9 +379,9 @@ static double pace_variance(const struct eta *e, double seconds)
 		variance > 0 ? clamp((together / (n - 1) - mean * mean) / variance, 0, 0.9) : 0;
 	double relative = variance / (mean * mean) * (1 + alike) / (1 - alike);
 	double coming = fmax(1, seconds / e->span);
-	double moods = e->moods ? mood_doubt * mood_doubt / (1 + seconds / mood_lasts) : 0;
 	/* With few blocks seen nobody knows how much they differ. */
-	return relative * (1 / coming + 1 / n) + pace_doubt * pace_doubt / (n * n) + moods;
+	return relative * (1 / coming + 1 / n) + pace_doubt * pace_doubt / (n * n) +
+	       mood_variance(e, seconds);
 }
 
 /* Variance of the logarithm of what is left of a part: what was seen of it leaves so much less of

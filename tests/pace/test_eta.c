@@ -342,6 +342,33 @@ TEST(others_who_come_and_go_will_do_so_again)
 	CHECK(near(eta_left(&e, e.parts).p50, left / 12500, 0.15));
 }
 
+static double width(const struct eta *e)
+{
+	struct eta_range r = eta_left(e, e->parts);
+
+	return log(r.p90 / r.p10);
+}
+
+TEST(others_widen_the_interval_by_how_soon_they_may_come)
+{
+	struct eta e;
+	double total = 500000, left = total;
+
+	eta_start(&e, 2);
+	eta_add(&e, total, guess, none);
+	steady(&e, 0, &left, total, 20000, 20);
+	double alone = width(&e);
+	e.moods = true;
+	double short_time = width(&e);
+	eta_count(&e, 0, 8 * total, 8 * total);
+	double long_time = width(&e);
+	eta_count(&e, 0, total, left);
+	e.slowed = true;
+	CHECK(short_time > alone);
+	CHECK(long_time > 1.2 * short_time);
+	CHECK(width(&e) > 1.2 * short_time);
+}
+
 TEST(uneven_blocks_widen_the_interval)
 {
 	struct eta even, uneven;
@@ -431,5 +458,6 @@ TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_
 	 row(a_slower_pace_is_believed_soon_and_a_short_halt_not_for_long),
 	 row(others_who_come_are_thought_to_stay_as_long_again),
 	 row(others_who_have_always_been_there_stay), row(others_who_come_and_go_will_do_so_again),
+	 row(others_widen_the_interval_by_how_soon_they_may_come),
 	 row(uneven_blocks_widen_the_interval), row(what_is_shown_does_not_flicker),
 	 row(no_input_gives_nonsense))
