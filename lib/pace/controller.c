@@ -45,6 +45,9 @@ const double usual_calm = 10;
 /* How many times longer it waits after many halts; while what halted it cannot be seen. */
 static const double calm_again = 3, calm_unseen = 6;
 static const double most_calm = 3600; /* seconds */
+/* Of the seconds that requests may take more in any case: who yields comes near them from below in
+ * large strides, and what it sees of them is a sample. */
+static const double yields_aim = 0.8;
 static const double halts_within = 600;
 static const double first_sleep = 300, longest_sleep = 3600; /* seconds of hibernation */
 /* Share of looks at which others work: idle below for idle_after seconds, busy above. */
@@ -297,7 +300,8 @@ void controller_step(struct controller *c, const struct signals *s, double now)
 {
 	double dt = pass_time(c, now);
 	double most = clamp(s->max_duty, least_duty, 1), was = c->now.duty;
-	const struct goal goal = { profiles[c->profile].ratio, profiles[c->profile].floor };
+	const struct goal goal = { profiles[c->profile].ratio,
+				   profiles[c->profile].floor * (s->yields ? yields_aim : 1) };
 	struct bound b = { .duty = 1, .reason = SLOW_NONE };
 
 	take_profile(c, s->profile);

@@ -11,8 +11,8 @@ static const struct {
 	double half_met, half_free;
 	double floor; /* share of the profile's floor that the mean may be more, in any case */
 } kinds[REQUEST_KINDS] = {
-	/* One of ours is a part of a user's request, which has ten such and more. */
-	[REQUEST_SQL] = { 20, 40, 20, 40, 0.1 },  [REQUEST_STATUS] = { 6, 4, 60, 150, 1 },
+	/* One of ours is half of a user's request. */
+	[REQUEST_SQL] = { 20, 40, 20, 40, 0.15 }, [REQUEST_STATUS] = { 6, 4, 60, 150, 1 },
 	[REQUEST_CONTENT] = { 6, 4, 60, 150, 1 }, [REQUEST_LOGGED] = { 10, 8, 30, 100, 1 },
 	[REQUEST_SESSIONS] = { 8, 6, 20, 40, 0 },
 };

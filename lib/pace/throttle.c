@@ -22,7 +22,7 @@ static const double megabyte = 1e6;
 static const double worth_telling = 0.5; /* seconds lost */
 static const double hardly_rests = 0.9;	 /* duty */
 /* Below so many rows a batch is round trips and not rows: less of them costs more of everything. */
-enum { PROBES_EACH_TURN = 1, PROBES_AWAY = 4, FEWEST_ROWS = 20 };
+enum { PROBES_EACH_TURN = 1, PROBES_AWAY = 2, FEWEST_ROWS = 20 };
 
 /* What fills the server's disk stops the work whoever is online. */
 static const enum signal always[] = { SIGNAL_SLOT, SIGNAL_ARCHIVE, SIGNAL_ARCHIVER, SIGNAL_ROOM };

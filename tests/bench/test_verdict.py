@@ -135,16 +135,17 @@ def test_quantiles_are_exact_to_a_bucket():
 @pytest.mark.parametrize(
     "ours, sure, word",
     [
-        ([1.0, 1.1, 0.95], True, "PASS"),
-        ([0.5, 0.6, 0.4], True, "FAIL"),
-        ([1.3, 1.2, 0.5], True, "INCONCLUSIVE"),  # in the mean it would do
-        ([1.0, 1.1, 0.95], False, "INCONCLUSIVE"),
+        ([1.0, 1.1, 0.95, 1.0, 1.05], True, "PASS"),
+        ([0.5, 0.6, 0.4, 0.5, 0.55], True, "FAIL"),
+        ([1.3, 1.2, 0.2, 0.2, 1.4], True, "INCONCLUSIVE"),  # in the mean it would do
+        ([1.0, 1.1, 0.95, 1.0, 1.05], False, "INCONCLUSIVE"),
+        ([1.0, 1.1, 0.95, 1.0], True, "INCONCLUSIVE"),  # too few rounds
     ],
 )
 def test_share_of_another_speed(ours, sure, word):
-    share, low, high, got = verdict.share([900 * x for x in ours], [1000.0] * 3, 0.8, sure)
+    share, low, high, got = verdict.share([900 * x for x in ours], [1000.0] * len(ours), 0.8, sure)
     assert low <= share <= high and got == word
-    assert verdict.share([1.0], [0.0], 0.8)[3] == "PASS", "who does nothing is no divisor"
+    assert verdict.share([1.0] * 5, [0.0] * 5, 0.8)[3] == "PASS", "who does nothing is no divisor"
 
 
 def test_what_is_far_from_the_goal_is_told_early():

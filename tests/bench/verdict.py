@@ -146,5 +146,6 @@ def share(ours, theirs, goal, sure=True, middle=statistics.mean):
 
     drawn = sorted(of([rng.randrange(n) for _ in range(n)]) for _ in range(DRAWS))
     low, high = drawn[int(0.05 * DRAWS)], drawn[int(0.95 * DRAWS)]
-    word = "INCONCLUSIVE" if not sure or low < goal <= high else "PASS" if low >= goal else "FAIL"
+    doubted = not sure or n < LEAST or low < goal <= high
+    word = "INCONCLUSIVE" if doubted else "PASS" if low >= goal else "FAIL"
     return of(range(n)), low, high, word

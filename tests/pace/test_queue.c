@@ -177,7 +177,7 @@ static void look(struct world *w, int taken)
 	if (w->fixed >= 0)
 		return;
 	if (w->probe.left <= 0 && !w->c.idle && w->site->load > 0) {
-		w->probe = (struct job){ 0.0002, w->t };
+		w->probe = (struct job){ 0.0003, w->t };
 		w->probe_met = met(w, w->t);
 	}
 	if (!w->c.idle && w->site->load > 0)
