@@ -42,3 +42,8 @@ def test_a_round_is_followed_by_its_reverse_while_the_arms_are_the_same():
     assert sorted(next(rounds)) == names
     names.remove("d")
     assert sorted(next(rounds)) == ["a", "b", "c"]
+
+
+def test_blocks_are_long_enough_for_a_99th_percentile_of_those_who_come():
+    assert throttle.seconds_of_block(1000) == throttle.SECONDS
+    assert 10 * throttle.seconds_of_block(10) >= 1.3 * throttle.FEW

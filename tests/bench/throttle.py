@@ -2,10 +2,10 @@
 """Whether nobody feels it: requests at a fixed rate with the throttle, without it, at fixed duties,
 and without plmaint, in short blocks that take turns; once on PostgreSQL alone, once on a real Pulp.
 
-MINUTES (for all of it, 16, beside what it takes to make the rows), SECONDS (of a block, 3) and ROWS scale it: each load
-has its share of the time, and in it as many rounds of all arms as fit, but three at least. PLACE=alone or
-PLACE=registry does one half, and LOADS="idle medium near" some of the loads; TRACE=FILE keeps what the throttle saw and
-decided. What is measured is the fill, where most of the work is. The throttle and the fixed duties are a program each,
+MINUTES (for all of it, 16, beside what it takes to make the rows), SECONDS (of a block, 3, and longer where few ask) and
+ROWS scale it: each load has its share of the time, and in it as many rounds of all arms as fit, but three at least.
+PLACE=alone or PLACE=registry does one half, and LOADS="idle medium near" some of the loads; TRACE=FILE keeps what the
+throttle saw and decided. What is measured is the fill, where most of the work is. The throttle and the fixed duties are a program each,
 which its brake file holds between its blocks; `tune` changes the duty. In one round the same is requested at the same
 times of all arms. Of the fixed duties the two highest are measured of which it is not known yet whether they keep to
 the goal, and none below one that does: a lower one is slower. TMPDIR in memory (/dev/shm) takes the disk, whose writes
@@ -39,7 +39,7 @@ THROTTLE = {"throttle.trace": pathlib.Path(TRACE).absolute()} if TRACE else {}
 FULL = {"pre-migrate.duty": "1.0"}
 FIXED = {f"duty {duty}": duty for duty in ("1", "0.5", "0.2", "0.1", "0.05")}  # the highest first
 HEAD = "| others | p99 without us | with the throttle | A/A: from what it may be | verdict | of the best fixed duty |"
-FEW = 50  # requests of a block: of fewer it has no 99th percentile
+FEW, AIMED = 50, 75  # requests of a block: of fewer it has no 99th percentile; they come by chance, so it is made for more
 OF_BEST, OF_FULL = 0.85, 0.90  # goals: shares of the best fixed duty's speed, and of full speed while nobody is there
 
 
@@ -129,6 +129,10 @@ def warm_up(place, work, rate):
             place.request(rate, 0, WARM_STEP)
 
 
+def seconds_of_block(rate):
+    return max(SECONDS, math.ceil(AIMED / rate))
+
+
 def one_block(place, name, rate, seed):
     """On a fresh database when the rows of the program's do not last."""
     program, settings = ("throttle", THROTTLE) if name == "throttle" else ("fixed", FULL)
@@ -139,7 +143,7 @@ def one_block(place, name, rate, seed):
         if name == "throttle" and not work.most and not work.ended():
             warm_up(place, work, rate)
         place.quiet()
-        taken, rows = block(work, lambda: place.request(rate, int(LEAD + SETTLE), SECONDS, seed))
+        taken, rows = block(work, lambda: place.request(rate, int(LEAD + SETTLE), seconds_of_block(rate), seed))
         if taken is not None:
             return taken, rows
         place.forget(program)
@@ -196,18 +200,19 @@ def bounds(low, high):
 
 def report(arms, rate, all_rows, out):
     """The line for README.md: of the requests, the verdict, and the speed."""
+    seconds = seconds_of_block(rate)
     for name in [name for name, arm in arms.items() if arm.short]:
-        out(f"\n{name}: {all_rows} rows do not last for a block of {SECONDS + SETTLE:g} s; more ROWS show it.")
+        out(f"\n{name}: {all_rows} rows do not last for a block of {seconds + SETTLE:g} s; more ROWS show it.")
     arms = {name: arm for name, arm in arms.items() if arm.histograms}
     off = arms["off"].beside(arms)
     quiet = [h for pair in off for h in pair]
     if statistics.median(sum(h.values()) for h in quiet) < FEW:
-        out(f"\n{rate:.1f} requests a second are too few for blocks of {SECONDS} s: INCONCLUSIVE.")
+        out(f"\n{rate:.1f} requests a second are too few for blocks of {seconds} s: INCONCLUSIVE.")
         return "| | | | INCONCLUSIVE | |"
     base = verdict.middle(quiet, 0.99)
     noise = verdict.noise(off)
-    out(f"\n{rate:.0f} requests a second, {len(off)} rounds. Each block has its p99; the median without us is {ms(base)} ms, so it"
-        f" may be {ms(verdict.may_be(base))} ms. A/A: the second arm without us is {bounds(*noise)} from what it may be.\n")
+    out(f"\n{rate:.0f} requests a second, {len(off)} rounds of blocks of {seconds} s. Each has its p99; the median without us"
+        f" is {ms(base)} ms, so it may be {ms(verdict.may_be(base))} ms. A/A: the second arm without us is {bounds(*noise)} from what it may be.\n")
     out("| arm | rounds | p50 ms | p95 ms | p99 ms | of all blocks at once | blocks beyond what it may be, ours and without us |"
         " from what it may be, 95 % bounds | verdict | rows/s |")
     out("|---|---|---|---|---|---|---|---|---|---|")
@@ -289,14 +294,14 @@ def alone(rows, minutes, out):
         directory.chmod(0o755)
         place = places.Alone(rows, directory, stack)
         stack.callback(place.forget_all)
-        out(f"\n## The throttle on PostgreSQL alone ({rows} rows, blocks of {SECONDS:g} s)")
+        out(f"\n## The throttle on PostgreSQL alone ({rows} rows)")
         clock = Clock(minutes)
         said = idle(place, "PostgreSQL alone", clock.next_cell("idle"), out) if "idle" in WANTED else ""
         return loads(place, "PostgreSQL alone", clock, out), said
 
 
 def registry(rows, minutes, out):
-    out(f"\n## The throttle below a real Pulp 2.22 ({rows} rows, blocks of {SECONDS:g} s)")
+    out(f"\n## The throttle below a real Pulp 2.22 ({rows} rows)")
     try:
         place = places.Registry(rows)
     except places.Unavailable as e:
