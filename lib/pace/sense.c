@@ -237,13 +237,31 @@ static bool look_at_server(struct sense *s, struct pg *db, double now, struct si
 	return true;
 }
 
-/* Whether work has to stop; unknown when the query fails, and then it is asked again soon. */
+/* A number or a boolean; NULL, NaN and other words say nothing. */
+static bool says_stop(const struct pg_rows *r, bool *ret)
+{
+	char *end;
+
+	if (pg_is_null(r, 0, 0)) /* or there is no column */
+		return false;
+	const char *text = pg_text(r, 0, 0);
+	double x = strtod(text, &end);
+	if (strcmp(text, "t") == 0 || strcmp(text, "f") == 0) {
+		*ret = *text == 't';
+		return true;
+	}
+	*ret = x > 0;
+	return end != text && !*end && !isnan(x);
+}
+
+/* Whether work has to stop; unknown when it does not say, and then it is asked again soon. */
 static void ask_query(struct sense *s, struct pg *db, double now, struct signals *out)
 {
 	AUTO_ROWS struct pg_rows *r = NULL;
 	struct err err;
 	struct signal_value *was = &out->of[SIGNAL_QUERY];
 	double every = was->state == SIGNAL_KNOWN ? s->query_every : query_again;
+	bool stop;
 
 	if (!db || !pg_alive(db)) {
 		tell_unknown(out, SIGNAL_QUERY);
@@ -254,13 +272,11 @@ static void ask_query(struct sense *s, struct pg *db, double now, struct signals
 		return;
 	}
 	s->queried = now;
-	if (!pg_query(db, s->o.query, NULL, 0, &r, &err) || pg_rows_count(r) != 1) {
+	if (pg_query(db, s->o.query, NULL, 0, &r, &err) && pg_rows_count(r) == 1 &&
+	    says_stop(r, &stop))
+		tell(out, SIGNAL_QUERY, stop, now);
+	else
 		tell_unknown(out, SIGNAL_QUERY);
-		return;
-	}
-	const char *text = pg_text(r, 0, 0);
-	bool stop = *text == 't' || strtod(text, NULL) > 0;
-	tell(out, SIGNAL_QUERY, stop, now);
 }
 
 static void share(struct signals *out, enum signal id, double before, double after, double seconds,
