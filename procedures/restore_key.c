@@ -7,6 +7,8 @@
 
 #include "lib/core/mem.h"
 #include "lib/drivers/filter.h"
+#include "lib/drivers/pg_toc.h"
+#include "lib/drivers/pg_tools.h"
 #include "lib/drivers/probe.h"
 #include "lib/host/config_archive.h"
 #include "lib/pulp/encryption.h"
@@ -73,10 +75,25 @@ static bool put(void *arg, const void *bytes, size_t n, struct err *err)
 	return true;
 }
 
-static bool scan_dump(const char *dump, struct scan *s, struct err *err)
+/* Of a dump that cannot be read pg_restore itself says why. */
+static int version_of(const char *dump)
 {
+	AUTO_PG_TOC struct pg_toc *toc = NULL;
+	struct err ignored;
+
+	return pg_toc_read(dump, &toc, &ignored) ? pg_toc_server_version(toc) : 0;
+}
+
+static bool scan_dump(const struct config *config, const char *dump, struct scan *s,
+		      struct err *err)
+{
+	AUTO_FREE char *program = NULL;
+
+	if (!pg_tool_find(config_get(config, "database.programs"), "pg_restore", version_of(dump),
+			  &program, err))
+		return false;
 	const struct process_options o = {
-		.argv = (const char *const[]){ "pg_restore", "--data-only", "--file=-",
+		.argv = (const char *const[]){ program, "--data-only", "--file=-",
 					       "--table=core_remote", "--table=core_upstreampulp",
 					       "--table=core_domain", dump, NULL }
 	};
@@ -154,7 +171,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 	/* A host that has none yet opens nothing with it. */
 	(void)!encryption_keys_read(here, &installed, &ignored);
-	if (!read_key(a->look, o, &keys, &found, err) || (found && !scan_dump(dump, &s, err)))
+	if (!read_key(a->look, o, &keys, &found, err) ||
+	    (found && !scan_dump(a->look->config, dump, &s, err)))
 		return false;
 	if (!found) {
 		outcome_set(out, RESULT_FINDING, "the archive holds no %s", path);

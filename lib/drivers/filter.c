@@ -147,7 +147,7 @@ bool filter_start(const struct process_options *o, struct filter **ret, struct e
 	}
 	struct filter *f = xcalloc(1, sizeof *f);
 
-	*f = (struct filter){ .name = xstrdup(o->argv[0]),
+	*f = (struct filter){ .name = xstrdup(basename(o->argv[0])),
 			      .pid = pid,
 			      .in = in[1],
 			      .out = p.out[0],

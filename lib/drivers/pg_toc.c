@@ -45,6 +45,7 @@ struct pg_toc {
 	char *bytes; /* what was read */
 	size_t head; /* length of what is before the number of entries */
 	int minor, highest;
+	int server_version; /* 150000 */
 	struct entry *entry;
 	size_t n;
 };
@@ -194,22 +195,36 @@ static bool get_version(struct cursor *c, int *ret_minor, struct err *err)
 	return true;
 }
 
-static bool get_head(struct cursor *c, int *ret_minor, struct err *err)
+/* "15.4 (Debian 15.4-1)" is 150000; what is no number is 0. */
+static int major_version(struct text t)
+{
+	int major = 0;
+
+	for (; t.len > 0 && *t.at >= '0' && *t.at <= '9' && major < 1000; t.at++, t.len--)
+		major = 10 * major + (*t.at - '0');
+	return 10000 * major;
+}
+
+static bool get_head(struct cursor *c, struct pg_toc *t, struct err *err)
 {
 	int offset_bytes, format, number;
+	struct text unused, server;
 
-	if (!get_version(c, ret_minor, err))
+	if (!get_version(c, &t->minor, err))
 		return false;
 	if (!get_byte(c, &offset_bytes) || !get_byte(c, &format) ||
-	    !(*ret_minor >= ALGORITHM ? get_byte(c, &number) : get_int(c, &number)))
+	    !(t->minor >= ALGORITHM ? get_byte(c, &number) : get_int(c, &number)))
 		return damaged(err, "it ends in its head");
 	if (format != IN_HEAD_AS)
 		return err_set(err, ERR_DATA, "this is the head of a dump in one file");
 	for (int i = 0; i < 7; i++) /* the time */
 		if (!get_int(c, &number))
 			return damaged(err, "a number of its time is none");
-	/* the database, the server's version and pg_dump's */
-	return get_texts(c, 3) || damaged(err, "it ends in its head");
+	if (!get_text(c, &unused) /* the database */ || !get_text(c, &server) ||
+	    !get_text(c, &unused) /* pg_dump's version */)
+		return damaged(err, "it ends in its head");
+	t->server_version = major_version(server);
+	return true;
 }
 
 static bool get_entries(struct cursor *c, struct pg_toc *t, struct err *err)
@@ -235,13 +250,18 @@ static bool parse(char *bytes, size_t len, struct pg_toc **ret, struct err *err)
 	AUTO_PG_TOC struct pg_toc *t = xcalloc(1, sizeof *t);
 
 	t->bytes = bytes;
-	if (!get_head(&c, &t->minor, err))
+	if (!get_head(&c, t, err))
 		return false;
 	t->head = (size_t)(c.at - bytes);
 	if (!get_entries(&c, t, err))
 		return false;
 	*ret = TAKE(t);
 	return true;
+}
+
+int pg_toc_server_version(const struct pg_toc *t)
+{
+	return t->server_version;
 }
 
 bool pg_toc_parse(const void *bytes, size_t len, struct pg_toc **ret, struct err *err)

@@ -21,6 +21,8 @@ bool pg_toc_parse(const void *bytes, size_t len, struct pg_toc **ret, struct err
 void pg_toc_free(struct pg_toc *t); /* NULL is fine */
 void pg_toc_auto_free(struct pg_toc **t);
 #define AUTO_PG_TOC __attribute__((cleanup(pg_toc_auto_free)))
+/* Of the server that was dumped, as libpq has it, without its minor release: 150000. */
+int pg_toc_server_version(const struct pg_toc *t);
 /*
  * Adds the data of a table, which is in the archive without it: copy as pg_dump words it,
  * "COPY public.t (a, b) FROM stdin;\n", and as the rows in the file are meant, which end with

@@ -107,6 +107,7 @@ static void check_version(int minor)
 	make(&b, minor, false);
 	make(&wanted, minor, true);
 	REQUIRE(pg_toc_parse(b.data, b.len, &t, &err));
+	CHECK_INT(pg_toc_server_version(t), 150000);
 	check_bytes(t, &b);
 	REQUIRE(pg_toc_add_table_data(t, "public", "t", COPY, &file, &err));
 	CHECK_STR(file, "42.dat");

@@ -12,9 +12,9 @@ from harness.need import need
 FEATURES = "postgresql,redis,web,foreman,katello,candlepin,smart-proxy,puppet,plmaint"
 
 
-def run(plmaint, label, code, **params):
+def run(plmaint, label, code, env=None, **params):
     words = [w for k, v in params.items() for w in ("--param", f"{k.replace('_', '-')}={v}")]
-    return plmaint.run("procedure", "run", label, *words, code=code).one("step.end")
+    return plmaint.run("procedure", "run", label, *words, code=code, env=env).one("step.end")
 
 
 @pytest.fixture
@@ -62,6 +62,20 @@ def test_the_key_of_another_time(plmaint, pg_db, site, backup):
     dump(pg_db, backup)
     end = run(plmaint, "restore-key", 1, directory=backup)
     assert end["message"] == "the key of this backup does not open 1 of 6 encrypted values of its database"
+
+
+def test_a_pg_restore_that_is_not_in_path(plmaint, backup, tmp_path):
+    """Of the release that was dumped, where packages put it, or as configured."""
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "pg_restore").write_text("#!/bin/sh\necho too old >&2\nexit 1\n")
+    (old / "pg_restore").chmod(0o755)
+    path = {"PATH": f"{old}:{os.environ['PATH']}"}
+    assert run(plmaint, "restore-key", 0, env=path, directory=backup)["result"] == "ok"
+    plmaint.configure({"database.programs": old})
+    assert "pg_restore ended with status 1: too old" in run(plmaint, "restore-key", 3, directory=backup)["message"]
+    plmaint.configure({"database.programs": pg.bindir()})
+    assert run(plmaint, "restore-key", 0, env=path, directory=backup)["result"] == "ok"
 
 
 def test_a_key_behind_links(plmaint, backup, tmp_path):
