@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What else lies below Pulp's media root: few and small files, so each backup reads all of them.
- * Temporary files, exports and imports are no part of a site's state.
+ * Temporary files, exports and imports are no part of a site's state, nor is a repository of
+ * backups that somebody has put there.
  */
 #include "lib/core/mem.h"
 #include "lib/core/strbuf.h"
@@ -18,8 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const left_out[] = { "artifact", "tmp",	    "exports", "export",
-					"imports",  "sync_imports", NULL };
+static const char *const left_out[] = { "artifact", "tmp",	    "exports",	  "export",
+					"imports",  "sync_imports", "lost+found", NULL };
 
 struct found {
 	char **lines; /* of the listing; owned */
@@ -38,8 +39,11 @@ static void note(void *arg, const char *path, const struct object_copy *copy)
 	f->bytes += copy->size;
 }
 
-static bool is_left_out(const FTSENT *e)
+static bool is_left_out(const FTSENT *e, const struct stat *repository)
 {
+	if (e->fts_statp->st_dev == repository->st_dev &&
+	    e->fts_statp->st_ino == repository->st_ino)
+		return true;
 	for (size_t i = 0; left_out[i]; i++)
 		if (e->fts_level == 1 && strcmp(e->fts_name, left_out[i]) == 0)
 			return true;
@@ -47,13 +51,14 @@ static bool is_left_out(const FTSENT *e)
 }
 
 /* What vanishes meanwhile is passed over. */
-static bool walk(FTS *tree, struct copy_crew *crew, size_t root_len, struct err *err)
+static bool walk(FTS *tree, struct copy_crew *crew, size_t root_len, const struct stat *repository,
+		 struct err *err)
 {
 	FTSENT *e;
 
 	errno = 0;
 	for (; (e = fts_read(tree)) != NULL; errno = 0) {
-		if (e->fts_info == FTS_D && is_left_out(e)) {
+		if (e->fts_info == FTS_D && is_left_out(e, repository)) {
 			(void)fts_set(tree, e, FTS_SKIP);
 		} else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) {
 			errno = e->fts_errno;
@@ -74,12 +79,15 @@ static bool copy_all(struct actor *a, struct backup_job *j, const struct storage
 	char *paths[] = { root, NULL };
 	struct copy_crew *crew;
 	struct stints *stints;
+	struct stat repository;
 
+	if (stat(repository_dir(j->repository), &repository) != 0)
+		return err_errno(err, "cannot look at %s", repository_dir(j->repository));
 	if (!backup_job_stints(a, j, false, &stints, err))
 		return false;
 	for (size_t n = strlen(root); n > 1 && root[n - 1] == '/';)
 		root[--n] = '\0';
-	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	if (!tree)
 		return err_errno(err, "cannot read %s", root);
 	bool ok = copy_begin(&(struct copy_request){ .actor = a,
@@ -92,7 +100,7 @@ static bool copy_all(struct actor *a, struct backup_job *j, const struct storage
 						     .done = note,
 						     .arg = found },
 			     &crew, err);
-	if (ok && !walk(tree, crew, strlen(root) + 1, err)) {
+	if (ok && !walk(tree, crew, strlen(root) + 1, &repository, err)) {
 		copy_abandon(crew);
 		ok = false;
 	} else if (ok) {
@@ -161,7 +169,7 @@ static bool needed(const struct probe *p, const void *params, bool *ret, struct 
 const struct procedure procedure_backup_media = {
 	.label = "backup-media",
 	.summary = "copy what else lies below Pulp's media root",
-	.explain = "All but artifacts, temporary files, exports and imports.",
+	.explain = "All but artifacts, temporary files, exports, imports and backups.",
 	.changes = "adds files to the store of the backups",
 	.tags = (const char *const[]){ "backup", NULL },
 	.needs = NEED_MEDIA,

@@ -101,6 +101,34 @@ def test_a_target_that_is_read_only_can_be_read(plmaint, made, disk):
     assert whole(plmaint, store) == ids
 
 
+def media_of(store, id_):
+    return [line.split("\t")[2] for line in (store / "backups" / id_ / "media.tsv").read_text().splitlines()]
+
+
+def test_a_target_below_what_is_backed_up(plmaint, made):
+    """Backups that hold what holds them would be twice as many each time."""
+    (made.media_root / "lost+found").mkdir()
+    (made.media_root / "lost+found" / "#1").write_bytes(b"of fsck")
+    (made.media_root / "logo.svg").write_bytes(b"<svg/>")
+    store = made.media_root / "own" / "backups"
+    for _ in range(2):
+        online(plmaint, store, code=0)
+        assert media_of(store, max(whole(plmaint, store))) == ["logo.svg"]
+    assert len(list(store.glob("store/[0-9a-f][0-9a-f]/*"))) == 21
+
+
+def test_what_is_mounted_below_the_media_root_belongs_to_it(plmaint, made, tmp_path):
+    place = made.media_root / "mounted"
+    mounted(place, "-t", "tmpfs", "none")
+    try:
+        (place / "part").write_bytes(b"of an upload")
+        online(plmaint, tmp_path / "backups", code=0)
+        (id_,) = whole(plmaint, tmp_path / "backups")
+        assert media_of(tmp_path / "backups", id_) == ["mounted/part"]
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
 @pytest.mark.parametrize("how", ["unmounted", "removed"])
 def test_a_target_that_vanishes(plmaint, made, disk, how):
     """One clear error, and nothing is written to where it was mounted."""
