@@ -239,6 +239,18 @@ struct tuning {
 	double ttl;
 };
 
+static bool read_ttl(struct tuning *t, const char *value, struct err *err)
+{
+	static const double longest = 366 * 86400.0; /* seconds */
+
+	if (!value)
+		return err_set(err, ERR_USAGE, "ttl needs a duration: ttl=1h");
+	if (!parse_seconds(value, &t->ttl, err))
+		return err_wrap(err, "ttl");
+	return (t->ttl > 0 && t->ttl <= longest) ||
+	       err_set(err, ERR_USAGE, "ttl: '%s' is not a duration of 366 days at most", value);
+}
+
 static bool read_word(struct tuning *t, char *word, struct err *err)
 {
 	char *value = strchr(word, '=');
@@ -247,12 +259,8 @@ static bool read_word(struct tuning *t, char *word, struct err *err)
 
 	if (value)
 		*value++ = '\0';
-	if (strcmp(word, "ttl") == 0) {
-		if (!value || !parse_seconds(value, &t->ttl, err))
-			return value ? err_wrap(err, "ttl")
-				     : err_set(err, ERR_USAGE, "ttl needs a duration: ttl=1h");
-		return t->ttl > 0 || err_set(err, ERR_USAGE, "ttl: '%s' is no time at all", value);
-	}
+	if (strcmp(word, "ttl") == 0)
+		return read_ttl(t, value, err);
 	if (!knob_find(word, &k, err) || (value && *value && !knob_parse(k, value, &number, err)))
 		return false;
 	if (t->named[k])

@@ -447,6 +447,8 @@ def test_tune_lists_without_a_ledger(plmaint):
         (("duty=fast",), "from 0.01 to 1"),
         (("batch_rows=1.5",), "whole number from 1 to 100000"),
         (("duty=0.5", "ttl=soon"), "not a duration"),
+        (("duty=0.5", "ttl=0"), "366 days at most"),
+        (("duty=0.5", "ttl=99999999999999999999w"), "366 days at most"),
         (("ttl=1h",), "none is set"),
         (("duty=0.5", "duty=0.6"), "twice"),
     ],
