@@ -8,8 +8,6 @@
 #include "procedures/procedures.h"
 #include "procedures/restore_content.h"
 
-#include <string.h>
-
 struct telling {
 	const struct actor *actor;
 	struct outcome *out;
@@ -29,14 +27,6 @@ static void progress(void *arg, int64_t done, int64_t total, int64_t bytes)
 	     F_INT("bytes", bytes));
 }
 
-static bool names(const struct backup_manifest *m, const char *path)
-{
-	for (size_t i = 0; i < m->n_files; i++)
-		if (strcmp(m->files[i].path, path) == 0)
-			return true;
-	return false;
-}
-
 /* A manifest that leaves out what it is about proves nothing. */
 static bool complete(const struct restore_job *j, struct err *err)
 {
@@ -47,7 +37,7 @@ static bool complete(const struct restore_job *j, struct err *err)
 	for (size_t i = 0; i < m->n_databases; i++) {
 		AUTO_FREE char *toc = xasprintf("%s/toc.dat", m->databases[i].directory);
 
-		if (!names(m, toc))
+		if (!backup_manifest_file(m, toc))
 			return err_set(err, ERR_DATA, "the manifest of %s names no %s", m->id, toc);
 	}
 	return true;
