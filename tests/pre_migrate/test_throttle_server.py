@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The throttle on servers in trouble: a standby that lags or may not be seen, an archiver that fails,
-a disk that fills up; each is named, and when it has passed the work goes on.
+WAL that is kept, sessions that wait, a disk that fills up; each is named, and when it has passed the
+work goes on.
 """
 
 import contextlib
@@ -26,6 +27,10 @@ ESTIMATE = ("pre-migrate", "estimate", "--no-write", "--set", "upgrade.max_downt
 AS_PULP = ("setpriv", "--bounding-set=-sys_ptrace,-dac_override,-dac_read_search")
 BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%:w%' AND xact_start IS NOT NULL"
 MONITOR = "application_name LIKE 'plmaint:%:monitor'"
+WAITING = (
+    "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 17))::bit(32)::int"
+    " - ('x' || substr(last_archived_wal, 17))::bit(32)::int FROM pg_stat_archiver"
+)
 CALM = 1  # second
 pytestmark = pytest.mark.slow
 
@@ -140,6 +145,69 @@ def test_archiver_that_fails_stops_the_work(tmp_path):
         now(running, lambda e: e["duty"] == 0, "still stopped")
         assert after.pending(online.site) == left > 0
         archive("true")
+        at_full_speed(running)
+        online.ends(running)
+
+
+def test_slot_and_archiver_that_keep_wal(tmp_path):
+    """A standby that is gone, and an archiver that hangs: neither fails, and the disk fills up."""
+    settings = {"archive_mode": "on", "max_slot_wal_keep_size": "320MB"}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(pg.Cluster(settings=settings))
+        online = Online(server, tmp_path, stack, anybody=False)
+
+        def archive(command):
+            server.admin(f"ALTER SYSTEM SET archive_command = '{command}'")
+            server.admin("SELECT pg_reload_conf()")
+
+        archive("true")
+        server.admin("SELECT pg_create_physical_replication_slot('gone', true)")
+        running = online.start()
+        at_full_speed(running)
+        write_wal(server, 240)
+        assert slowed(running, "a replication slot holds ")["duty"] == 0, "with nobody online, too"
+        server.admin("SELECT pg_drop_replication_slot('gone')")
+        at_full_speed(running)
+        server.admin("SELECT pg_switch_wal()")
+        wait_until(lambda: server.admin("SELECT last_archived_wal FROM pg_stat_archiver")[0][0], 30, "one is archived")
+        archive("while ! test -e go; do sleep 0.1; done")
+        online.site.heartbeat("worker", age=-3600)
+
+        def heaps_up():
+            server.admin("SELECT pg_logical_emit_message(false, 'test', 'x')")
+            server.admin("SELECT pg_switch_wal()")
+            return server.admin(WAITING)[0][0] >= 10
+
+        wait_until(heaps_up, 30, "segments wait")
+        assert slowed(running, " WAL segments wait to be archived")["duty"] < 1
+        server.admin("COPY (SELECT 1) TO PROGRAM 'cat > go'")
+        at_full_speed(running)
+        online.ends(running)
+
+
+def test_sessions_of_others_that_wait_or_are_many(tmp_path):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(pg.Cluster())
+        online = Online(server, tmp_path, stack)
+        running = online.start()
+        at_full_speed(running)
+        with contextlib.ExitStack() as idle:
+            taken = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+            while server.admin(taken)[0][0] < 55:
+                idle.enter_context(contextlib.closing(online.db.connect()))
+            assert slowed(running, "of the server's connections are taken")["duty"] < 1
+        at_full_speed(running)
+        online.db.query("CREATE TABLE held ()")
+        with contextlib.closing(online.db.connect(autocommit=False)) as holder, contextlib.ExitStack() as others:
+            holder.cursor().execute("LOCK TABLE held")
+            for _ in range(13):
+                one = subprocess.Popen(
+                    [pg.bindir() / "psql", "-X", "-d", online.db.conninfo(), "-c", "BEGIN; LOCK TABLE held"],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )
+                others.callback(one.wait)
+            others.callback(holder.rollback)
+            now(running, lambda e: e["duty"] == 0 and " sessions wait for locks" in e["reason"], "it stops")
         at_full_speed(running)
         online.ends(running)
 
