@@ -70,12 +70,16 @@ bool vacuum_rests(const struct actor *a, struct pg *db, const struct pulp_schema
 	" AND setting::float8 >= 0), (SELECT reset_val FROM pg_settings WHERE name = n)) AS v" \
 	" FROM unnest('{vacuum_cost_delay,vacuum_cost_limit}'::text[]) AS n"
 
+/* Workers that share a vacuum's indexes (13 and later) rest each for its own part alone, so that
+ * more of them do more in a second: autovacuum has none. */
 bool vacuum_pace(struct pg *db, bool rests, struct err *err)
 {
-	return pg_exec(db,
-		       rests ? "SELECT set_config(n, v, false) FROM (" AUTOVACUUMS_OWN ") AS own"
-			     : "SET vacuum_cost_delay TO 0",
-		       err);
+	return pg_exec(
+		db,
+		rests ? "SELECT set_config(n, v, false) FROM (" AUTOVACUUMS_OWN
+			" UNION ALL VALUES ('max_parallel_maintenance_workers', '0')) AS own"
+		      : "SET vacuum_cost_delay TO 0; SET max_parallel_maintenance_workers TO DEFAULT",
+		err);
 }
 
 /* Seconds for each unit of cost. */
