@@ -125,12 +125,13 @@ void eta_count_firsts(struct eta *e, int part, double left)
  * their guess is known to fit it. */
 static double guess_of(const struct eta *e, const struct eta_part *p)
 {
-	double spent = 0, thought = 0, seen = 0, doubt = pow(p->guess.doubt, 4);
+	double spent = 0, waited = 0, thought = 0, seen = 0, doubt = pow(p->guess.doubt, 4);
 
 	for (int i = 0; i < e->parts; i++) {
 		if (p == &e->part[i])
 			continue;
-		spent += e->part[i].spent - (p->guess.reads ? 0 : e->part[i].waited);
+		spent += e->part[i].spent;
+		waited += e->part[i].waited;
 		thought += e->part[i].ever * e->part[i].guess.each;
 		seen += e->part[i].ever;
 	}
@@ -138,7 +139,10 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 		return p->guess.each;
 	/* A row or two say how long a transaction takes, and not what rows cost. */
 	double trust = doubt / (doubt + pow(steady_doubt, 4)) * seen / (seen + guess_weight);
-	double slower = pow(spent / thought, trust);
+	/* How much of a guess is waiting for files is not known: who reads none is slower by what
+	 * is seen without it, and quicker by what is seen with it. */
+	double most = spent / thought, least = p->guess.reads ? most : (spent - waited) / thought;
+	double slower = pow(least > 1 ? least : fmin(most, 1), trust);
 	/* What is no row's work is not quicker because rows are. */
 	return p->guess.each * (p->aside ? pow(fmax(slower, 1), aside_share) : slower);
 }

@@ -129,6 +129,29 @@ TEST(a_cold_beginning_is_not_the_rest)
 	}
 }
 
+/* What a sample waited for files may be in memory by now. */
+TEST(who_reads_no_files_is_not_quicker_because_less_is_waited)
+{
+	for (double waits = 0; waits < 1; waits += 0.25) {
+		struct eta e;
+		double left = 100000;
+
+		eta_start(&e, 1);
+		eta_add(&e, left, (struct eta_guess){ 100e-6, 0.6, true }, none);
+		eta_add(&e, left, guess, none);
+		for (int i = 0; i < 20; i++) {
+			eta_count(&e, 0, 100000, left -= 5000);
+			eta_pass(&e, &(struct eta_step){ .seconds = 0.5,
+							 .units = 5000,
+							 .own = 5000,
+							 .busy = 0.5,
+							 .batches = 10,
+							 .waited = 0.5 * waits });
+		}
+		CHECK(near(eta_left(&e, e.parts).p50, 10, 0.02));
+	}
+}
+
 TEST(what_was_measured_is_hardly_moved_by_others)
 {
 	struct eta e;
@@ -450,6 +473,7 @@ TEST(no_input_gives_nonsense)
 
 TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_the_right_end),
 	 row(first_rows_are_not_the_rest), row(a_cold_beginning_is_not_the_rest),
+	 row(who_reads_no_files_is_not_quicker_because_less_is_waited),
 	 row(what_was_measured_is_hardly_moved_by_others),
 	 row(a_vacuum_is_not_quicker_because_rows_are),
 	 row(a_vacuum_is_slower_where_rows_are_but_less_so), row(one_row_says_little_about_many),
