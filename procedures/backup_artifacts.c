@@ -116,8 +116,28 @@ static bool take_line(void *arg, const char *line, size_t len, struct err *err)
 	return add_row(&t->sums, &row, err);
 }
 
-/* By the columns as they are listed: by others they would be sorted with twice the bytes.  The day
- * is for transactions that were not over by then, and for clocks that differ. */
+/* The day is for transactions that were not over by then, and for clocks that differ. */
+static void add_since(struct strbuf *b, const char *since)
+{
+	strbuf_addf(b, " WHERE pulp_created >= '%s'::timestamptz - '1 day'::interval", since);
+}
+
+bool backup_artifacts_since(struct pg *db, const char *since, int64_t *ret_count,
+			    int64_t *ret_bytes, struct err *err)
+{
+	AUTO_STRBUF struct strbuf b = { 0 };
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	strbuf_adds(&b, "SELECT count(*), coalesce(sum(size), 0) FROM core_artifact");
+	add_since(&b, since);
+	if (!pg_query(db, b.data, NULL, 0, &r, err))
+		return false;
+	*ret_count = pg_int(r, 0, 0);
+	*ret_bytes = pg_int(r, 0, 1);
+	return true;
+}
+
+/* By the columns as they are listed: by others they would be sorted with twice the bytes. */
 static char *list_sql(const char *since)
 {
 	AUTO_STRBUF struct strbuf b = { 0 };
@@ -125,8 +145,7 @@ static char *list_sql(const char *since)
 	strbuf_adds(&b, "COPY (SELECT sha256 COLLATE \"C\", size, file COLLATE \"C\""
 			" FROM core_artifact");
 	if (since)
-		strbuf_addf(&b, " WHERE pulp_created >= '%s'::timestamptz - '1 day'::interval",
-			    since);
+		add_since(&b, since);
 	strbuf_adds(&b, " ORDER BY 1, 3) TO STDOUT");
 	return strbuf_take(&b);
 }
@@ -154,6 +173,11 @@ void artifacts_sum_release(struct artifacts_sum *s)
 {
 	free(s->lacks);
 	*s = (struct artifacts_sum){ 0 };
+}
+
+int64_t artifacts_need(int64_t count, int64_t bytes)
+{
+	return bytes + count * block;
 }
 
 /* -- domains: the path of another one's artifact says which, by its id */
@@ -229,7 +253,7 @@ bool backup_artifacts_copy(struct actor *a, struct backup_job *j, const struct b
 
 	if (sum->lack == 0)
 		return true;
-	if (!backup_room(j, sum->lack_bytes + sum->lack * block, err) ||
+	if (!backup_room(j, artifacts_need(sum->lack, sum->lack_bytes), err) ||
 	    !storage_open(a->look->config, &a->look->place, &s, err))
 		return false;
 	bool ok = copy_with(a, j, s, p, sum, label, tally, err);

@@ -13,6 +13,11 @@ struct artifacts_sum {
 };
 void artifacts_sum_release(struct artifacts_sum *s);
 #define AUTO_ARTIFACTS_SUM __attribute__((cleanup(artifacts_sum_release)))
+/* Bytes that so many artifacts of so many bytes take in the store. */
+int64_t artifacts_need(int64_t count, int64_t bytes);
+/* How many have been made since a day before that backup, and their bytes. */
+bool backup_artifacts_since(struct pg *db, const char *since, int64_t *ret_count,
+			    int64_t *ret_bytes, struct err *err) MUST_CHECK;
 /*
  * Writes the list as the session sees it, and counts.  since, an ID: only what has been made since
  * a day before that backup; NULL: all.  ret is released first.
@@ -23,8 +28,8 @@ bool backup_artifacts_list(const struct backup_job *j, struct pg *db, const char
 bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret,
 			  struct err *err) MUST_CHECK;
 /*
- * Copies what the store lacks, of which sum speaks.  What could not be had is counted in the tally
- * and no error; a list with nothing to copy asks nothing of the media.
+ * Copies what the store lacks, of which sum speaks, where there is room.  What could not be had is
+ * counted in the tally and no error; a list with nothing to copy asks nothing of the media.
  */
 bool backup_artifacts_copy(struct actor *a, struct backup_job *j, const struct backup_params *p,
 			   const struct artifacts_sum *sum, const char *label,

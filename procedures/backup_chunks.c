@@ -292,21 +292,28 @@ static void release(struct chunk_crew *c)
 	free(c);
 }
 
-void chunks_end(struct chunk_crew *c)
+static void dismiss(struct chunk_crew *c)
 {
-	if (!c)
-		return;
 	c->failed = true;
 	for (size_t i = 0; i < c->n_threads; i++)
 		(void)pthread_join(c->workers[i].thread, NULL);
 	for (size_t i = c->n_threads; i < c->n_workers; i++)
 		pg_close(c->workers[i].db);
+	c->n_threads = c->n_workers = 0;
+}
+
+bool chunks_undo(struct chunk_crew *c, struct err *err)
+{
+	dismiss(c);
+	return fs_remove_tree(c->parts, err);
+}
+
+void chunks_end(struct chunk_crew *c)
+{
+	if (!c)
+		return;
+	dismiss(c);
 	pthread_mutex_destroy(&c->mutex);
 	pthread_cond_destroy(&c->changed);
 	release(c);
-}
-
-void chunks_auto_end(struct chunk_crew **c)
-{
-	chunks_end(TAKE(*c));
 }

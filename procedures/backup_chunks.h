@@ -12,7 +12,7 @@ struct chunks_request {
 	const struct backup_job *job;
 	const struct dump_source *source;
 	const struct manifest_database *database;
-	long level, sessions, nice;
+	long level, sessions, nice; /* of gzip; how many; of the threads */
 };
 struct chunk_crew;
 /* Begins; *ret is NULL where pg_dump is to write everything. */
@@ -30,8 +30,8 @@ bool chunks_wait(struct chunk_crew *c, void (*fn)(void *arg), void *arg,
  * which the reason is told; pg_dump has to write everything.
  */
 bool chunks_join(struct chunk_crew *c, bool *refused, struct err *err) MUST_CHECK;
+/* Ends what is at work, and removes what it has written. */
+bool chunks_undo(struct chunk_crew *c, struct err *err) MUST_CHECK;
 /* Adds to *ret. */
 void chunks_count(const struct chunk_crew *c, struct dump_tally *ret);
 void chunks_end(struct chunk_crew *c); /* what is still at work is given up; NULL is fine */
-void chunks_auto_end(struct chunk_crew **c);
-#define AUTO_CHUNKS __attribute__((cleanup(chunks_auto_end)))

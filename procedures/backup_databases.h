@@ -49,13 +49,22 @@ struct dump_tally {
 	int64_t chunks, taken;
 	int64_t bytes, taken_bytes; /* compressed */
 };
-/* The dump into the backup; d says where.  *tally is added to. */
-bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
-		      const struct manifest_database *d, const struct backup_params *p,
-		      struct dump_tally *tally, struct err *err) MUST_CHECK;
+/* A dump of a frozen one into the backup; to says where.  Large tables are read from now on, while
+ * the caller does something else. */
+struct dump;
+bool dump_begin(struct actor *a, const struct backup_job *j, const struct dump_source *s,
+		const struct manifest_database *to, const struct backup_params *p,
+		struct dump **ret, struct err *err) MUST_CHECK;
+/* Bytes of large tables that are written. */
+int64_t dump_bytes(const struct dump *d);
+/* The rest of it.  *tally is added to.  d is gone in either case. */
+bool dump_end(struct dump *d, struct dump_tally *tally, struct err *err) MUST_CHECK;
+/* Gives it up and removes what it has written.  d is gone in either case. */
+bool dump_undo(struct dump *d, struct err *err) MUST_CHECK;
+void dump_auto_abandon(struct dump **d);
+#define AUTO_DUMP __attribute__((cleanup(dump_auto_abandon)))
 /* What the dump leaves out, beside it: settings of the database and rights in it. */
 bool dump_properties(const struct backup_job *j, const struct dump_source *s,
 		     const struct manifest_database *d, struct err *err) MUST_CHECK;
-/* Roles and tablespaces of Pulp's server. */
-bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump_source *s,
-		  struct err *err) MUST_CHECK;
+/* Roles and tablespaces of the server of a database whose dump has begun. */
+bool dump_globals(struct dump *d, struct err *err) MUST_CHECK;

@@ -161,12 +161,17 @@ bool dump_source_describe(const struct dump_source *s, struct manifest_database 
 
 /* -- running the programs */
 
-struct dumping {
-	const char *dir;	   /* NULL: nobody waits for it */
+struct dump {
+	struct chunks_request rq;
 	struct chunk_crew *chunks; /* NULL: pg_dump writes everything */
 	struct file_progress progress;
-	long nice;
+	char *program, *dir, *phase;
 };
+
+int64_t dump_bytes(const struct dump *d)
+{
+	return d->chunks ? chunks_bytes(d->chunks) : 0;
+}
 
 static int64_t bytes_in(const char *dir)
 {
@@ -185,11 +190,9 @@ static int64_t bytes_in(const char *dir)
 
 static void tick(void *arg)
 {
-	struct dumping *d = arg;
+	struct dump *d = arg;
 
-	if (d->dir)
-		file_progress_tell(&d->progress, 0,
-				   bytes_in(d->dir) + (d->chunks ? chunks_bytes(d->chunks) : 0));
+	file_progress_tell(&d->progress, 0, bytes_in(d->dir) + dump_bytes(d));
 }
 
 /* Bytes of the dump, by the newest backup that has one of this database; 0: not known. */
@@ -214,7 +217,7 @@ static int64_t foretell(const struct backup_job *j, const struct manifest_databa
 	return 0;
 }
 
-static bool run_tool(const char *const *argv, const char *conninfo, struct dumping *d,
+static bool run_tool(const char *const *argv, const char *conninfo, struct dump *d,
 		     struct strbuf *out, struct err *err)
 {
 	AUTO_PG_TOOL_ENV char **env = NULL;
@@ -228,7 +231,7 @@ static bool run_tool(const char *const *argv, const char *conninfo, struct dumpi
 					   .env = (const char *const *)env,
 					   .ends_with_us = true,
 					   .stoppable = true,
-					   .nice = (int)d->nice,
+					   .nice = (int)d->rq.nice,
 					   .max_output = 64 << 20,
 					   .errors = &said,
 					   .tick = tick,
@@ -300,14 +303,13 @@ bool dump_source_ready(const struct probe *p, struct dump_source *s, int64_t *by
 }
 
 /* What is left to pg_dump, beside the chunks or without them. */
-static bool run_pg_dump(const struct dump_source *s, const char *program, long level, long jobs,
-			struct dumping *d, struct err *err)
+static bool run_pg_dump(struct dump *d, struct err *err)
 {
-	AUTO_FREE char *snapshot = xasprintf("--snapshot=%s", s->snapshot);
+	AUTO_FREE char *snapshot = xasprintf("--snapshot=%s", d->rq.source->snapshot);
 	AUTO_FREE char *file = xasprintf("--file=%s", d->dir);
-	AUTO_FREE char *compress = xasprintf("--compress=%ld", level);
-	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", jobs);
-	const char *const fixed[] = { program,	   "--format=directory",
+	AUTO_FREE char *compress = xasprintf("--compress=%ld", d->rq.level);
+	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", d->rq.sessions);
+	const char *const fixed[] = { d->program,  "--format=directory",
 				      parallel,	   snapshot,
 				      file,	   compress,
 				      "--no-sync", "--no-password" };
@@ -320,59 +322,82 @@ static bool run_pg_dump(const struct dump_source *s, const char *program, long l
 	memcpy(argv, fixed, sizeof(fixed));
 	if (n)
 		memcpy(argv + ARRAY_LEN(fixed), left_out, n * sizeof(*left_out));
-	return run_tool(argv, s->conninfo, d, NULL, err);
+	return run_tool(argv, d->rq.source->conninfo, d, NULL, err);
 }
 
-/* *whole: the archive cannot be completed, and there is none. */
-static bool dump_in_chunks(const struct chunks_request *rq, const char *program, struct dumping *d,
-			   bool *whole, struct dump_tally *tally, struct err *err)
+static void release(struct dump *d)
 {
-	AUTO_CHUNKS struct chunk_crew *chunks = NULL;
+	chunks_end(d->chunks);
+	free(d->program);
+	free(d->dir);
+	free(d->phase);
+	free(d);
+}
 
-	if (!chunks_begin(rq, &chunks, err))
+bool dump_begin(struct actor *a, const struct backup_job *j, const struct dump_source *s,
+		const struct manifest_database *to, const struct backup_params *p,
+		struct dump **ret, struct err *err)
+{
+	struct dump *d = xcalloc(1, sizeof(*d));
+
+	d->rq = (struct chunks_request){
+		.actor = a, .job = j, .source = s, .database = to, .level = p->compress
+	};
+	d->dir = backup_job_path(j, to->directory);
+	d->phase = xasprintf("dump of %s", to->name);
+	d->progress = (struct file_progress){ .reporter = a->reporter,
+					      .label = procedure_backup_databases.label,
+					      .phase = d->phase,
+					      .bytes = foretell(j, to),
+					      .of_bytes = true };
+	/* Who waits for a site that stands still wants the dump, and nobody is served meanwhile. */
+	if (!config_long(a->look->config, "backup.jobs", &d->rq.sessions, err) ||
+	    (!backup_job_closed(j) &&
+	     !config_long(a->look->config, "backup.nice", &d->rq.nice, err)) ||
+	    !find_tool(a->look, "pg_dump", s, &d->program, err) ||
+	    !chunks_begin(&d->rq, &d->chunks, err)) {
+		release(d);
 		return false;
-	d->chunks = chunks;
-	bool ok =
-		run_pg_dump(rq->source, program, rq->level, rq->sessions, d, err) &&
-		(!chunks || (chunks_wait(chunks, tick, d, err) && chunks_join(chunks, whole, err)));
-	d->chunks = NULL;
-	if (ok && chunks && !*whole)
-		chunks_count(chunks, tally);
+	}
+	file_progress_begin(&d->progress, 1);
+	*ret = d;
+	return true;
+}
+
+/* *refused: the archive cannot be completed, and there is none. */
+static bool complete(struct dump *d, bool *refused, struct err *err)
+{
+	*refused = false;
+	return run_pg_dump(d, err) && (!d->chunks || (chunks_wait(d->chunks, tick, d, err) &&
+						      chunks_join(d->chunks, refused, err)));
+}
+
+bool dump_end(struct dump *d, struct dump_tally *tally, struct err *err)
+{
+	bool refused, ok = complete(d, &refused, err);
+
+	if (ok && refused) {
+		chunks_end(TAKE(d->chunks));
+		ok = run_pg_dump(d, err);
+	} else if (ok && d->chunks) {
+		chunks_count(d->chunks, tally);
+	}
+	release(d);
 	return ok;
 }
 
-bool dump_source_dump(struct actor *a, const struct backup_job *j, const struct dump_source *s,
-		      const struct manifest_database *d, const struct backup_params *p,
-		      struct dump_tally *tally, struct err *err)
+bool dump_undo(struct dump *d, struct err *err)
 {
-	AUTO_FREE char *dir = backup_job_path(j, d->directory);
-	AUTO_FREE char *phase = xasprintf("dump of %s", d->name);
-	AUTO_FREE char *program = NULL;
-	struct dumping dumping = { .dir = dir,
-				   .progress = { .reporter = a->reporter,
-						 .label = procedure_backup_databases.label,
-						 .phase = phase,
-						 .bytes = foretell(j, d),
-						 .of_bytes = true } };
-	bool whole = false;
-	long jobs;
+	bool ok = !d->chunks || chunks_undo(d->chunks, err);
 
-	/* Who waits for a site that stands still wants the dump, and nobody is served meanwhile. */
-	if (!config_long(a->look->config, "backup.jobs", &jobs, err) ||
-	    (!backup_job_closed(j) &&
-	     !config_long(a->look->config, "backup.nice", &dumping.nice, err)) ||
-	    !find_tool(a->look, "pg_dump", s, &program, err))
-		return false;
-	file_progress_begin(&dumping.progress, 1);
-	const struct chunks_request rq = { .actor = a,
-					   .job = j,
-					   .source = s,
-					   .database = d,
-					   .level = p->compress,
-					   .sessions = jobs,
-					   .nice = dumping.nice };
-	return dump_in_chunks(&rq, program, &dumping, &whole, tally, err) &&
-	       (!whole || run_pg_dump(s, program, p->compress, jobs, &dumping, err));
+	release(d);
+	return ok;
+}
+
+void dump_auto_abandon(struct dump **d)
+{
+	if (*d)
+		release(TAKE(*d));
 }
 
 static bool is_superuser(const struct dump_source *s, bool *ret, struct err *err)
@@ -387,17 +412,18 @@ static bool is_superuser(const struct dump_source *s, bool *ret, struct err *err
 }
 
 /* Passwords are read by superusers only; without them the roles are all the same there. */
-bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump_source *s,
-		  struct err *err)
+bool dump_globals(struct dump *d, struct err *err)
 {
+	const struct backup_job *j = d->rq.job;
+	const struct dump_source *s = d->rq.source;
 	AUTO_FREE char *path = backup_job_path(j, "databases/globals.sql");
 	AUTO_FREE char *program = NULL;
 	AUTO_FREE char *database = xasprintf("--database=%s", j->manifest.databases[0].name);
 	AUTO_STRBUF struct strbuf out = { 0 };
-	struct dumping dumping = { .dir = NULL };
 	bool all;
 
-	if (!is_superuser(s, &all, err) || !find_tool(a->look, "pg_dumpall", s, &program, err))
+	if (!is_superuser(s, &all, err) ||
+	    !find_tool(d->rq.actor->look, "pg_dumpall", s, &program, err))
 		return false;
 	const char *const argv[] = { program,
 				     "--globals-only",
@@ -405,6 +431,6 @@ bool dump_globals(struct actor *a, const struct backup_job *j, const struct dump
 				     "--no-password",
 				     all ? NULL : "--no-role-passwords",
 				     NULL };
-	return run_tool(argv, s->conninfo, &dumping, &out, err) &&
+	return run_tool(argv, s->conninfo, d, &out, err) &&
 	       fs_write_atomic(path, out.data, out.len, 0440, err);
 }

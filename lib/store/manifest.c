@@ -422,6 +422,14 @@ const struct manifest_file *backup_manifest_file(const struct backup_manifest *m
 	return NULL;
 }
 
+void backup_manifest_drop_databases(struct backup_manifest *m)
+{
+	for (size_t i = 0; i < m->n_databases; i++)
+		release_database(&m->databases[i]);
+	free(TAKE(m->databases));
+	m->n_databases = 0;
+}
+
 void backup_manifest_release(struct backup_manifest *m)
 {
 	free(m->id);
@@ -431,9 +439,7 @@ void backup_manifest_release(struct backup_manifest *m)
 	release_list(m->interfaces);
 	free(m->started);
 	free(m->ended);
-	for (size_t i = 0; i < m->n_databases; i++)
-		release_database(&m->databases[i]);
-	free(m->databases);
+	backup_manifest_drop_databases(m);
 	release_pairs(m->versions);
 	release_pairs(m->domains);
 	release_list(m->features);

@@ -55,4 +55,6 @@ bool backup_manifest_write(const struct repository *r, const struct backup_manif
 /* NULL: it has no such file.  Borrowed. */
 const struct manifest_file *backup_manifest_file(const struct backup_manifest *m, const char *path);
 void backup_manifest_release(struct backup_manifest *m);
+/* The databases are taken out of it. */
+void backup_manifest_drop_databases(struct backup_manifest *m);
 #define AUTO_BACKUP_MANIFEST __attribute__((cleanup(backup_manifest_release)))

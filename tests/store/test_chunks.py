@@ -347,6 +347,30 @@ def test_a_stop_is_heard_while_a_lock_is_waited_for(plmaint, large, store):
     same(large, store, id_)
 
 
+def test_a_snapshot_that_is_given_up_takes_its_chunks_along(plmaint, large, store):
+    """They are read while artifacts are copied; the copying is held until one of them is gone."""
+    online(plmaint, store)
+    gone = large.artifact(b"deleted by a cleanup")
+    gone.path.unlink()
+    held = (
+        "SELECT count(*) FROM core_artifact, pg_stat_activity"
+        f" WHERE application_name = 'plmaint:backup:pulp' AND sha256 = '{gone.sha256}'"
+    )
+    plmaint.configure({"throttle.query": held, "throttle.calm": "0s"})
+    running = plmaint.start("backup", "online", store, "--features", "pulp")
+    running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="backup-databases")
+    large.sql("UPDATE large SET words = '' WHERE id IN (17, 9000)")
+    large.sql("DELETE FROM core_artifact WHERE sha256 = %s", (gone.sha256,))
+    result = running.wait()
+    assert result.code == 0, result
+    whole = result.one("backup", state="whole")
+    assert whole["snapshots"] == 2 and 0 < taken(result)[0] < taken(result)[1]
+    same(large, store, whole["id"])
+    assert not list((store / "backups" / whole["id"] / "databases").glob("*.parts"))
+    m = json.loads((store / "backups" / whole["id"] / "manifest.json").read_text())
+    assert len(m["databases"]) == 1 and m["features"] == ["pulp"]
+
+
 def test_the_record_is_in_the_manifest(plmaint, large, store):
     id_, _ = online(plmaint, store)
     m = json.loads((store / "backups" / id_ / "manifest.json").read_text())
