@@ -3,12 +3,19 @@
  * Pass 1: what is there now is copied before the snapshot is taken, so that hardly anything is left
  * to copy while the site may delete what the snapshot names.  Where there is a backup, it asks only
  * for what has been made since: pass 2 looks for all that the snapshot names, and finds the rest.
+ * What is little is left to it as well: it copies while tables are read, and so the disk is at work
+ * while the processors are.
  */
 #include "lib/core/mem.h"
 #include "lib/core/text.h"
 #include "procedures/backup_artifacts.h"
 #include "procedures/procedures.h"
 #include "procedures/restore_job.h"
+
+#include <string.h>
+
+/* Bytes that take a few seconds, as the dump does that they are copied beside. */
+static const int64_t little = INT64_C(256) << 20;
 
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
@@ -48,6 +55,30 @@ static bool find_before(const struct repository *r, char ret[BACKUP_ID_SIZE])
 	       backup_manifest_file(&m, backup_artifacts_name) != NULL;
 }
 
+/* Where the site is to stand still, nothing is left to be copied then. */
+static bool is_to_stop(const struct backup_job *j)
+{
+	return strcmp(j->manifest.kind, "online") != 0;
+}
+
+static bool is_little(struct pg *db, const char *since, bool *ret, struct outcome *out,
+		      struct err *err)
+{
+	int64_t count, bytes;
+	char words[32];
+
+	if (!backup_artifacts_since(db, since, &count, &bytes, err))
+		return false;
+	*ret = artifacts_need(count, bytes) <= little;
+	text_bytes((double)bytes, words, sizeof(words));
+	if (*ret)
+		outcome_set(out, RESULT_OK,
+			    "%lld artifact(s) made lately, %s: so little is copied while the dump "
+			    "begins",
+			    (long long)count, words);
+	return true;
+}
+
 static void sum_up(const struct copy_tally *t, int64_t of, bool lately, struct outcome *out)
 {
 	const char *which = lately ? " made lately" : "";
@@ -74,7 +105,11 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 
 	if (!look_at_media(a->look, err) || !backup_job_get(a, params, &j, err))
 		return false;
-	bool lately = find_before(j->repository, before);
+	bool lately = find_before(j->repository, before), leave = false;
+	if (lately && !is_to_stop(j) && !is_little(a->look->db, before, &leave, out, err))
+		return false;
+	if (leave)
+		return true;
 	if (!backup_artifacts_list(j, a->look->db, lately ? before : NULL, &sum, err) ||
 	    !backup_artifacts_copy(a, j, params, &sum, procedure_backup_content.label, &tally, err))
 		return false;
@@ -90,7 +125,9 @@ const struct procedure procedure_backup_content = {
 	.explain =
 		"Artifacts never change and are named by their digest: each is copied once and "
 		"shared by all backups, and its digest is checked while it is copied. A run that "
-		"was killed is gone on with: what is in the store is not copied again.",
+		"was killed is gone on with: what is in the store is not copied again. After the first "
+		"backup it is about what has been made since, and of little it leaves the copying to "
+		"backup-databases.",
 	.changes = "adds files to the store of the backups",
 	.tags = (const char *const[]){ "backup", NULL },
 	.needs = NEED_DB | NEED_MEDIA,

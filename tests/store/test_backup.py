@@ -133,23 +133,31 @@ def test_the_next_one_copies_only_what_is_new(plmaint, made, store):
 
 
 def test_what_was_made_lately_is_copied_before_the_snapshot(plmaint, made, store):
-    """What bears an older date and is new all the same is found by the snapshot's own list."""
+    """What bears an older date and is new all the same is found by the snapshot's own list; what is
+    little is left to it.
+    """
 
     def content(result):
         return result.one("step.end", label="backup-content")["message"]
 
     assert "30 of 30 artifacts copied" in content(online(plmaint, store)[1])
     made.made_at = made.now
-    made.artifact(b"of today")
+    little = made.artifact(b"of today")
     made.made_at = made.now - datetime.timedelta(days=2)
     late = made.artifact(b"of long ago, and committed late")
     made.conn.commit()
     id_, result = online(plmaint, store)
-    assert "1 of 1 artifact made lately copied" in content(result)
-    assert late.sha256 in objects(store) and manifest(store, id_)["artifacts"]["new_count"] == 2
+    assert "1 artifact made lately, 8 B: so little" in content(result)
+    assert {little.sha256, late.sha256} <= set(objects(store)) and manifest(store, id_)["artifacts"]["new_count"] == 2
+    made.made_at = made.now
+    much = made.artifact(b"as it seems")
+    made.sql("UPDATE core_artifact SET size = 300000000 WHERE sha256 = %s", (much.sha256,))
+    id_, result = online(plmaint, store)
+    assert "1 of 2 artifacts made lately copied" in content(result)
+    assert manifest(store, id_)["artifacts"]["new_count"] == 1
     # A backup without content says nothing about the store.
     online(plmaint, store, "--skip-pulp-content")
-    assert "0 of 32 artifacts copied" in content(online(plmaint, store)[1])
+    assert "0 of 33 artifacts copied" in content(online(plmaint, store)[1])
 
 
 def test_a_row_that_is_none_of_an_artifact_is_refused(plmaint, made, store):
