@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Cost is learned batch by batch and forgotten by and by, what first ones cost beside apart from
- * what all do, by a regression that begins at the guess; pace over three whiles at once, of which
- * the short one foretells the next seconds and the long one what is far.  The interval comes from
- * how much blocks of time differed from each other: neighbouring samples are alike, so single ones
- * would promise too much.
+ * What the work costs is learned by cost.c; pace over three whiles at once, of which the short one
+ * foretells the next seconds and the long one what is far.  The interval comes from how much blocks
+ * of time differed from each other: neighbouring samples are alike, so single ones would promise
+ * too much.
  */
-#include "lib/pace/eta.h"
+#include "lib/pace/cost.h"
 #include <math.h>
 #include <string.h>
 
-static const double half_batches = 60; /* after so many a batch weighs half */
 static const double guess_weight = 30; /* units until which little is taken over from a part */
-/* Of a batch's seconds: by how much, as a share, one differs from another. */
-static const double batch_noise = 0.5;
-/* More than so many times what was thought, it says something of a lock or a halt. */
-static const double most_strange = 3;
 /* Of a guess that was measured on this machine: by how much parts of it are wrong each in its own
  * way.  What is doubted more than that is wrong because the machine is another. */
 static const double steady_doubt = 0.3;
@@ -24,19 +18,7 @@ static const double whiles[ETA_PACES] = { 4, 60, 900 };
 static const double holds[ETA_PACES] = { 5, 60, INFINITY };
 /* Seconds of pace that the first guess stands for. */
 static const double guessed_for[ETA_PACES] = { 2, 10, 30 };
-/* Of what a first one costs beside: from a cold disk it is ten times what it is from memory. */
-static const double first_doubt = 2;
-/* The first of them also touch pages of indexes for the first time, and those from a cold disk come
- * from there: recorded tenths cost 14, 9, 3.5, 4.6, 2.9, 3.0 ... times a row, cold ones 27,
- * 17, 6.7, 4.9, 3.3, 2.8 ...  What they cost more says so much, as a power, of the later ones. */
-static const double early_times = 2, early_share = 0.25, early_tells = 0.35;
-static const double least_guess_doubt = 0.02, most_guess_doubt = 5;
 static const double longest = 1e9; /* seconds: thirty years are as good as any more */
-enum { settled = 6 };		   /* rounds until the regression's doubt fits what it says */
-/* Batches after which what was seen is believed however far it is from the guess. */
-static const double telling = 3;
-static const double out_of_reach = 100;	   /* times the guess */
-static const double least_of_guess = 0.05; /* less than that no unit costs */
 static const double most_units = 1e15, most_times = 1e6;
 static const double first_span = 0.5;
 /* Once a part is seen the others' guesses are only wrong in their ratio to it. */
@@ -147,76 +129,9 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 	return p->guess.each * (p->aside ? pow(fmax(slower, 1), aside_share) : slower);
 }
 
-/* What a unit of a part costs, and what a first one costs beside. */
-struct cost {
-	double each, first;
-	/* How well each was guessed against how well it was seen: 1 is all guess. */
-	double guessed, first_guessed;
-};
-
-/* The regression, in guessed costs: numbers near 1.  times: what a first one is thought to cost;
- * d, f: standard deviations of the guess.  A slow machine is slow at both; beyond it the first are
- * known less. */
-static struct cost regress(const struct eta_part *p, double guess, double times, double d, double f)
-{
-	double a = 1 / (d * d), b = times > 0 ? 1 / (f * f) : 0, t = fmax(times, 1e-6);
-	double seen = p->seen.uu * guess * guess, seen_first = p->seen.ff * guess * guess;
-	double uu = a + b + seen, uf = -b / t + p->seen.uf * guess * guess,
-	       ff = b / (t * t) + seen_first;
-	double us = a + p->seen.us * guess, fs = p->seen.fs * guess;
-	double det = uu * ff - uf * uf;
-	struct cost c = { us / (a + seen), times, a / (a + seen), 0 };
-
-	if (times <= 0)
-		return c;
-	c.first_guessed = b / (b + seen_first * t * t);
-	/* Where the two cannot be told apart it is as was thought; below nothing is neither. */
-	if (det > 1e-9 * uu * ff) {
-		c.each = fmax((us * ff - uf * fs) / det, least_of_guess);
-		c.first = fmax((uu * fs - uf * us) / det, 0);
-	}
-	if (c.first <= 0)
-		c.each = us / (a + seen);
-	return c;
-}
-
-static struct cost cost_of(const struct eta *e, const struct eta_part *p)
-{
-	double guess = clamp(guess_of(e, p), 1e-9, longest), times = p->firsts.times;
-	double doubt = clamp(p->guess.doubt, least_guess_doubt, most_guess_doubt);
-	struct cost c = { 1, times, 1, 1 };
-
-	/* From the guess the rounds never come to what is a thousand times as dear. */
-	double dearer = p->seen.uu > 0 ? p->seen.us / (p->seen.uu * guess) : 0;
-	if (p->seen.batches >= telling && dearer > out_of_reach)
-		c.each = dearer;
-	/* How wrong a guess may be is a ratio: what is ten times as dear is so by ten times more.
-	 */
-	for (int i = 0; i < settled; i++)
-		c = regress(p, guess, times, doubt * fmax(c.each, 1),
-			    first_doubt * (times > 0 ? fmax(c.first / times, 1) : 1));
-	c.each = clamp(c.each * guess, 0, longest);
-	c.first = clamp(c.first * guess, 0, longest);
-	return c;
-}
-
-/* What a first one that is left costs beside: as the others did, and as was thought, the more as
- * these did the more of them are done. */
-static double first_of(const struct eta_part *p, const struct cost *c)
-{
-	double all = p->firsts_done + p->firsts.n;
-	double done = all > 0 ? p->firsts_done / all : 0;
-
-	if (done <= 0 || p->firsts.times <= 0)
-		return c->first;
-	double early = 1 + (early_times - 1) * exp(-done / early_share);
-	double trust = early_tells + (1 - early_tells) * done * done;
-	return pow(c->first / early, trust) * pow(p->firsts.times * c->each, 1 - trust);
-}
-
 double eta_cost(const struct eta *e, int part)
 {
-	return cost_of(e, &e->part[part]).each;
+	return cost_of(&e->part[part], guess_of(e, &e->part[part])).of[COST_EACH];
 }
 
 static double seconds_of(const struct eta *e, int part)
@@ -225,34 +140,8 @@ static double seconds_of(const struct eta *e, int part)
 
 	if (p->aside)
 		return clamp(p->left * guess_of(e, p), 0, longest);
-	struct cost c = cost_of(e, p);
-	return clamp(p->left * c.each + fmin(p->firsts.n, p->left) * first_of(p, &c), 0, longest);
-}
-
-static void learn_cost(const struct eta *e, struct eta_part *p, const struct eta_step *s)
-{
-	double own = fmin(some(s->own), most_units), busy = fmin(some(s->busy), longest);
-	double firsts = fmin(some(s->firsts), own);
-
-	if (own <= 0 || busy <= 0)
-		return;
-	struct cost c = cost_of(e, p);
-	double thought = own * c.each + firsts * c.first;
-	/* Weighed by what was thought: by what came, the quick ones would count for more. */
-	double noise = batch_noise * fmax(fmax(thought, busy / most_strange), 1e-12);
-	double batches = fmax(1, s->batches), weight = batches / (noise * noise);
-	double fade = exp2(-batches / half_batches);
-	p->seen.batches = p->seen.batches * fade + batches;
-	p->seen.uu = p->seen.uu * fade + weight * own * own;
-	p->seen.uf = p->seen.uf * fade + weight * own * firsts;
-	p->seen.ff = p->seen.ff * fade + weight * firsts * firsts;
-	p->seen.us = p->seen.us * fade + weight * own * busy;
-	p->seen.fs = p->seen.fs * fade + weight * firsts * busy;
-	c = cost_of(e, p);
-	p->ever += own;
-	double ordinary = own * c.each / fmax(own * c.each + firsts * c.first, 1e-12);
-	p->spent += busy * ordinary;
-	p->waited += fmin(some(s->waited), busy) * ordinary;
+	struct cost c = cost_of(p, guess_of(e, p));
+	return clamp(cost_with(p, &c, p->left, fmin(p->firsts.n, p->left)), 0, longest);
 }
 
 static void learn_pace(struct eta *e, double seconds, double busy)
@@ -299,10 +188,16 @@ void eta_pass(struct eta *e, const struct eta_step *s)
 	       own = fmin(some(s->own), most_units);
 	double others = own > 0 ? fmax(units / own, 1) : 1; /* times what we did, all did */
 	double firsts = fmin(others * some(s->firsts), units);
-	struct cost c = cost_of(e, p);
-	double model = units * c.each + firsts * c.first;
+	double guess = guess_of(e, p), busy = fmin(some(s->busy), longest);
+	struct cost c = cost_of(p, guess);
+	double model = cost_with(p, &c, units, firsts);
+	double ordinary = cost_learn(p, guess, s);
 
-	learn_cost(e, p, s);
+	if (ordinary > 0) {
+		p->ever += own;
+		p->spent += busy * ordinary;
+		p->waited += fmin(some(s->waited), busy) * ordinary;
+	}
 	p->firsts.n = some(p->firsts.n - firsts);
 	p->firsts_done = fmin(p->firsts_done + firsts, most_units);
 	if (seconds <= 0)
@@ -388,19 +283,11 @@ static double pace_variance(const struct eta *e, double seconds)
 	       mood_variance(e, seconds);
 }
 
-/* Variance of the logarithm of what is left of a part: what was seen of it leaves so much less of
- * what was doubted. */
 static double doubt_of(const struct eta *e, const struct eta_part *p)
 {
-	struct cost c = cost_of(e, p);
-	double each = p->left * c.each, first = fmin(p->firsts.n, p->left) * first_of(p, &c);
-	double all = fmax(each + first, 1e-12);
-	double x = p->guess.doubt * c.guessed * each / all,
-	       y = first_doubt * c.first_guessed * first / all;
+	struct cost c = cost_of(p, guess_of(e, p));
 
-	if (p->aside)
-		return p->guess.doubt * p->guess.doubt;
-	return x * x + y * y;
+	return p->aside ? p->guess.doubt * p->guess.doubt : cost_doubt(p, &c);
 }
 
 struct eta_range eta_left(const struct eta *e, int parts)
@@ -435,10 +322,13 @@ double eta_share(const struct eta *e, int parts)
 	for (int i = 0; i < parts; i++) {
 		const struct eta_part *p = &e->part[i];
 		double more = seconds_of(e, i);
-		struct cost c = cost_of(e, p);
+		struct cost c = cost_of(p, guess_of(e, p));
 		left += more;
+		struct eta_part done = *p;
+		done.firsts_done = 0;
+		done.firsts.n += p->firsts_done;
 		all += more + (p->aside ? (p->total - p->left) * guess_of(e, p)
-					: (p->total - p->left) * c.each + p->firsts_done * c.first);
+					: cost_with(&done, &c, p->total - p->left, p->firsts_done));
 	}
 	return all > 0 ? clamp(1 - left / all, 0, 1) : 1;
 }

@@ -12,7 +12,7 @@
 #pragma once
 #include <stdbool.h>
 
-enum { ETA_PARTS = 12, ETA_BLOCKS = 64, ETA_PACES = 3 };
+enum { ETA_PARTS = 12, ETA_BLOCKS = 64, ETA_PACES = 3, ETA_COSTS = 3 };
 
 /* What a unit is thought to cost before it is seen. */
 struct eta_guess {
@@ -29,10 +29,10 @@ struct eta_part {
 	struct eta_firsts firsts; /* left */
 	double firsts_done;
 	struct eta_guess guess;
-	/* Seen, older ones weigh less: sums of units, firsts and seconds by each other, from which
-	 * a regression has what a unit costs and what a first one costs beside. */
+	/* Seen, older ones weigh less: sums of units, firsts, early firsts and seconds by each
+	 * other, from which a regression has what each costs beside the others. */
 	struct {
-		double uu, uf, ff, us, fs, batches;
+		double xx[ETA_COSTS][ETA_COSTS], xs[ETA_COSTS], batches;
 	} seen;
 	double ever, spent; /* units in all, and busy seconds of them as ordinary ones */
 	double waited;	    /* of these, for files */

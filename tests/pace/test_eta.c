@@ -129,6 +129,34 @@ TEST(a_cold_beginning_is_not_the_rest)
 	}
 }
 
+/* As recorded since a window begins with its first ones: they fade to the same, from wherever. */
+TEST(early_rows_tell_how_early_ones_are)
+{
+	static const double early[] = { 3, 6, 12, 35 }; /* times what a row costs */
+
+	for (size_t k = 0; k < sizeof(early) / sizeof(early[0]); k++) {
+		struct eta e;
+		double total = 100000, left = total, each = 55e-6, firsts = 13000, tenth[10];
+
+		for (int t = 0; t < 10; t++)
+			tenth[t] = 1.5 + early[k] * exp(-(t + 0.5) / 10 / 0.23);
+		eta_start(&e, 2);
+		eta_add(&e, total, (struct eta_guess){ 60e-6, 0.26, false },
+			(struct eta_firsts){ firsts, 2.9 });
+		for (int t = 0; t < 9; t++) {
+			for (double from = left; left > from - firsts / 10 + 1;)
+				with_firsts(&e, &left, total, each, 1, tenth[t] * each);
+			double rest = left;
+			for (int i = t + 1; i < 10; i++)
+				rest += tenth[i] * firsts / 10;
+			eta_count_firsts(&e, 0, firsts * (9 - t) / 10);
+			/* From a cold disk it is doubted for a while whether all are as dear. */
+			CHECK(near(eta_left(&e, e.parts).p50, rest * each / 2,
+				   early[k] > 20 ? 0.4 : 0.25));
+		}
+	}
+}
+
 /* What a sample waited for files may be in memory by now. */
 TEST(who_reads_no_files_is_not_quicker_because_less_is_waited)
 {
@@ -473,6 +501,7 @@ TEST(no_input_gives_nonsense)
 
 TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_the_right_end),
 	 row(first_rows_are_not_the_rest), row(a_cold_beginning_is_not_the_rest),
+	 row(early_rows_tell_how_early_ones_are),
 	 row(who_reads_no_files_is_not_quicker_because_less_is_waited),
 	 row(what_was_measured_is_hardly_moved_by_others),
 	 row(a_vacuum_is_not_quicker_because_rows_are),
