@@ -389,6 +389,7 @@ static const char *unseen_words(enum signal s)
 			"how far standbys are behind may not be seen (GRANT pg_monitor)",
 		[SIGNAL_LAG_BYTES] =
 			"how far standbys are behind may not be seen (GRANT pg_monitor)",
+		[SIGNAL_ARCHIVE] = "no WAL segment has been archived yet",
 		[SIGNAL_REDIS] = "Redis does not answer",
 		[SIGNAL_STATUS] = "Pulp's status is not known yet",
 		[SIGNAL_CONTENT] = "whether Pulp serves content is not known yet",

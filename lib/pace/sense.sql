@@ -35,8 +35,8 @@ SELECT
 	(SELECT CASE WHEN count(*) = 0 THEN -1 ELSE max(kept / greatest(@slot_limit@, 1)) END
 	   FROM (SELECT *, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS kept FROM pg_replication_slots
 	          WHERE restart_lsn IS NOT NULL) s),
-	-- archive: segments that wait
-	(SELECT CASE WHEN NOT enabled OR segment IS NULL THEN -1 ELSE
+	-- archive: segments that wait; of an archiver that has done none yet nobody knows
+	(SELECT CASE WHEN NOT enabled THEN -1 WHEN segment IS NULL THEN NULL ELSE
 	        greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') / pg_size_bytes(current_setting('wal_segment_size'))
 	                 - ('x' || substr(segment, 9, 8))::bit(32)::bigint * (4294967296 / pg_size_bytes(current_setting('wal_segment_size')))
 	                 - ('x' || substr(segment, 17, 8))::bit(32)::bigint - 1) END FROM archiver),

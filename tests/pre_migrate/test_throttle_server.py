@@ -160,7 +160,6 @@ def test_slot_and_archiver_that_keep_wal(tmp_path):
             server.admin(f"ALTER SYSTEM SET archive_command = '{command}'")
             server.admin("SELECT pg_reload_conf()")
 
-        archive("true")
         server.admin("SELECT pg_create_physical_replication_slot('gone', true)")
         running = online.start()
         at_full_speed(running)
@@ -168,10 +167,11 @@ def test_slot_and_archiver_that_keep_wal(tmp_path):
         assert slowed(running, "a replication slot holds ")["duty"] == 0, "with nobody online, too"
         server.admin("SELECT pg_drop_replication_slot('gone')")
         at_full_speed(running)
-        server.admin("SELECT pg_switch_wal()")
-        wait_until(lambda: server.admin("SELECT last_archived_wal FROM pg_stat_archiver")[0][0], 30, "one is archived")
-        archive("while ! test -e go; do sleep 0.1; done")
         online.site.heartbeat("worker", age=-3600)
+        assert slowed(running, "no WAL segment has been archived yet")["duty"] <= 0.25
+        archive("true")
+        at_full_speed(running)
+        archive("while ! test -e go; do sleep 0.1; done")
 
         def heaps_up():
             server.admin("SELECT pg_logical_emit_message(false, 'test', 'x')")
