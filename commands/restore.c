@@ -33,6 +33,7 @@ struct restore_options {
 	const char *state_dir; /* borrowed from the configuration */
 	bool own_commands;     /* the site stops and starts its services by commands of its own */
 	bool restored;	       /* when this run began */
+	bool nothing;	       /* to go back to, and no restore has closed the site */
 };
 
 static const struct opt run_options[] = {
@@ -69,20 +70,26 @@ static bool prepare(const struct session *s, void *options, struct err *err)
 		       stop ? "start" : "stop");
 }
 
-/* A manifest that cannot be read is told by the steps. */
-static void find_key(struct restore_options *o, const struct repository *r)
+/* A manifest that is there and cannot be read is told by the steps. */
+static bool find_key(struct restore_options *o, const struct repository *r, struct err *err)
 {
 	AUTO_BACKUP_MANIFEST struct backup_manifest m = { 0 };
-	struct err ignored;
 
-	if (backup_manifest_read(r, o->backup.id, &m, &ignored) && m.encryption_key)
+	if (!backup_manifest_read(r, o->backup.id, &m, err))
+		return err->code != ERR_NOT_FOUND;
+	if (m.encryption_key)
 		(void)snprintf(o->key, sizeof(o->key), "%s", m.encryption_key);
+	return true;
 }
 
 static bool choose(struct restore_options *o, const char *dir, struct err *err)
 {
 	struct repository *r = NULL;
 
+	if (o->as_of && !backup_id_valid(o->as_of)) {
+		(void)err_set(err, ERR_USAGE, "--as-of: '%s' is no backup", o->as_of);
+		return err_hint(err, "`plmaint backup list %s` shows them.", dir);
+	}
 	o->backup.dir = (char *)(uintptr_t)dir;
 	o->backup.id = o->as_of;
 	if (!repository_open(dir, false, &r, err))
@@ -96,7 +103,7 @@ static bool choose(struct restore_options *o, const char *dir, struct err *err)
 		(void)snprintf(o->path, sizeof(o->path), "%s", path);
 		(void)snprintf(o->config, sizeof(o->config), "%s/config_%s", o->state_dir,
 			       o->backup.id);
-		find_key(o, r);
+		ok = find_key(o, r, err);
 	}
 	repository_close(r);
 	return ok;
@@ -139,6 +146,23 @@ static bool prepare_run(const struct session *s, void *options, struct err *err)
 	if (!choose(o, s->operands[0], err) || !same_as_noted(o, err))
 		return false;
 	look_at_server(s, o);
+	return true;
+}
+
+/* Of a server that does not answer the steps tell. */
+static bool prepare_revert(const struct session *s, void *options, struct err *err)
+{
+	__attribute__((cleanup(outcome_release))) struct outcome why = { .result = RESULT_OK };
+	struct restore_options *o = options;
+	struct restore_note note;
+	struct err ignored;
+	bool any;
+
+	if (!prepare(s, options, err) || !restore_note_read(o->state_dir, &note, err))
+		return false;
+	o->nothing = note.phase == RESTORE_NONE &&
+		     (s->probe->place.conninfo || config_get(s->config, "restore.conninfo")) &&
+		     procedure_restore_revert.needed(s->probe, NULL, &any, &why, &ignored) && !any;
 	return true;
 }
 
@@ -198,6 +222,23 @@ static bool units(const void *options, const char **why)
 {
 	*why = "upgrade.stop_command and upgrade.start_command do it";
 	return !((const struct restore_options *)options)->own_commands;
+}
+
+/* Nobody's services are stopped for nothing. */
+static bool reverts(const void *options, const char **why)
+{
+	*why = "no database of before a restore is there";
+	return !((const struct restore_options *)options)->nothing;
+}
+
+static bool when_own_revert(const void *options, const char **why)
+{
+	return reverts(options, why) && own(options, why);
+}
+
+static bool when_units_revert(const void *options, const char **why)
+{
+	return reverts(options, why) && units(options, why);
 }
 
 static bool noted(const void *options, enum restore_phase phase)
@@ -387,14 +428,15 @@ static const struct step run_steps[] = {
 
 static const struct step revert_steps[] = {
 	{ .procedure = &procedure_restore_begin,
+	  .when = reverts,
 	  .why = "from here on this run is bound to open the site again",
 	  .flags = STEP_CRITICAL },
 	{ .procedure = &procedure_pulp_upgrade_stop,
-	  .when = own,
+	  .when = when_own_revert,
 	  .why = "a database in use keeps its name",
 	  .flags = STEP_CRITICAL },
 	{ .procedure = &procedure_services_stop,
-	  .when = units,
+	  .when = when_units_revert,
 	  .bind = bind_services,
 	  .why = "a database in use keeps its name",
 	  .flags = STEP_CRITICAL },
@@ -402,14 +444,15 @@ static const struct step revert_steps[] = {
 	  .why = "the one moment of it",
 	  .flags = STEP_CRITICAL },
 	{ .procedure = &procedure_restore_cache,
+	  .when = reverts,
 	  .why = "answers of before must not stay cached",
 	  .flags = STEP_FAIL_SLOW },
-	{ .procedure = &procedure_restore_start, .when = own, .why = "the site opens" },
+	{ .procedure = &procedure_restore_start, .when = when_own_revert, .why = "the site opens" },
 	{ .procedure = &procedure_services_start,
-	  .when = units,
+	  .when = when_units_revert,
 	  .bind = bind_services,
 	  .why = "the site opens, and is waited for" },
-	{ .procedure = &procedure_restore_end, .why = "the site is open" },
+	{ .procedure = &procedure_restore_end, .when = reverts, .why = "the site is open" },
 
 	{ .procedure = &procedure_restore_start,
 	  .when = when_own_reopen,
@@ -478,7 +521,8 @@ const struct command command_restore = {
 				  "back, starts the services. What was pushed since the restore is in the restored databases, which stay as "
 				  "NAME_restore_ID.",
 			  .options_size = sizeof(struct restore_options),
-			  .prepare = prepare,
+			  .prepare = prepare_revert,
+			  .needs = NEED_SETTINGS,
 			  .flags = ACTION_WRITES,
 			  .scenario = revert_steps },
 			{ 0 },

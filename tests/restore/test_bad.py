@@ -130,8 +130,14 @@ def test_unfinished_is_not_taken(backed_up):
     (backed_up.repository.backup / "manifest.json").unlink()
     done = backed_up.restore()
     assert done.code not in (0, 78) and "holds no whole backup" in done.err
-    named = backed_up.restore("--as-of", backed_up.repository.id)
-    assert named.code not in (0, 78) and backed_up.databases() == [""]
+    for name, code, words in (
+        (backed_up.repository.id, 1, "is unfinished"),
+        ("20200101T000000Z", 1, "there is no backup 20200101T000000Z"),
+        ("../../elsewhere", 2, "is no backup"),
+    ):
+        named = backed_up.restore("--as-of", name, code=code)
+        assert words in named.one("error")["message"] and not named.of("step.end")
+    assert backed_up.databases() == [""]
 
 
 def test_foreman_maintain_backup(backed_up, tmp_path):

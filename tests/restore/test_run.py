@@ -95,6 +95,9 @@ def test_from_end_to_end_and_back(restored):
     assert results(restored.run("revert", code=0))["restore-revert"] == "ok"
     assert restored.ask(COUNT) == [(0,)] and restored.log == ["stop", "start"]
     assert restored.databases() == ["", "_restore_20261121T213133Z"]
+    # Once more: nobody's services are stopped for nothing.
+    restored.forget()
+    assert results(restored.run("revert", code=0))["restore-revert"] == "not-needed" and restored.log == []
     # What was loaded is still whole: going there again is a swap.
     there = results(restored.restore(code=0))
     assert there["restore-load"] == "not-needed" and there["restore-swap"] == "ok"
