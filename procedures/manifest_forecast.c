@@ -131,6 +131,21 @@ static void look_at_estimate(const struct manifest_job *j, struct seen seen[ARRA
 	}
 }
 
+/* Of links that were measured before the rows were filled: the host is what it was at these. */
+static void take_over(struct seen seen[ARRAY_LEN(guesses)])
+{
+	const struct seen *fill = &seen[PENDING_IMAGES];
+	struct seen *s = &seen[PENDING_DETACH];
+
+	if (s->each <= 0 || fill->here <= 0 || strcmp(fill->at, s->at) <= 0)
+		return;
+	const struct eta_guess guess = eta_alike(
+		(struct eta_guess){ s->each, s->doubt, false, guesses[PENDING_DETACH].each },
+		fill->here / guesses[PENDING_IMAGES].each, 1);
+	s->each = guess.each;
+	s->doubt = guess.doubt;
+}
+
 void manifest_forecast_recall(struct manifest_job *j)
 {
 	AUTO_CALIBRATIONS struct calibrations c = { 0 };
@@ -142,6 +157,7 @@ void manifest_forecast_recall(struct manifest_job *j)
 		return;
 	look_at_runs(j, &c, seen);
 	look_at_estimate(j, seen);
+	take_over(seen);
 	for (size_t k = PENDING_LOST_IMAGES; k < ARRAY_LEN(guesses); k++) {
 		j->cost[k].each = seen[k].each;
 		j->cost[k].doubt = seen[k].doubt;
@@ -155,13 +171,17 @@ void manifest_forecast_recall(struct manifest_job *j)
 
 static struct eta_guess guess_of(const struct manifest_job *j, enum pending_kind kind)
 {
-	bool reads = kind != PENDING_DETACH;
+	struct eta_guess ret = { guesses[kind].each, guess_doubt, kind != PENDING_DETACH,
+				 guesses[kind].each };
 
-	if (j->cost[kind].each > 0)
-		return (struct eta_guess){ j->cost[kind].each, j->cost[kind].doubt, reads };
-	if (j->slower > 0)
-		return (struct eta_guess){ j->slower * guesses[kind].each, alike_doubt, reads };
-	return (struct eta_guess){ guesses[kind].each, guess_doubt, reads };
+	if (j->cost[kind].each > 0) {
+		ret.each = j->cost[kind].each;
+		ret.doubt = j->cost[kind].doubt;
+	} else if (j->slower > 0) {
+		ret.each *= j->slower;
+		ret.doubt = alike_doubt;
+	}
+	return ret;
 }
 
 static int64_t known(const struct manifest_job *j, enum pending_kind kind)

@@ -19,6 +19,7 @@ struct eta_guess {
 	double each;  /* seconds */
 	double doubt; /* standard deviation of its logarithm: 0.1 is about 10 % */
 	bool reads;   /* some of it is waiting for files */
+	double usual; /* what it takes on an ordinary machine, without that; 0: nobody knows */
 };
 /* First ones: how many, and how many times what a unit costs each costs beside it. */
 struct eta_firsts {
@@ -82,6 +83,10 @@ struct eta {
 	unsigned state; /* in which it was shown */
 	double at;
 };
+
+/* The guess by what the machine is seen to be at other work, so many times slower than usual, which
+ * is trusted so far: 0 to 1. */
+struct eta_guess eta_alike(struct eta_guess guess, double slower, double trust);
 
 /* pace: what is thought before anything is seen: workers x duty. */
 void eta_start(struct eta *e, double pace);

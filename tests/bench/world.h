@@ -110,9 +110,9 @@ static bool read_costs(const char *path, struct costs *c)
 /* What is thought of a phase, and what it is on this machine today. */
 static void make_phases(struct world *w, double rows, enum world_kind kind)
 {
-	static const struct eta_guess guesses[] = { { 95e-6, 0.6, true },
-						    { 200e-6, 0.6, true },
-						    { 60e-6, 0.6, false } };
+	static const struct eta_guess guesses[] = { { 95e-6, 0.6, true, 0 },
+						    { 200e-6, 0.6, true, 0 },
+						    { 60e-6, 0.6, false, 0 } };
 	static const struct eta_firsts usual = { 0.13, 2.9 };
 	static const double early[] = { 1, 0.4, 0 }; /* which nobody tells the forecast of */
 	bool measured = dice(w) < 0.7;		     /* it has run here before */
@@ -131,7 +131,8 @@ static void make_phases(struct world *w, double rows, enum world_kind kind)
 		w->each[i] = g.each * machine * exp(0.2 * normal(w)) * (i < 2 ? w->files : 1);
 		w->early[i] = early[i] * dice(w);
 		if (measured)
-			g = (struct eta_guess){ w->each[i] * exp(0.15 * normal(w)), 0.15, i < 2 };
+			g = (struct eta_guess){ w->each[i] * exp(0.15 * normal(w)), 0.15, i < 2,
+						0 };
 		(void)eta_add(&w->eta, units, g,
 			      i < 2 ? (struct eta_firsts){ 0 }
 				    : (struct eta_firsts){ usual.n * units, usual.times });

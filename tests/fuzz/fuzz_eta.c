@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	eta_start(&e, feed_number(&f));
 	eta_add(&e, feed_number(&f),
-		(struct eta_guess){ feed_number(&f), feed_number(&f), feed_byte(&f) & 1 },
+		(struct eta_guess){ feed_number(&f), feed_number(&f), feed_byte(&f) & 1,
+				    feed_number(&f) },
 		(struct eta_firsts){ feed_number(&f), feed_number(&f) });
 	while (f.left > 0) {
 		int part = feed_byte(&f) % e.parts;
@@ -31,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (how % 16 == 0)
 			eta_add(&e, feed_number(&f),
 				(struct eta_guess){ feed_number(&f), feed_number(&f),
-						    feed_byte(&f) & 1 },
+						    feed_byte(&f) & 1, feed_number(&f) },
 				(struct eta_firsts){ feed_number(&f), feed_number(&f) });
 		if (how % 16 == 1)
 			eta_add_aside(&e, feed_number(&f), feed_number(&f));

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdint.h>
 
-static const struct eta_guess guess = { 100e-6, 0.6, false };
+static const struct eta_guess guess = { 100e-6, 0.6, false, 0 };
 static const struct eta_firsts none = { 0, 0 };
 
 static bool near(double a, double b, double share)
@@ -115,7 +115,7 @@ TEST(a_cold_beginning_is_not_the_rest)
 		double total = 150000, left = total, each = 500e-6, firsts = 20000;
 
 		eta_start(&e, 2);
-		eta_add(&e, total, (struct eta_guess){ 550e-6, 0.26, false },
+		eta_add(&e, total, (struct eta_guess){ 550e-6, 0.26, false, 0 },
 			(struct eta_firsts){ firsts, 2.9 });
 		for (int t = 0; t < 10; t++) {
 			for (double from = left; left > from - firsts / 10 + 1;)
@@ -141,7 +141,7 @@ TEST(early_rows_tell_how_early_ones_are)
 		for (int t = 0; t < 10; t++)
 			tenth[t] = 1.5 + early[k] * exp(-(t + 0.5) / 10 / 0.23);
 		eta_start(&e, 2);
-		eta_add(&e, total, (struct eta_guess){ 60e-6, 0.26, false },
+		eta_add(&e, total, (struct eta_guess){ 60e-6, 0.26, false, 0 },
 			(struct eta_firsts){ firsts, 2.9 });
 		for (int t = 0; t < 9; t++) {
 			for (double from = left; left > from - firsts / 10 + 1;)
@@ -165,7 +165,7 @@ TEST(who_reads_no_files_is_not_quicker_because_less_is_waited)
 		double left = 100000;
 
 		eta_start(&e, 1);
-		eta_add(&e, left, (struct eta_guess){ 100e-6, 0.6, true }, none);
+		eta_add(&e, left, (struct eta_guess){ 100e-6, 0.6, true, 0 }, none);
 		eta_add(&e, left, guess, none);
 		for (int i = 0; i < 20; i++) {
 			eta_count(&e, 0, 100000, left -= 5000);
@@ -180,6 +180,27 @@ TEST(who_reads_no_files_is_not_quicker_because_less_is_waited)
 	}
 }
 
+/* A sample of the second part was disturbed, or of a quicker moment; the first is as usual. */
+TEST(parts_are_thought_to_keep_their_usual_ratio)
+{
+	static const struct {
+		double each, least, most;
+	} table[] = { { 60e-6, 57e-6, 63e-6 }, { 120e-6, 70e-6, 95e-6 }, { 30e-6, 38e-6, 52e-6 } };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct eta e;
+		double total = 100000, left = total;
+
+		eta_start(&e, 2);
+		eta_add(&e, total, (struct eta_guess){ 130e-6, 0.26, true, 95e-6 }, none);
+		eta_add(&e, total, (struct eta_guess){ table[i].each, 0.26, false, 60e-6 }, none);
+		steady(&e, 0, &left, total, 2 / 95e-6, 5);
+		eta_count(&e, 0, total, 0);
+		double each = eta_left(&e, e.parts).p50 * 2 / total;
+		CHECK(each > table[i].least && each < table[i].most);
+	}
+}
+
 TEST(what_was_measured_is_hardly_moved_by_others)
 {
 	struct eta e;
@@ -188,8 +209,8 @@ TEST(what_was_measured_is_hardly_moved_by_others)
 	/* Rows of the first part are twice as dear as was seen of a sample, those of the other are
 	 * not. */
 	eta_start(&e, 2);
-	eta_add(&e, total, (struct eta_guess){ 100e-6, 0.25, true }, none);
-	eta_add(&e, total, (struct eta_guess){ 100e-6, 0.25, false }, none);
+	eta_add(&e, total, (struct eta_guess){ 100e-6, 0.25, true, 0 }, none);
+	eta_add(&e, total, (struct eta_guess){ 100e-6, 0.25, false, 0 }, none);
 	steady(&e, 0, &left, total, 10000, 5);
 	eta_count(&e, 0, total, 0);
 	double said = eta_left(&e, e.parts).p50;
@@ -270,7 +291,7 @@ TEST(files_that_are_slow_to_read_are_no_slow_machine)
 	double total = 10000, left = total;
 
 	eta_start(&e, 2);
-	struct eta_guess reads = { guess.each, guess.doubt, true };
+	struct eta_guess reads = { guess.each, guess.doubt, true, 0 };
 
 	eta_add(&e, total, reads, none);
 	eta_add(&e, total, guess, none);
@@ -300,7 +321,7 @@ TEST(parts_that_have_not_begun_count)
 
 	eta_start(&e, 2);
 	eta_add(&e, total, guess, none);
-	eta_add(&e, total, (struct eta_guess){ 200e-6, 0.6, false }, none);
+	eta_add(&e, total, (struct eta_guess){ 200e-6, 0.6, false, 0 }, none);
 	eta_add_aside(&e, 30, 0);
 	steady(&e, 0, &left, total, 500, 10);
 	/* This machine is 40 times slower than was thought, so it is at the second part too. */
@@ -481,7 +502,7 @@ TEST(no_input_gives_nonsense)
 							: (double)(dice % 2000) - 50;
 			}
 			if (i % 40 == 0)
-				eta_add(&e, x[0], (struct eta_guess){ x[1], x[2], i % 2 },
+				eta_add(&e, x[0], (struct eta_guess){ x[1], x[2], i % 2, x[5] },
 					(struct eta_firsts){ x[3], x[7] });
 			if (i % 90 == 0)
 				eta_add_aside(&e, x[0], x[1]);
@@ -503,6 +524,7 @@ TAP_MAIN(row(something_is_said_before_anything_is_seen), row(a_steady_run_gives_
 	 row(first_rows_are_not_the_rest), row(a_cold_beginning_is_not_the_rest),
 	 row(early_rows_tell_how_early_ones_are),
 	 row(who_reads_no_files_is_not_quicker_because_less_is_waited),
+	 row(parts_are_thought_to_keep_their_usual_ratio),
 	 row(what_was_measured_is_hardly_moved_by_others),
 	 row(a_vacuum_is_not_quicker_because_rows_are),
 	 row(a_vacuum_is_slower_where_rows_are_but_less_so), row(one_row_says_little_about_many),

@@ -375,6 +375,18 @@ def test_run_begins_with_what_the_newest_has_shown(site, pg_db, plmaint):
     assert first_said() < 0.5 * foretold, "the run is newer than the estimate"
 
 
+def test_links_are_foretold_by_how_slow_the_rows_were(site, pg_db, plmaint):
+    """Each row takes 20 ms to be filled, of which the sample of the links before it knows nothing."""
+    site.bulk_images(300, repos=1, own_config=False)
+    sampled = plmaint.run(*ESTIMATE, code=0).one("estimate.row")["detach"]
+    brake = Brake(pg_db, seconds=0.02)
+    plmaint.configure({"pre-migrate.writers": "1"})
+    plmaint.run("procedure", "run", FILL_JOB, code=0)
+    brake.let_go()
+    said = plmaint.run("procedure", "run", DETACH_JOB, code=0).of("progress")[0]["eta"]["p50"]
+    assert said > 3 * 300 * sampled
+
+
 def test_vacuum_is_timed_and_known_the_next_time(site, pg_db, plmaint, tmp_path):
     trace = tmp_path / "trace"
     plmaint.configure({"pre-migrate.trace": trace})
