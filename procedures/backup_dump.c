@@ -302,6 +302,20 @@ bool dump_source_ready(const struct probe *p, struct dump_source *s, int64_t *by
 	return ok;
 }
 
+/* Our snapshot has read core_artifact: an ALTER of it waits for us, pg_dump's LOCK TABLE waits
+ * behind the ALTER, and we for pg_dump, which the server does not see.  What others lock for
+ * longer, as VACUUM FULL does, ends a backup that the same command goes on with. */
+#define LOCK_WAIT "30s"
+
+static bool say_who_locks(struct err *err)
+{
+	return strstr(err->text, "timeout") &&
+	       err_hint(err,
+			"Somebody locks a table, or waits to change it, for longer than " LOCK_WAIT
+			": a migration, an ALTER, VACUUM FULL. When that is over the same "
+			"command goes on.");
+}
+
 /* What is left to pg_dump, beside the chunks or without them. */
 static bool run_pg_dump(struct dump *d, struct err *err)
 {
@@ -309,10 +323,15 @@ static bool run_pg_dump(struct dump *d, struct err *err)
 	AUTO_FREE char *file = xasprintf("--file=%s", d->dir);
 	AUTO_FREE char *compress = xasprintf("--compress=%ld", d->rq.level);
 	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", d->rq.sessions);
-	const char *const fixed[] = { d->program,  "--format=directory",
-				      parallel,	   snapshot,
-				      file,	   compress,
-				      "--no-sync", "--no-password" };
+	const char *const fixed[] = { d->program,
+				      "--format=directory",
+				      parallel,
+				      snapshot,
+				      file,
+				      compress,
+				      "--no-sync",
+				      "--no-password",
+				      "--lock-wait-timeout=" LOCK_WAIT };
 	const char *const *left_out = d->chunks ? chunks_exclusions(d->chunks) : NULL;
 	size_t n = 0;
 
@@ -322,7 +341,7 @@ static bool run_pg_dump(struct dump *d, struct err *err)
 	memcpy(argv, fixed, sizeof(fixed));
 	if (n)
 		memcpy(argv + ARRAY_LEN(fixed), left_out, n * sizeof(*left_out));
-	return run_tool(argv, d->rq.source->conninfo, d, NULL, err);
+	return run_tool(argv, d->rq.source->conninfo, d, NULL, err) || say_who_locks(err);
 }
 
 static void release(struct dump *d)

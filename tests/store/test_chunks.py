@@ -347,6 +347,35 @@ def test_a_stop_is_heard_while_a_lock_is_waited_for(plmaint, large, store):
     same(large, store, id_)
 
 
+def test_an_alter_that_comes_between_the_list_and_pg_dump_ends_the_dump(plmaint, large, store, tmp_path):
+    """It waits for our snapshot, and pg_dump behind it."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("pg_restore", "pg_dumpall"):
+        (programs / name).symlink_to(PG / name)
+    alter = "ALTER TABLE core_artifact ADD COLUMN later int"
+    queued = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER%'"
+    psql = f"{PG}/psql -qAt '{large.conn.dsn}'"
+    (programs / "pg_dump").write_text(
+        f"""#!/bin/sh
+case "$*" in *--lock-wait-timeout=30s*) ;; *) echo "waits for ever" >&2; exit 9 ;; esac
+{psql} -c "{alter}" > /dev/null 2>&1 &
+until [ "$({psql} -c "{queued}")" = 1 ]; do sleep 0.05; done
+exec {PG}/pg_dump "$@" --lock-wait-timeout=1s
+"""
+    )
+    (programs / "pg_dump").chmod(0o755)
+    plmaint.configure({"database.programs": programs})
+    result = plmaint.run("backup", "online", store, "--features", "pulp")
+    assert result.code == 1
+    assert "timeout" in str(result) and "waits to change it" in str(result)
+    added = "SELECT count(*) FROM pg_attribute WHERE attname = 'later'"
+    wait_until(lambda: large.sql(added)[0][0] == 1, 30, "the ALTER goes on")
+    plmaint.configure({"database.programs": PG})
+    id_, _ = online(plmaint, store)
+    same(large, store, id_)
+
+
 def test_a_snapshot_that_is_given_up_takes_its_chunks_along(plmaint, large, store):
     """They are read while artifacts are copied; the copying is held until one of them is gone."""
     online(plmaint, store)
