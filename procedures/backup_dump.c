@@ -306,6 +306,7 @@ bool dump_source_ready(const struct probe *p, struct dump_source *s, int64_t *by
  * behind the ALTER, and we for pg_dump, which the server does not see.  What others lock for
  * longer, as VACUUM FULL does, ends a backup that the same command goes on with. */
 #define LOCK_WAIT "30s"
+static const char lock_wait[] = "--lock-wait-timeout=" LOCK_WAIT;
 
 static bool say_who_locks(struct err *err)
 {
@@ -323,15 +324,10 @@ static bool run_pg_dump(struct dump *d, struct err *err)
 	AUTO_FREE char *file = xasprintf("--file=%s", d->dir);
 	AUTO_FREE char *compress = xasprintf("--compress=%ld", d->rq.level);
 	AUTO_FREE char *parallel = xasprintf("--jobs=%ld", d->rq.sessions);
-	const char *const fixed[] = { d->program,
-				      "--format=directory",
-				      parallel,
-				      snapshot,
-				      file,
-				      compress,
-				      "--no-sync",
-				      "--no-password",
-				      "--lock-wait-timeout=" LOCK_WAIT };
+	const char *const fixed[] = {
+		d->program, "--format=directory", parallel,	   snapshot, file,
+		compress,   "--no-sync",	  "--no-password", lock_wait
+	};
 	const char *const *left_out = d->chunks ? chunks_exclusions(d->chunks) : NULL;
 	size_t n = 0;
 
