@@ -162,6 +162,15 @@ static void say(const struct config_archive *c, const struct config_written *w, 
 				  "where only root can read it.");
 }
 
+/* Nobody has to look for it on the day of the restore. */
+static void tell_keyless(const struct reporter *r)
+{
+	EMIT(r, "notice", F_TEXT("level", "warning"),
+	     F_TEXT("message",
+		    "Pulp's encryption key is not in it, as its configuration is left out: keep "
+		    "the key elsewhere, no credential can be read without it"));
+}
+
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
 {
@@ -196,6 +205,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	if (!config_archive_write(&c, &w, err))
 		return false;
 	say(&c, &w, out);
+	if (!feature_chosen(&c.features, "pulp"))
+		tell_keyless(a->reporter);
 	return true;
 }
 

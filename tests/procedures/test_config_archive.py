@@ -169,6 +169,9 @@ def test_features_are_chosen_by_name(plmaint, directory, tmp_path):
     end = run(plmaint, "backup-config", 2, directory=directory, features="rediss")
     assert end["hint"] == "Did you mean redis?"
     need(files=("/etc/redis/redis.conf", "/etc/nginx"))
+    words = ["--param", f"directory={directory}", "--param", "features=redis"]
+    told = plmaint.run("procedure", "run", "backup-config", *words, code=0)
+    assert "encryption key is not in it" in told.one("notice", level="warning")["message"]
     run(plmaint, "backup-config", directory=directory, features="redis,web", skip_features="web")
     names = tarfile_names(directory / ARCHIVE)
     assert "etc/redis/redis.conf" in names and not [n for n in names if "nginx" in n], names
