@@ -232,7 +232,8 @@ static void look_online(struct throttle *t, double now)
 {
 	const struct throttle_options *o = t->setup.options;
 
-	if (now - t->asked < ask_again)
+	/* The other controller knows nothing of a halt: who has halted waits until it is calm. */
+	if (now - t->asked < ask_again || (!t->online && t->alone.halted))
 		return;
 	t->asked = now;
 	t->online = t->budget || !t->db || o->online(t->setup.connect_arg, t->db);
