@@ -275,10 +275,10 @@ def test_disk_without_room_for_what_is_to_come_stops_the_work(tmp_path):
             assert "half of what its disk has free" in online.estimate(code=78)["warning"]
             began = time.monotonic()
             ballast.unlink()
+            online.site.heartbeat("worker", age=-3600)  # the calm is waited for, also when users come in it
             at_full_speed(running)
             # The disk is looked at once a second: what was seen last may be of a second before.
             assert time.monotonic() - began > calm / 2, "so long nothing may be near the limit"
-            online.site.heartbeat("worker", age=-3600)
         running.terminate()
         assert running.wait().code == 143
 
