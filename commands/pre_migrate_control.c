@@ -65,15 +65,16 @@ static bool has_heard(const struct program *p, enum heard what)
 	return what == HEARD_HOLD && p->state != PROGRAM_WORKING && !p->busy;
 }
 
-/* Waits until every program does what was asked.  *deaf: how many do not yet. */
-static bool wait_heard(const struct hands *h, enum heard what, double limit, size_t *all,
-		       size_t *deaf, double *seconds, struct err *err)
+/* Waits until every program does what was asked: those that were there before too.  *deaf: how many
+ * do not yet. */
+static bool wait_heard(const struct hands *h, const struct programs *before, enum heard what,
+		       double limit, size_t *all, size_t *deaf, double *seconds, struct err *err)
 {
 	double since = clock_monotonic();
 
-	for (*all = 0;;) {
+	for (*all = before->n;;) {
 		AUTO_PROGRAMS struct programs now = { 0 };
-		if (!programs_read(h->db, &now, err))
+		if (!programs_read(h->db, before, &now, err))
 			return false;
 		*deaf = 0;
 		for (size_t i = 0; i < now.n; i++)
@@ -116,19 +117,19 @@ static bool pause_it(struct session *s, const struct hands *h, struct err *err)
 {
 	static const double limit = 5.0; /* seconds; a batch is milliseconds */
 	const struct knob_change change = { .verb = "pause", .name = "paused", .value = "yes" };
-	AUTO_PROGRAMS struct programs now = { 0 };
+	AUTO_PROGRAMS struct programs before = { 0 };
 	size_t all, deaf;
 	double seconds;
 	bool open;
 
-	if (!run_is_open(h, &open, err) || !programs_read(h->db, &now, err))
+	if (!run_is_open(h, &open, err) || !programs_read(h->db, NULL, &before, err))
 		return false;
-	if (!open && now.n == 0)
+	if (!open && before.n == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no run to pause"),
 		       err_hint(err, "No run is open and nobody is at work; `plmaint pre-migrate "
 				     "status` shows what was.");
 	if (!knobs_change(&h->ledger, h->db, &change, 1, err) ||
-	    !wait_heard(h, HEARD_HOLD, limit, &all, &deaf, &seconds, err))
+	    !wait_heard(h, &before, HEARD_HOLD, limit, &all, &deaf, &seconds, err))
 		return false;
 	tell(s, "pause", "paused", all, deaf, seconds);
 	return true;
@@ -138,6 +139,7 @@ static bool resume_it(struct session *s, const struct hands *h, struct err *err)
 {
 	static const double limit = 5.0; /* seconds */
 	const struct knob_change change = { .verb = "resume", .name = "paused" };
+	AUTO_PROGRAMS struct programs before = { 0 };
 	AUTO_STRBUF struct strbuf out = { 0 };
 	struct knobs knobs;
 	size_t all, deaf;
@@ -151,8 +153,9 @@ static bool resume_it(struct session *s, const struct hands *h, struct err *err)
 		print(s, &out);
 		return true;
 	}
-	if (!knobs_change(&h->ledger, h->db, &change, 1, err) ||
-	    !wait_heard(h, HEARD_GO, limit, &all, &deaf, &seconds, err))
+	if (!programs_read(h->db, NULL, &before, err) ||
+	    !knobs_change(&h->ledger, h->db, &change, 1, err) ||
+	    !wait_heard(h, &before, HEARD_GO, limit, &all, &deaf, &seconds, err))
 		return false;
 	tell(s, "resume", "resumed", all, deaf, seconds);
 	return true;
@@ -162,17 +165,17 @@ static bool stop_it(struct session *s, const struct hands *h, bool now, struct e
 {
 	static const double limit = 30.0; /* seconds; a step that is no batch may take longer */
 	const struct knob_change change = { .verb = now ? "stop-now" : "stop" };
-	AUTO_PROGRAMS struct programs at_work = { 0 };
+	AUTO_PROGRAMS struct programs before = { 0 };
 	size_t all, deaf;
 	double seconds;
 
-	if (!programs_read(h->db, &at_work, err))
+	if (!programs_read(h->db, NULL, &before, err))
 		return false;
-	if (at_work.n == 0)
+	if (before.n == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no run to stop: nobody is at work"),
 		       err_hint(err, "`plmaint pre-migrate status` shows what was left.");
 	if (!knobs_change(&h->ledger, h->db, &change, 1, err) ||
-	    !wait_heard(h, HEARD_GONE, limit, &all, &deaf, &seconds, err))
+	    !wait_heard(h, &before, HEARD_GONE, limit, &all, &deaf, &seconds, err))
 		return false;
 	tell(s, change.verb, "stopped", all, deaf, seconds);
 	return true;

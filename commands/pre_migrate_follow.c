@@ -24,7 +24,7 @@ bool run_look(struct pg *db, bool *open, bool *alive, struct err *err)
 	bool copy;
 
 	/* A program that is held, or in a step between two runs, has no lease. */
-	if (!ledger_is_copy(db, &copy, err) || !programs_read(db, &now, err) ||
+	if (!ledger_is_copy(db, &copy, err) || !programs_read(db, NULL, &now, err) ||
 	    !pg_query(
 		    db,
 		    "SELECT EXISTS (SELECT FROM plmaint.run WHERE state = 'open'),"
@@ -68,7 +68,7 @@ static bool show(struct session *s, struct view *v, struct err *err)
 	const char *reason = "";
 	struct wire w;
 
-	if (!programs_read(s->probe->db, &now, err))
+	if (!programs_read(s->probe->db, NULL, &now, err))
 		return false;
 	if (now.n == 0)
 		return true;

@@ -198,7 +198,7 @@ static bool tell_programs(struct session *s, struct strbuf *out, struct err *err
 {
 	AUTO_PROGRAMS struct programs now = { 0 };
 
-	if (!programs_read(s->probe->db, &now, err))
+	if (!programs_read(s->probe->db, NULL, &now, err))
 		return false;
 	for (size_t i = 0; i < now.n; i++)
 		tell_program(s, &now.item[i], out);

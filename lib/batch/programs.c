@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who is at work: rows of @.program whose sessions live, and listeners (listener.h) without one. */
+/* Who is at work: rows of @.program whose sessions live, and listeners (listener.h) without one.  A
+ * listener may be cut off, or between two sessions: whoever was known stays so while any session of
+ * its lives. */
 #include "lib/batch/programs.h"
 #include "lib/core/exit.h"
 #include "lib/core/mem.h"
+#include "lib/core/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +17,23 @@ static const char alive_sql[] =
 	" bool_or(application_name LIKE '%:listener') AS listens FROM pg_stat_activity"
 	" WHERE datname = current_database() AND application_name LIKE 'plmaint:%' GROUP BY 1) a"
 	" LEFT JOIN plmaint.program p ON left(p.invocation, 8) = a.id"
-	" WHERE p.invocation IS NOT NULL OR a.listens ORDER BY p.beat DESC NULLS LAST, 1";
+	" WHERE p.invocation IS NOT NULL OR a.listens OR a.id = ANY($1::text[])"
+	" ORDER BY p.beat DESC NULLS LAST, 1";
 
-bool programs_read(struct pg *db, struct programs *ret, struct err *err)
+bool programs_read(struct pg *db, const struct programs *known, struct programs *ret,
+		   struct err *err)
 {
+	AUTO_STRBUF struct strbuf ids = { 0 };
 	bool any;
+
+	for (size_t i = 0; known && i < known->n; i++)
+		strbuf_addf(&ids, ",%.8s", known->item[i].invocation);
+	AUTO_FREE char *list = xasprintf("{%s}", ids.len ? ids.data + 1 : "");
 
 	*ret = (struct programs){ 0 };
 	if (!ledger_has(db, "program", &any, err) ||
-	    (any && !pg_query(db, alive_sql, NULL, 0, &ret->rows, err)))
+	    (any &&
+	     !pg_query(db, alive_sql, (struct pg_param[]){ PG_P_TEXT(list) }, 1, &ret->rows, err)))
 		return false;
 	ret->n = any ? pg_rows_count(ret->rows) : 0;
 	ret->item = xcalloc(ret->n + 1, sizeof(*ret->item));

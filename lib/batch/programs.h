@@ -19,8 +19,10 @@ struct programs {
 	struct pg_rows *rows;
 };
 /* Those that have a session in this database now, who has joined last first.  None where no ledger
- * is. */
-bool programs_read(struct pg *db, struct programs *ret, struct err *err) MUST_CHECK;
+ * is.  known (may be NULL): who was seen before, and counts while any session of its is left, also
+ * where none listens for the moment. */
+bool programs_read(struct pg *db, const struct programs *known, struct programs *ret,
+		   struct err *err) MUST_CHECK;
 void programs_release(struct programs *p);
 /* The last word of one: with which exit status it ends.  Where it has said nothing before, as in a
  * dry run, it says nothing now. */

@@ -274,15 +274,39 @@ def test_who_only_looks_or_counts_is_found_too(site, pg_db, plmaint):
             running = plmaint.start("pre-migrate", *words)
             wait_until(lambda: listens(pg_db), 30, f"{words}: it counts")
             told = plmaint.run("pre-migrate", "pause", code=0).one("control")
-            assert (told["programs"], told["waiting"]) == (1, 0), words
+            assert (told["programs"], told["waiting"]) == (1, 0), (words, told)
             assert "paused by" in running.wait_for("wait")["reason"]
             assert plmaint.run("pre-migrate", "wait", code=0).one("done"), "there is no run to wait for"
             plmaint.run("pre-migrate", "resume", code=0)
             wait_until(lambda: listens(pg_db), 30, "it counts again")
             told = plmaint.run("pre-migrate", "stop", code=0).one("control")
-            assert (told["programs"], told["waiting"]) == (1, 0), words
+            assert (told["programs"], told["waiting"]) == (1, 0), (words, told)
             assert running.wait(30).code == 143
     assert after.pending(site) == 1
+
+
+def test_who_is_cut_off_while_it_is_told_is_waited_for(site, pg_db, plmaint):
+    """Its session that listens ends with the very pause: it comes back and hears, and until then it is
+    at work, not away."""
+    site.image("oci", site.repository())
+    plmaint.run("pre-migrate", "run", code=0)
+    site.image("oci", site.repository())
+    site.sql(
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name LIKE 'plmaint:%:listener'; RETURN NEW; END $$;"
+        " CREATE TRIGGER cut BEFORE INSERT ON plmaint.event FOR EACH ROW WHEN (NEW.verb = 'pause')"
+        " EXECUTE FUNCTION cut()"
+    )
+    with contextlib.closing(pg_db.connect()) as holder, holder.cursor() as cur:
+        cur.execute("BEGIN; LOCK TABLE container_manifest IN ACCESS EXCLUSIVE MODE")
+        running = plmaint.start("pre-migrate", "run")
+        wait_until(lambda: listens(pg_db), 30, "it counts")
+        told = plmaint.run("pre-migrate", "pause", code=0).one("control")
+        assert (told["programs"], told["waiting"]) == (1, 0)
+        assert "paused by" in running.wait_for("wait")["reason"]
+        assert plmaint.run("pre-migrate", "stop", code=0).one("control")["programs"] == 1
+        assert running.wait(30).code == 143
 
 
 def test_a_dry_run_hears_what_all_hear(site, pg_db, plmaint):
