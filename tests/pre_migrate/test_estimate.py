@@ -120,6 +120,20 @@ def test_sample_out_of_range(plmaint, site, sample):
     assert "--sample" in ran.err
 
 
+def test_rows_are_looked_at_again_and_again(site, pg_db, plmaint):
+    """A machine is quick at one moment and slow at the next."""
+    site.bulk_images(400, repos=1, own_config=False)
+    sampled = told(plmaint.run(*ESTIMATE, "--sample", 50, code=0))["sampled"]
+    wait_until(
+        lambda: (
+            pg_db.value("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'container_manifest'")
+            > 6 * sampled
+        ),
+        10,
+        "each row was written more than six times",
+    )
+
+
 def test_no_write_writes_nothing_and_is_wider(site, pg_db, plmaint):
     site.bulk_images(300, repos=1, own_config=False)
     before = after.written(pg_db)
