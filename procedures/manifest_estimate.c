@@ -106,6 +106,9 @@ static bool count_all(struct manifest_job *j, struct estimate_facts *f, struct m
 			  most / 2, &e->strata, err))
 		return false;
 	sum_up(e);
+	/* A run recovers them before, and its windows do not ask for them: to do so may make the
+	 * server read all links for each. */
+	j->pending.without_lost = c.lost > 0;
 	return true;
 }
 
@@ -131,7 +134,6 @@ struct binding {
 static void bind_groups(struct manifest_job *j, const struct estimate_wish *wish,
 			struct estimate_group *g, size_t n, struct binding *b)
 {
-	j->pending.without_lost = true; /* a run recovers them before */
 	manifest_phase_bind(j, &b->detach_bound, PENDING_DETACH, &b->detach);
 	for (size_t i = 0; i < n; i++) {
 		bool fills = g[i].kind != PENDING_DETACH;

@@ -134,6 +134,21 @@ def test_rows_are_looked_at_again_and_again(site, pg_db, plmaint):
     )
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+def test_windows_ask_for_lost_rows_only_where_there_are_some(cluster, site, pg_db, plmaint, lost):
+    """A run's do not. The server may answer by reading all links, which takes longer than all else."""
+    site.bulk_images(60, repos=1, own_config=False)
+    for _ in range(lost):
+        site.lose(site.image("oci", site.repository()))
+    site.conn.commit()
+    cluster.admin(f"ALTER DATABASE {pg_db.name} SET log_statement = 'all'")
+    since = cluster.log_mark()
+    plmaint.run(*ESTIMATE, code=0)
+    assert cluster.log_contains(r"execute window: ", since) > 0
+    asked = cluster.log_contains(r"execute window: .*a\.sha256 = substr\(m\.digest", since)
+    assert (asked > 0) == (lost > 0)
+
+
 def test_no_write_writes_nothing_and_is_wider(site, pg_db, plmaint):
     site.bulk_images(300, repos=1, own_config=False)
     before = after.written(pg_db)
