@@ -7,6 +7,7 @@
 #include "lib/batch/run.h"
 #include "lib/core/clock.h"
 #include "lib/core/stop.h"
+#include "lib/drivers/priority.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,6 +197,20 @@ bool batch_again(struct batch_setup *setup, const char *label, bool ok, const st
 	return batch_hold(setup, label, why, sizeof(why)) == SCHEDULE_GO && !stop_requested();
 }
 
+/* Where nobody is online, and where a deadline would be missed, it does not step back; where others
+ * are at work it leaves them processors for themselves. */
+static void step_back(struct run *r)
+{
+	bool hurries = r->hurry.at_least > PROFILE_DEFAULT;
+	bool nobody = r->throttle && !throttle_decision(r->throttle);
+	int far = hurries || nobody ? 0 : r->setup->nice;
+
+	if (far == PRIORITY_LAST && throttle_others(r->throttle))
+		far = PRIORITY_ASIDE;
+	atomic_store(&r->far, far);
+	readers_step_back(r->readers, far);
+}
+
 void run_take_knobs(struct run *r)
 {
 	const struct control *c = r->setup->steer;
@@ -218,13 +233,7 @@ void run_take_knobs(struct run *r)
 	atomic_store(&r->duty, duty);
 	atomic_store(&r->away, throttle_away(r->throttle));
 	atomic_store(&r->batch_rows, rows);
-	/* Where nobody is online, and where a deadline would be missed, it does not step back. */
-	bool hurries = r->hurry.at_least > PROFILE_DEFAULT;
-	bool nobody = r->throttle && !throttle_decision(r->throttle);
-	int far = hurries || nobody ? 0 : r->setup->nice;
-
-	atomic_store(&r->far, far);
-	readers_step_back(r->readers, far);
+	step_back(r);
 }
 
 /* A batch that somebody waits for is cancelled and not waited for; it is done again later. */

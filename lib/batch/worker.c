@@ -233,7 +233,7 @@ static void step_back(struct worker *w, int far)
 		bool moved = pg_step_back(w->db, far);
 		if (moved)
 			priority_become(far);
-		w->last = moved && far == PRIORITY_LAST;
+		w->last = moved && far >= PRIORITY_LAST;
 	}
 	pthread_mutex_unlock(&w->run->lock);
 }

@@ -28,6 +28,24 @@ static void lower(pid_t task, int far)
 		(void)syscall(SYS_ioprio_set, WHO_PROCESS, task, BEST_EFFORT << CLASS | LOWEST);
 }
 
+/* On the processors of another one, or on the second half of them. */
+static void spread(pid_t task, pid_t like, bool half)
+{
+	cpu_set_t set;
+	int n;
+
+	if (sched_getaffinity(like, sizeof(set), &set) != 0)
+		return; /* more than it has room for: everywhere */
+	n = half ? CPU_COUNT(&set) / 2 : 0;
+	for (size_t cpu = 0; n > 0; cpu++) {
+		if (CPU_ISSET(cpu, &set)) {
+			CPU_CLR(cpu, &set);
+			n--;
+		}
+	}
+	(void)sched_setaffinity(task, sizeof(set), &set);
+}
+
 /* Where the kernel groups the tasks of each session of its own (sched(7), autogroup) a task is nice
  * to those of its group only, and the group as a whole is to others. */
 static void lower_group(pid_t task, int nice)
@@ -49,6 +67,7 @@ void priority_lower(int far)
 void priority_lower_task(pid_t task, int far)
 {
 	lower(task, far);
+	spread(task, proc_parent(task), far == PRIORITY_ASIDE);
 	lower_group(task, far < NICEST ? far : NICEST);
 }
 
@@ -60,6 +79,7 @@ static void restore(pid_t task, pid_t like)
 	if (policy == SCHED_OTHER || policy == SCHED_BATCH)
 		(void)sched_setscheduler(task, policy, &(struct sched_param){ 0 });
 	(void)setpriority(PRIO_PROCESS, (id_t)task, nice);
+	spread(task, like, false);
 	(void)syscall(SYS_ioprio_set, WHO_PROCESS, task,
 		      syscall(SYS_ioprio_get, WHO_PROCESS, like));
 }
@@ -72,10 +92,14 @@ void priority_restore(pid_t task, pid_t like)
 
 void priority_become(int far)
 {
-	if (far > 0)
-		priority_lower(far);
-	else if (priority_may_raise())
-		restore((pid_t)syscall(SYS_gettid), getpid());
+	pid_t task = (pid_t)syscall(SYS_gettid);
+
+	if (far > 0) {
+		lower(task, far);
+		spread(task, getpid(), far == PRIORITY_ASIDE);
+	} else if (priority_may_raise()) {
+		restore(task, getpid());
+	}
 }
 
 bool priority_may_raise(void)

@@ -285,7 +285,7 @@ void throttle_apply(struct throttle *t, const struct throttle_wish *wish, double
 	if (!d)
 		return;
 	*duty = fmin(*duty, d->duty);
-	if (!t->online || t->controller.idle)
+	if (!throttle_others(t))
 		return; /* nobody whom a long batch could hold up */
 	pthread_mutex_lock(&t->lock);
 	int fit = (int)fmax(t->size.rows, FEWEST_ROWS);
@@ -375,9 +375,14 @@ void throttle_tell(const struct throttle *t, const char *label)
 		tell_all(&(struct telling){ .fn = as_event, .t = t, .label = label });
 }
 
+bool throttle_others(const struct throttle *t)
+{
+	return t && t->online && !t->controller.idle;
+}
+
 void throttle_felt(const struct throttle *t, double *seen, double *limit)
 {
-	if (!t || !t->online || t->controller.idle || felt_of(t)->limit <= 0)
+	if (!throttle_others(t) || felt_of(t)->limit <= 0)
 		return;
 	*seen = felt_seen(felt_of(t));
 	*limit = felt_of(t)->limit;

@@ -55,6 +55,8 @@ void throttle_apply(struct throttle *t, const struct throttle_wish *wish, double
 bool throttle_hibernates(const struct throttle *t);
 /* For a moment nobody is to work, whatever the duty is: others are looked at without us. */
 bool throttle_away(const struct throttle *t);
+/* Somebody else is at work on the server, or it is not known.  NULL: nobody. */
+bool throttle_others(const struct throttle *t);
 /* NULL while nobody is online and nothing stops the work. */
 const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */

@@ -65,6 +65,46 @@ def test_writers_step_back_and_who_watches_does_not(online, pg_db, plmaint):
     assert after.pending(online) == 0
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor cannot be left to others")
+def test_others_at_work_keep_processors_for_themselves(online, pg_db, plmaint):
+    """Half of them: one that is never idle does not fetch users who wait at another."""
+    all_of_them = os.sched_getaffinity(0)
+    running = plmaint.start("pre-migrate", "run")
+
+    def beside(pid):
+        with contextlib.suppress(ProcessLookupError):
+            return os.sched_getaffinity(pid)
+        return all_of_them
+
+    def aside(found):
+        return found and all(len(on) == (len(all_of_them) + 1) // 2 for on in found)
+
+    def sessions():
+        return [beside(pid) for pid in pids(pg_db, WRITERS)]
+
+    over = threading.Event()
+
+    def work():
+        while not over.is_set():
+            pg_db.query("SELECT count(*) FROM generate_series(1, 300000)")
+
+    users = [threading.Thread(target=work) for _ in range(4)]
+    for user in users:
+        user.start()
+    try:
+        wait_until(lambda: aside(sessions()), 60, "they leave half of the processors alone")
+        own = [beside(int(t)) for t in os.listdir(f"/proc/{running.pid}/task")]
+        assert any(aside([on]) for on in own) and all_of_them in own
+    finally:
+        over.set()
+        for user in users:
+            user.join()
+    wait_until(lambda: sessions() and not aside(sessions()), 60, "nobody else is at work: all are theirs again")
+    assert beside(running.pid) == all_of_them
+    online.brake.let_go()
+    assert running.wait().code == 0
+
+
 def test_how_far_is_said(online, pg_db, plmaint):
     running = plmaint.start("pre-migrate", "run", "--set", "pre-migrate.nice=7")
 
