@@ -206,8 +206,9 @@ class Registry(Place):
         """What a program is made with."""
         self.count += 1
         site = self.lab.site
-        urls = {"throttle.status_url": f"http://127.0.0.1:{site.port}/pulp/api/v3/status/", "redis.url": site.redis_url}
-        return self.lab.base / f"tool{self.count}", self.lab.pg, site.db, site.media, {**urls, **settings}
+        seen = {"throttle.status_url": f"http://127.0.0.1:{site.port}/pulp/api/v3/status/", "redis.url": site.redis_url,
+                "throttle.access_log": site.access_log}
+        return self.lab.base / f"tool{self.count}", self.lab.pg, site.db, site.media, {**seen, **settings}
 
     def begin(self, settings):
         return Work(*self._tool(settings))
@@ -235,7 +236,10 @@ class Registry(Place):
             self.forget(None)
 
     def quiet(self):
+        """Pulp's cache begins empty: the second who asks for the same is answered without the database,
+        and in one round all arms are asked for the same."""
         self.lab.pg.admin("CHECKPOINT")
+        self.lab.site.redis.client().flushall()
 
     def closed_loop(self):
         return self.pulls.most()

@@ -25,7 +25,7 @@ class Lab:
 
     def __init__(self, pulp, rows, fsync=False, settings=None):
         self.level, self.rows = PULPS[pulp], rows
-        self.base = Path(tempfile.mkdtemp(prefix="plm-lab-", dir="/tmp"))
+        self.base = Path(tempfile.mkdtemp(prefix="plm-lab-"))
         self.base.chmod(0o755)
         self.pg = self.site = None
         try:
@@ -69,6 +69,7 @@ Pulp {pulp} with {self.rows} manifests to migrate and some genuine images of eve
   export PLMAINT_PULP_MANAGER={site.venv}/bin/pulpcore-manager
   export PLMAINT_GENERAL_STATE_DIR={self.base}/plmaint
   export PLMAINT_THROTTLE_STATUS_URL=http://127.0.0.1:{site.port}/pulp/api/v3/status/
+  export PLMAINT_THROTTLE_ACCESS_LOG={site.access_log}
   {plmaint} pre-migrate run
   skopeo inspect --tls-verify=false docker://127.0.0.1:{site.port}/team/app:bootc
 

@@ -127,7 +127,8 @@ pid {base}/nginx.pid;
 error_log stderr;
 events {{ worker_connections 512; }}
 http {{
-  access_log off;
+  log_format timed '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent $request_time';
+  access_log {base}/access.log timed;
   client_max_body_size 0;
   client_body_temp_path {base}/ngx-body; proxy_temp_path {base}/ngx-proxy;
   fastcgi_temp_path {base}/ngx-f; uwsgi_temp_path {base}/ngx-u; scgi_temp_path {base}/ngx-s;
@@ -175,6 +176,10 @@ class Pulp:
     @property
     def media(self):
         return self.base / "media"
+
+    @property
+    def access_log(self):
+        return self.base / "access.log"
 
     @property
     def redis_url(self):
