@@ -187,6 +187,8 @@ struct copying {
 	const struct artifacts_sum *sum;
 	int64_t at;		       /* row of the list */
 	const struct pg_rows *domains; /* id, name */
+	double leave;
+	int64_t left;
 };
 
 static const char *domain_of(const struct copying *c, const char *path)
@@ -208,16 +210,21 @@ static bool hand_out(void *arg, const struct listing_row *row, struct err *err)
 	struct copying *c = arg;
 	int64_t at = c->at++;
 
-	return !(c->sum->lacks[at / 8] & 1U << (at % 8)) ||
-	       copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, row->size, err);
+	if (!(c->sum->lacks[at / 8] & 1U << (at % 8)))
+		return true;
+	if (c->left || (c->leave > 0 && copy_soon_over(c->crew, c->leave))) {
+		c->left++;
+		return true;
+	}
+	return copy_add(c->crew, domain_of(c, row->path), row->path, row->sha256, row->size, err);
 }
 
 static bool copy_with(struct actor *a, struct backup_job *j, const struct storage *s,
 		      const struct backup_params *p, const struct artifacts_sum *sum,
-		      const char *label, struct copy_tally *tally, struct err *err)
+		      const struct artifacts_pass *pass, struct copy_tally *tally, struct err *err)
 {
 	AUTO_ROWS struct pg_rows *domains = NULL;
-	struct copying c = { .sum = sum };
+	struct copying c = { .sum = sum, .leave = pass->leave };
 	/* What came since the snapshot before is little, and goes as fast. */
 	bool hurried = j->manifest.snapshots > 1;
 	struct stints *stints;
@@ -232,7 +239,7 @@ static bool copy_with(struct actor *a, struct backup_job *j, const struct storag
 						.storage = s,
 						.reflink = p->reflink,
 						.stints = stints,
-						.label = label,
+						.label = pass->label,
 						.phase = "artifacts",
 						.files = sum->lack,
 						.bytes = sum->lack_bytes },
@@ -242,11 +249,12 @@ static bool copy_with(struct actor *a, struct backup_job *j, const struct storag
 		copy_abandon(c.crew);
 		return false;
 	}
+	tally->left += c.left;
 	return copy_end(c.crew, tally, err);
 }
 
 bool backup_artifacts_copy(struct actor *a, struct backup_job *j, const struct backup_params *p,
-			   const struct artifacts_sum *sum, const char *label,
+			   const struct artifacts_sum *sum, const struct artifacts_pass *pass,
 			   struct copy_tally *tally, struct err *err)
 {
 	struct storage *s = NULL;
@@ -256,7 +264,7 @@ bool backup_artifacts_copy(struct actor *a, struct backup_job *j, const struct b
 	if (!backup_room(j, artifacts_need(sum->lack, sum->lack_bytes), err) ||
 	    !storage_open(a->look->config, &a->look->place, &s, err))
 		return false;
-	bool ok = copy_with(a, j, s, p, sum, label, tally, err);
+	bool ok = copy_with(a, j, s, p, sum, pass, tally, err);
 	storage_close(s);
 	return ok;
 }

@@ -27,12 +27,16 @@ bool backup_artifacts_list(const struct backup_job *j, struct pg *db, const char
 /* Counts anew what the store lacks. */
 bool backup_artifacts_sum(const struct backup_job *j, struct artifacts_sum *ret,
 			  struct err *err) MUST_CHECK;
+struct artifacts_pass {
+	const char *label; /* of the step */
+	double leave;	   /* the last seconds of copying that are left to the next pass; 0: none */
+};
 /*
  * Copies what the store lacks, of which sum speaks, where there is room.  What could not be had is
  * counted in the tally and no error; a list with nothing to copy asks nothing of the media.
  */
 bool backup_artifacts_copy(struct actor *a, struct backup_job *j, const struct backup_params *p,
-			   const struct artifacts_sum *sum, const char *label,
+			   const struct artifacts_sum *sum, const struct artifacts_pass *pass,
 			   struct copy_tally *tally, struct err *err) MUST_CHECK;
 /* Whether so many bytes more have room; says by how much not. */
 bool backup_room(const struct backup_job *j, int64_t bytes, struct err *err) MUST_CHECK;

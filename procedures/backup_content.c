@@ -3,10 +3,11 @@
  * Pass 1: what is there now is copied before the snapshot is taken, so that hardly anything is left
  * to copy while the site may delete what the snapshot names.  Where there is a backup, it asks only
  * for what has been made since: pass 2 looks for all that the snapshot names, and finds the rest.
- * What is little is left to it as well: it copies while tables are read, and so the disk is at work
- * while the processors are.
+ * What is little, and the end of what is much, is left to it as well: it copies while tables are
+ * read, and so the disk is at work while the processors are.
  */
 #include "lib/core/mem.h"
+#include "lib/core/strbuf.h"
 #include "lib/core/text.h"
 #include "procedures/backup_artifacts.h"
 #include "procedures/procedures.h"
@@ -16,6 +17,9 @@
 
 /* Bytes that take a few seconds, as the dump does that they are copied beside. */
 static const int64_t little = INT64_C(256) << 20;
+/* Of a database, dumped in a second by a fast machine: what is left to be copied beside its dump
+ * must not make it much longer that the snapshot is held. */
+static const double dumped_fast = 150e6;
 
 static bool needed(const struct probe *p, const void *params, bool *ret, struct outcome *why,
 		   struct err *err)
@@ -79,27 +83,55 @@ static bool is_little(struct pg *db, const char *since, bool *ret, struct outcom
 	return true;
 }
 
+/* Seconds that the dump of Pulp's database takes at least. */
+static bool least_dump(struct pg *db, double *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(db, "SELECT pg_database_size(current_database())", NULL, 0, &r, err))
+		return false;
+	*ret = (double)pg_int(r, 0, 0) / dumped_fast;
+	return true;
+}
+
+/* "812 of 900 artifact(s) copied, 1.2 GB; ..." */
 static void sum_up(const struct copy_tally *t, int64_t of, bool lately, struct outcome *out)
 {
-	const char *which = lately ? " made lately" : "";
+	AUTO_STRBUF struct strbuf b = { 0 };
 	int64_t lost = t->absent + t->wrong;
 	char bytes[32];
 
 	text_bytes((double)t->bytes, bytes, sizeof(bytes));
+	strbuf_addf(&b, "%lld of %lld artifact(s)%s copied, %s", (long long)t->files, (long long)of,
+		    lately ? " made lately" : "", bytes);
+	if (t->left)
+		strbuf_addf(&b, "; %lld are copied while the dump begins", (long long)t->left);
 	if (lost)
-		outcome_set(out, RESULT_OK,
-			    "%lld of %lld artifact(s)%s copied, %s; %lld could not be had",
-			    (long long)t->files, (long long)of, which, bytes, (long long)lost);
-	else
-		outcome_set(out, RESULT_OK,
-			    "%lld of %lld artifact(s)%s copied, %s; the store had the rest",
-			    (long long)t->files, (long long)of, which, bytes);
+		strbuf_addf(&b, "; %lld could not be had", (long long)lost);
+	if (!t->left && !lost)
+		strbuf_adds(&b, "; the store had the rest");
+	outcome_set(out, RESULT_OK, "%s", b.data);
+}
+
+static bool copy(struct actor *a, struct backup_job *j, const struct backup_params *p,
+		 const char *since, struct outcome *out, struct err *err)
+{
+	struct artifacts_pass pass = { .label = procedure_backup_content.label };
+	AUTO_ARTIFACTS_SUM struct artifacts_sum sum = { 0 };
+	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
+
+	if ((!is_to_stop(j) && !least_dump(a->look->db, &pass.leave, err)) ||
+	    !backup_artifacts_list(j, a->look->db, since, &sum, err) ||
+	    !backup_artifacts_copy(a, j, p, &sum, &pass, &tally, err))
+		return false;
+	j->manifest.artifacts.new_count += tally.files;
+	j->manifest.artifacts.new_bytes += tally.bytes;
+	sum_up(&tally, sum.count, since != NULL, out);
+	return true;
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
-	AUTO_COPY_TALLY struct copy_tally tally = { 0 };
-	AUTO_ARTIFACTS_SUM struct artifacts_sum sum = { 0 };
 	char before[BACKUP_ID_SIZE];
 	struct backup_job *j;
 
@@ -108,15 +140,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	bool lately = find_before(j->repository, before), leave = false;
 	if (lately && !is_to_stop(j) && !is_little(a->look->db, before, &leave, out, err))
 		return false;
-	if (leave)
-		return true;
-	if (!backup_artifacts_list(j, a->look->db, lately ? before : NULL, &sum, err) ||
-	    !backup_artifacts_copy(a, j, params, &sum, procedure_backup_content.label, &tally, err))
-		return false;
-	j->manifest.artifacts.new_count += tally.files;
-	j->manifest.artifacts.new_bytes += tally.bytes;
-	sum_up(&tally, sum.count, lately, out);
-	return true;
+	return leave || copy(a, j, params, lately ? before : NULL, out, err);
 }
 
 const struct procedure procedure_backup_content = {
@@ -126,8 +150,9 @@ const struct procedure procedure_backup_content = {
 		"Artifacts never change and are named by their digest: each is copied once and "
 		"shared by all backups, and its digest is checked while it is copied. A run that "
 		"was killed is gone on with: what is in the store is not copied again. After the first "
-		"backup it is about what has been made since, and of little it leaves the copying to "
-		"backup-databases.",
+		"backup it is about what has been made since. Of little it leaves the copying to "
+		"backup-databases, and of much the last seconds, as long as the dump takes: then the disk "
+		"is at work while the processors are.",
 	.changes = "adds files to the store of the backups",
 	.tags = (const char *const[]){ "backup", NULL },
 	.needs = NEED_DB | NEED_MEDIA,

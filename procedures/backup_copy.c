@@ -23,6 +23,8 @@
 
 enum { QUEUE = 4096, HANDFUL = 16, MOST_THREADS = 32, NO_SHELF = -1 };
 static const int64_t handful_bytes = INT64_C(64) << 20; /* larger ones are shared out sooner */
+static const double rate_after = 1;	   /* seconds of copying that show how fast it is */
+static const double file_bytes = 64 << 10; /* what costs as much as making a file, about */
 
 struct item {
 	char *domain, *path;
@@ -42,6 +44,8 @@ struct copy_crew {
 	struct item queue[QUEUE];
 	size_t first, n, added;
 	int64_t bytes;	     /* of what is in the queue */
+	int64_t added_bytes; /* of all that was added */
+	double began;
 	bool closed, failed; /* failed: err says why, nothing more is begun */
 	struct err err;
 	struct copy_tally tally;
@@ -322,12 +326,28 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
 					      .bytes = rq->bytes,
 					      .stints = c->rq.stints };
 	file_progress_begin(&c->progress, (double)c->wanted);
+	c->began = clock_monotonic();
 	if (!stints_turn(c->rq.stints, err) || !employ(c, err)) {
 		copy_abandon(c);
 		return false;
 	}
 	*ret = c;
 	return true;
+}
+
+static double work_of(int64_t files, int64_t bytes)
+{
+	return (double)files * file_bytes + (double)bytes;
+}
+
+bool copy_soon_over(struct copy_crew *c, double seconds)
+{
+	pthread_mutex_lock(&c->mutex);
+	double took = clock_monotonic() - c->began;
+	double done = work_of(c->tally.files, c->tally.bytes);
+	double left = work_of(c->rq.files - (int64_t)c->added, c->rq.bytes - c->added_bytes);
+	pthread_mutex_unlock(&c->mutex);
+	return took >= rate_after && left * took <= done * seconds;
 }
 
 bool copy_add(struct copy_crew *c, const char *domain, const char *path, const char *sha256,
@@ -353,6 +373,7 @@ bool copy_add(struct copy_crew *c, const char *domain, const char *path, const c
 
 		c->queue[(c->first + c->n++) % QUEUE] = item;
 		c->bytes += size;
+		c->added_bytes += size;
 		if (!was_ready ? is_ready(c) : c->n % HANDFUL == 0)
 			pthread_cond_signal(&c->supplied);
 	} else {

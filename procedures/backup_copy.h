@@ -11,6 +11,7 @@ struct copy_tally {
 	int64_t files, bytes;	       /* copied */
 	int64_t absent;		       /* not there any more */
 	int64_t wrong;		       /* unreadable, or of another digest */
+	int64_t left;		       /* not tried, as the caller wanted it */
 	char *examples[COPY_EXAMPLES]; /* of both, in words; owned */
 	size_t n_examples;
 };
@@ -41,6 +42,9 @@ bool copy_begin(const struct copy_request *rq, struct copy_crew **ret, struct er
  */
 bool copy_add(struct copy_crew *c, const char *domain, const char *path, const char *sha256,
 	      int64_t size, struct err *err) MUST_CHECK;
+/* Whether what was not added yet would be copied within so many seconds, as fast as it went until
+ * now; how fast that is shows after a second. */
+bool copy_soon_over(struct copy_crew *c, double seconds);
 /* Waits for all of it; ends the crew in any case.  ret is added to. */
 bool copy_end(struct copy_crew *c, struct copy_tally *ret, struct err *err) MUST_CHECK;
 /* Ends it early, after an error of the caller's. */

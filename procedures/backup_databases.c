@@ -108,11 +108,12 @@ static bool complete(struct actor *a, struct backup_job *j, const struct backup_
 {
 	AUTO_ARTIFACTS_SUM struct artifacts_sum sum = { 0 };
 	AUTO_ARTIFACTS_SUM struct artifacts_sum left = { 0 };
+	const struct artifacts_pass pass = { .label = procedure_backup_databases.label };
 	struct manifest_tally *m = &j->manifest.artifacts;
 
 	copy_tally_release(tally);
 	if (!backup_artifacts_list(j, db, NULL, &sum, err) || !room_beside(j, &sum, first, err) ||
-	    !backup_artifacts_copy(a, j, p, &sum, procedure_backup_databases.label, tally, err))
+	    !backup_artifacts_copy(a, j, p, &sum, &pass, tally, err))
 		return false;
 	/* What could not be had by one row may have come by another one of the same digest. */
 	if (tally->absent + tally->wrong > 0 && !backup_artifacts_sum(j, &left, err))

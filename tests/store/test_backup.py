@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -158,6 +159,20 @@ def test_what_was_made_lately_is_copied_before_the_snapshot(plmaint, made, store
     # A backup without content says nothing about the store.
     online(plmaint, store, "--skip-pulp-content")
     assert "0 of 33 artifacts copied" in content(online(plmaint, store)[1])
+
+
+def test_the_end_of_much_is_copied_beside_the_dump(plmaint, site, store):
+    """As much as is copied in the time of a dump."""
+    site.bulk_images(6000)
+    site.conn.commit()
+    plmaint.configure({"backup.duty": "0.05", "backup.threads": 1})
+    id_, result = online(plmaint, store)
+    found = re.match(r"(\d+) of 12000 artifacts copied, .*; (\d+) are copied while", result.one("step.end", label="backup-content")["message"])
+    copied, left = map(int, found.groups())
+    assert copied > left > 0 and copied + left == 12000
+    m = manifest(store, id_)
+    assert m["artifacts"]["new_count"] == m["artifacts"]["count"] == 12000 and m["snapshots"] == 1
+    assert set(objects(store)) >= set(artifacts(site))
 
 
 def test_a_row_that_is_none_of_an_artifact_is_refused(plmaint, made, store):
