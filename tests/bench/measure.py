@@ -64,6 +64,16 @@ def noise(seconds=0.2, rounds=10):
     return (max(took) - min(took)) / statistics.median(took)
 
 
+def new_file_us(directory, files=2000):
+    """What a new small file takes, in microseconds. They stay: removed, they would slow what is made next."""
+    folder = pathlib.Path(directory) / "new-files"
+    folder.mkdir()
+    began = time.monotonic()
+    for i in range(files):
+        (folder / str(i)).write_bytes(b"x" * 512)
+    return (time.monotonic() - began) / files * 1e6
+
+
 def fsync_ms(directory, rounds=50):
     """Median and largest time of a small write with fsync, in milliseconds."""
     path, took = pathlib.Path(directory) / "fsync-probe", []
