@@ -58,3 +58,20 @@ def stop_between_batches(db, running):
         return False
 
     wait_until(caught, 60, "it rests")
+
+
+def held_copying(plmaint, store, site):
+    """A backup that is held while it copies what its snapshot names, until an artifact without a file
+    is no row any more, and that artifact.
+    """
+    gone = site.artifact(b"deleted by a cleanup")
+    site.conn.commit()
+    gone.path.unlink()
+    held = (
+        "SELECT count(*) FROM core_artifact, pg_stat_activity"
+        f" WHERE application_name = 'plmaint:backup:pulp' AND sha256 = '{gone.sha256}'"
+    )
+    plmaint.configure({"throttle.query": held, "throttle.calm": "0s"})
+    running = plmaint.start("backup", "online", store, "--features", "pulp")
+    running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="backup-databases")
+    return running, gone

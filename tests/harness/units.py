@@ -7,11 +7,13 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
+import tempfile
 
 import psycopg2
 
 from . import cli, pg, process, schema
-from .machine import OUTER
+from .machine import OUTER, Machine
 from .need import need
 
 HERE = pathlib.Path(__file__).parent
@@ -191,11 +193,11 @@ class Host:
         return sum(age < 3 for age in self.signs_of_life().values())
 
     @contextlib.contextmanager
-    def drop_in(self, unit, text):
-        """Further lines for the service section of a unit."""
+    def drop_in(self, unit, text, name="test"):
+        """Further lines for the service section of a unit; each name has its own."""
         folder = self.machine.path(f"/etc/systemd/system/{unit}.d")
         folder.mkdir(exist_ok=True)
-        lines = folder / "test.conf"
+        lines = folder / f"{name}.conf"
         lines.write_text(f"[Service]\n{text}\n")
         self.systemctl("daemon-reload")
         try:
@@ -216,11 +218,24 @@ class Host:
         def arrives():
             process.wait_until(lambda: self.shows(unit, "SubState") == moment, 60, f"{unit} is held")
 
-        with self.drop_in(unit, f"{line}=/bin/sh -c 'while test -e {OUTER}/gate; do sleep 0.05; done'"):
+        text = f"{line}=/bin/sh -c 'while test -e {OUTER}/gate; do sleep 0.05; done'"
+        with self.drop_in(unit, text, "held"):
             try:
                 yield arrives, gate.unlink
             finally:
                 gate.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def machine_of_a_host(prefix):
+    """A host, and its directory, which goes with it."""
+    outer = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
+    outer.chmod(0o755)
+    try:
+        with contextlib.closing(Machine(outer)) as machine:
+            yield Host(machine)
+    finally:
+        shutil.rmtree(outer, ignore_errors=True)
 
 
 class Inside(cli.Plmaint):
@@ -250,6 +265,13 @@ class Inside(cli.Plmaint):
         """nsenter, which stands between, hands nothing on."""
         (pid,) = process.children(running.pid)
         os.kill(pid, number)
+
+    def killed(self, running):
+        """It is, and so is the systemctl that it waited for."""
+        self.signal(running, signal.SIGKILL)
+        assert running.wait().code == 137
+        ours = lambda: self.host.machine.run("ps", "-eo", "comm").split()  # noqa: E731
+        process.wait_until(lambda: "systemctl" not in ours(), 60, "its child is dead, too")
 
     def remembered(self):
         path = self.state_dir / "services"

@@ -5,17 +5,13 @@ and Redis are real.
 """
 
 import contextlib
-import pathlib
-import shutil
-import tempfile
 
 import psycopg2
 import pytest
 
 from harness import fernet, pulpdata, schema
-from harness.machine import Machine
 from harness.need import need
-from harness.units import ALL, OUTER, PULP, Host, Inside
+from harness.units import ALL, OUTER, PULP, Inside, machine_of_a_host
 
 pytestmark = pytest.mark.slow
 LEVEL = "0050"
@@ -34,13 +30,8 @@ echo "$1 $2 $names" >>{OUTER}/seen
 @pytest.fixture(scope="module")
 def host():
     need(programs=("psql",))
-    outer = pathlib.Path(tempfile.mkdtemp(prefix="plrestore"))
-    outer.chmod(0o755)
-    try:
-        with contextlib.closing(Machine(outer)) as machine:
-            yield Host(machine)
-    finally:
-        shutil.rmtree(outer, ignore_errors=True)
+    with machine_of_a_host("plrestore") as made:
+        yield made
 
 
 @pytest.fixture

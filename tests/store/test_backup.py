@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 
 from harness import cli
+from harness.brake import held_copying
 from harness.process import wait_until
 
 PG = pathlib.Path(
@@ -199,16 +200,7 @@ def test_an_artifact_that_cannot_be_had_is_named(plmaint, made, store):
 
 def test_what_is_deleted_meanwhile_costs_a_new_snapshot(plmaint, made, store):
     """Between a snapshot that names an artifact and its copy: the copying is held there until it is gone."""
-    gone = made.artifact(b"deleted by a cleanup")
-    made.conn.commit()
-    gone.path.unlink()
-    held = (
-        "SELECT count(*) FROM core_artifact, pg_stat_activity"
-        f" WHERE application_name = 'plmaint:backup:pulp' AND sha256 = '{gone.sha256}'"
-    )
-    plmaint.configure({"throttle.query": held, "throttle.calm": "0s"})
-    running = plmaint.start("backup", "online", store, "--features", "pulp")
-    running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="backup-databases")
+    running, gone = held_copying(plmaint, store, made)
     made.sql("DELETE FROM core_artifact WHERE sha256 = %s", (gone.sha256,))
     result = running.wait()
     assert result.code == 0, result

@@ -13,6 +13,7 @@ import subprocess
 import psycopg2
 import pytest
 
+from harness.brake import held_copying
 from harness.process import wait_until
 
 PG = pathlib.Path(
@@ -379,15 +380,7 @@ exec {PG}/pg_dump "$@" --lock-wait-timeout=1s
 def test_a_snapshot_that_is_given_up_takes_its_chunks_along(plmaint, large, store):
     """They are read while artifacts are copied; the copying is held until one of them is gone."""
     online(plmaint, store)
-    gone = large.artifact(b"deleted by a cleanup")
-    gone.path.unlink()
-    held = (
-        "SELECT count(*) FROM core_artifact, pg_stat_activity"
-        f" WHERE application_name = 'plmaint:backup:pulp' AND sha256 = '{gone.sha256}'"
-    )
-    plmaint.configure({"throttle.query": held, "throttle.calm": "0s"})
-    running = plmaint.start("backup", "online", store, "--features", "pulp")
-    running.wait_for("progress", lambda e: e["duty"] == 0, seconds=60, label="backup-databases")
+    running, gone = held_copying(plmaint, store, large)
     large.sql("UPDATE large SET words = '' WHERE id IN (17, 9000)")
     large.sql("DELETE FROM core_artifact WHERE sha256 = %s", (gone.sha256,))
     result = running.wait()
