@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`restore run` and `restore revert` on a host whose Pulp systemd runs: its services stop before the
-databases change names and start afterwards, also where the names could not change. systemd, PostgreSQL
-and Redis are real.
+databases change names and start afterwards, also where the names could not change, and whenever it is
+killed meanwhile. systemd, PostgreSQL and Redis are real.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import pytest
 
 from harness import fernet, pulpdata, schema
 from harness.need import need
+from harness.process import wait_until
 from harness.units import ALL, OUTER, PULP, Inside, machine_of_a_host
 
 pytestmark = pytest.mark.slow
@@ -19,6 +20,7 @@ NAME = f"pulp_{LEVEL}"
 RESTS = "pulpcore-worker@2.service"  # what the operator has stopped stays so
 RAN = set(ALL) - {RESTS}
 COUNT = "SELECT count(*) FROM container_manifest"
+WAITS = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'BEGIN;%ALTER DATABASE%'"
 # Each unit tells which names of databases it saw when it had stopped, and when it was to start.
 LOOK = f"""#!/bin/sh
 names=$(psql -qAtX -h {OUTER}/s -U {schema.OWNER} -d postgres -c "SELECT string_agg(datname, ' ' ORDER BY datname)
@@ -80,7 +82,8 @@ def back_up(host, tool):
     """A backup of some images, which are not in the database any more. Its id, and how many there were."""
     conn = psycopg2.connect(host=str(host.outer / "s"), port=5432, dbname=NAME, user=schema.OWNER)
     with contextlib.closing(conn):
-        site = pulpdata.Site(conn, host.outer / "media", LEVEL)
+        site = pulpdata.Site(conn, host.outer / "media", LEVEL, seed=tool.directory.name)
+        site.count = 1000 * site.sql("SELECT count(*) FROM core_repository")[0][0]  # other names than those before
         site.bulk_images(3)
         conn.commit()
         made = tool.run("backup", "online", OUTER / "backups", "--features", "pulp", code=0).one("backup", state="whole")
@@ -96,6 +99,42 @@ def results(done):
 
 def open_as_before(host, tool):
     return host.active() == RAN and tool.remembered() == set() and not (tool.state_dir / "restore").exists()
+
+
+MOMENTS = {"stop": "services-stop", "swap": "restore-swap", "no swap": "restore-swap", "start": "services-start"}
+
+
+@contextlib.contextmanager
+def names_held(host):
+    """They cannot change. What is given: as Host.held() does."""
+    with contextlib.closing(psycopg2.connect(host=str(host.outer / "s"), port=5432, dbname="postgres", user="postgres")) as conn:
+        conn.cursor().execute(f"COMMENT ON DATABASE {NAME} IS 'held'")
+        waits = lambda: host.query("postgres", f"SELECT 1 {WAITS}", user="postgres")  # noqa: E731
+        yield lambda: wait_until(waits, 60, "names are to change"), conn.rollback
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_and_run_again(host, tool, moment):
+    """In the midst of a stop, of the change of names, which the server makes all the same when it can
+    or which comes to nothing, and of a start.
+    """
+    backup, n = back_up(host, tool)
+    words = ("restore", "run", OUTER / "backups", "--as-of", backup)
+    with names_held(host) if "swap" in moment else host.held("pulpcore-api.service", moment) as (arrives, let_go):
+        running = tool.start(*words)
+        running.wait_for("step.start", seconds=60, label=MOMENTS[moment])
+        arrives()
+        tool.killed(running)
+        assert host.active() < RAN and tool.remembered() | {RESTS} >= set(PULP)
+        if moment == "no swap":
+            host.query("postgres", f"SELECT pg_terminate_backend(pid) {WAITS}", user="postgres")
+        let_go()
+        tool.run(*words, code=0)
+    assert open_as_before(host, tool) and host.query(NAME, COUNT) == [(n,)]
+    of_it = f"SELECT datname FROM pg_database WHERE datname LIKE '%{backup}'"
+    before = f"{NAME}_before_{backup}"
+    assert host.query("postgres", of_it) == [(before,)] and host.query(before, COUNT) == [(0,)]
+    tool.run("restore", "finish", "--yes-destroy", before, code=0)
 
 
 def test_there_and_back(host, tool):
