@@ -522,6 +522,24 @@ TEST(batches_keep_to_their_time)
 	CHECK(b.rows == before);
 }
 
+static double limit_of_requests(bool yields)
+{
+	struct world w;
+
+	begin(&w, PROFILE_DEFAULT);
+	w.s.busy = BUSY_VERY;
+	w.s.yields = yields;
+	pass(&w, 120);
+	return w.c.seek.felt[REQUEST_SQL].limit - w.c.seek.felt[REQUEST_SQL].seen;
+}
+
+/* Its strides are large, so the goal itself would be overrun: 2 ms, and 0.8. */
+TEST(who_yields_aims_below_the_goal)
+{
+	CHECK(fabs(limit_of_requests(false) - 0.002) < 1e-9);
+	CHECK(fabs(limit_of_requests(true) - 0.0008) < 1e-9);
+}
+
 enum { TRACE_STEPS = 480 };
 static const char trace_file[] = "tests/pace/trace.txt";
 
@@ -627,5 +645,5 @@ TAP_MAIN(row(alone_it_is_at_full_speed_from_the_first_look_on),
 	 row(room_for_what_is_still_to_come), row(what_does_not_pass_is_left_alone_for_longer),
 	 row(unknown_is_not_good_news), row(clocks_that_jump_change_nothing),
 	 row(user_has_the_last_word), row(finalize_keeps_only_what_stops_it),
-	 row(batches_keep_to_their_time), row(recorded_trace_gives_the_same_decisions),
-	 row(lines_that_are_no_trace_are_refused))
+	 row(batches_keep_to_their_time), row(who_yields_aims_below_the_goal),
+	 row(recorded_trace_gives_the_same_decisions), row(lines_that_are_no_trace_are_refused))
