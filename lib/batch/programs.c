@@ -5,7 +5,7 @@
 #include "lib/batch/programs.h"
 #include "lib/core/exit.h"
 #include "lib/core/mem.h"
-#include "lib/core/text.h"
+#include "lib/core/strbuf.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static const char alive_sql[] =
 	" bool_or(application_name LIKE '%:listener') AS listens FROM pg_stat_activity"
 	" WHERE datname = current_database() AND application_name LIKE 'plmaint:%' GROUP BY 1) a"
 	" LEFT JOIN plmaint.program p ON left(p.invocation, 8) = a.id"
-	" WHERE p.invocation IS NOT NULL OR a.listens OR a.id = ANY($1::text[])"
+	" WHERE p.invocation IS NOT NULL OR a.listens OR a.id = ANY(string_to_array($1, ','))"
 	" ORDER BY p.beat DESC NULLS LAST, 1";
 
 bool programs_read(struct pg *db, const struct programs *known, struct programs *ret,
@@ -26,14 +26,14 @@ bool programs_read(struct pg *db, const struct programs *known, struct programs 
 	AUTO_STRBUF struct strbuf ids = { 0 };
 	bool any;
 
+	/* A name of a session may hold anything, so they are no array literal. */
 	for (size_t i = 0; known && i < known->n; i++)
 		strbuf_addf(&ids, ",%.8s", known->item[i].invocation);
-	AUTO_FREE char *list = xasprintf("{%s}", ids.len ? ids.data + 1 : "");
-
 	*ret = (struct programs){ 0 };
 	if (!ledger_has(db, "program", &any, err) ||
 	    (any &&
-	     !pg_query(db, alive_sql, (struct pg_param[]){ PG_P_TEXT(list) }, 1, &ret->rows, err)))
+	     !pg_query(db, alive_sql, (struct pg_param[]){ PG_P_TEXT(ids.len ? ids.data + 1 : "") },
+		       1, &ret->rows, err)))
 		return false;
 	ret->n = any ? pg_rows_count(ret->rows) : 0;
 	ret->item = xcalloc(ret->n + 1, sizeof(*ret->item));

@@ -309,6 +309,17 @@ def test_who_is_cut_off_while_it_is_told_is_waited_for(site, pg_db, plmaint):
         assert running.wait(30).code == 143
 
 
+def test_a_session_of_any_name_is_in_nobodys_way(site, pg_db, plmaint):
+    """Whoever may connect gives a session its name, and one like a listener of ours is taken for one."""
+    site.image("oci", site.repository())
+    plmaint.run("pre-migrate", "run", code=0)
+    with contextlib.closing(pg_db.connect()) as other, other.cursor() as cur:
+        cur.execute("""SET application_name TO 'plmaint:{"\\:listener'""")
+        told = plmaint.run("pre-migrate", "pause", code=0).one("control")
+        assert (told["programs"], told["waiting"]) == (1, 0)
+    plmaint.run("pre-migrate", "resume", code=0)
+
+
 def test_a_dry_run_hears_what_all_hear(site, pg_db, plmaint):
     """What it writes is rolled back; what it costs others is felt all the same."""
     site.image("oci", site.repository())
