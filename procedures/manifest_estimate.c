@@ -16,8 +16,41 @@
 
 /* An estimate takes five seconds, or a hundredth of the work where that is more. */
 static const double least_time = 5, share_of_work = 0.01, rough_row = 100e-6;
+/* Of that time: then all must be counted, or else pages of it; the sample has the rest. */
+static const double count_share = 0.5, pages_share = 0.75;
 /* What a throttle leaves where none has been at work on this host. */
 static const struct quantiles assumed_duty = { 0.3, 0.7, 0.95 };
+
+/* Ends a statement of the control session when an operator wants something else, or is late. */
+struct limit {
+	struct listener *listener; /* NULL: there is none */
+	double began, most;	   /* on the monotonic clock; seconds in all */
+	double until;
+	bool late;
+};
+
+static bool limit_reached(void *arg)
+{
+	struct limit *l = arg;
+
+	l->late |= clock_monotonic() >= l->until;
+	return l->late || (l->listener && listener_hears(l->listener));
+}
+
+static void limit_to(struct limit *l, double share)
+{
+	l->until = l->began + share * l->most;
+	l->late = false;
+}
+
+static bool fail_late(const struct limit *l, struct err *err)
+{
+	(void)err_set(err, ERR_TIMEOUT, "what is pending could not be counted in %.0f s",
+		      pages_share * l->most);
+	return err_hint(err,
+			"The server is slow just now, or somebody holds a lock on Pulp's tables: "
+			"`SELECT * FROM pg_stat_activity` has who. A run waits for it.");
+}
 
 /* Of the phases. */
 static const char name_images[] = "images", name_lists[] = "lists", name_detach[] = "detach";
@@ -43,6 +76,20 @@ static double free_on_this_host(struct pg *db, const char *data_directory)
 		return (double)fs.f_bavail * (double)fs.f_frsize;
 	double room = pressure_room(pg_backend_pid(db));
 	return room >= 0 ? room : NAN;
+}
+
+/* How many manifests there are, as the server believes: no lock keeps it from saying so. */
+static bool ask_rows(struct manifest_job *j, double *ret, struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (!pg_query(
+		    j->control,
+		    "SELECT reltuples::float8 FROM pg_class WHERE oid = 'container_manifest'::regclass",
+		    NULL, 0, &r, err))
+		return false;
+	*ret = fmax(0, strtod(pg_text(r, 0, 0), NULL)); /* -1: never counted */
+	return true;
 }
 
 static bool ask_server(struct manifest_job *j, struct estimate_facts *f,
@@ -82,15 +129,28 @@ static bool read_sizes(const struct config *c, struct estimate_facts *f, struct 
 	return true;
 }
 
+/* As a run counts it.  What takes too long is not known: nearly all may be pending. */
+static bool count_once(struct manifest_job *j, struct limit *l, const struct estimate_facts *f,
+		       struct pending_counts *ret, struct err *err)
+{
+	limit_to(l, count_share);
+	if (pending_count(j->control, &j->schema, &j->pending, ret, err))
+		return true;
+	*ret = (struct pending_counts){ .images = (int64_t)f->manifests,
+					.lost = 1,
+					.manifests = (int64_t)f->manifests };
+	return l->late && pg_alive(j->control);
+}
+
 /* All that is pending, timed once as a run counts it and once by strata. */
-static bool count_all(struct manifest_job *j, struct estimate_facts *f, struct manifest_estimate *e,
-		      struct err *err)
+static bool count_all(struct manifest_job *j, struct limit *l, struct estimate_facts *f,
+		      struct manifest_estimate *e, struct err *err)
 {
 	const struct place *place = &j->actor->look->place;
 	struct pending_counts c;
 	double began = clock_monotonic();
 
-	if (!pending_count(j->control, &j->schema, &j->pending, &c, err))
+	if (!count_once(j, l, f, &c, err))
 		return false;
 	f->count = clock_monotonic() - began;
 	f->page_rows = (double)c.manifests / fmax(1, f->page_rows);
@@ -100,12 +160,16 @@ static bool count_all(struct manifest_job *j, struct estimate_facts *f, struct m
 					    vacuum_rests(j->actor, j->control, &j->schema));
 	if (rows == 0)
 		return true;
-	double most = fmax(least_time, share_of_work * rough_row * (double)rows);
+	double left = l->began + count_share * l->most - clock_monotonic();
+	limit_to(l, pages_share);
 	if (!strata_count(j->control, &j->schema, &j->pending,
-			  place->storage_class ? place->storage_class : "file system", rows,
-			  most / 2, &e->strata, err))
+			  place->storage_class ? place->storage_class : "file system", rows, left,
+			  &e->strata, err))
 		return false;
 	sum_up(e);
+	/* A few among very many are on none of the pages. */
+	if (e->fill + e->lost + e->filled == 0 && e->strata.share < 1)
+		return fail_late(l, err);
 	/* A run recovers them before, and its windows do not ask for them: to do so may make the
 	 * server read all links for each. */
 	j->pending.without_lost = c.lost > 0;
@@ -188,6 +252,8 @@ static bool take_sample(struct manifest_job *j, const struct estimate_wish *wish
 			 err->text);
 		now.no_write = e->not_written;
 	}
+	if (ok && !now.no_write && !e->sample.wrote)
+		now.no_write = "none was written in the time that there is";
 	if (now.no_write && now.no_write != e->not_written)
 		snprintf(e->not_written, sizeof(e->not_written), "%s", now.no_write);
 	return ok;
@@ -219,7 +285,8 @@ static bool find_duty(struct manifest_job *j, const struct estimate_facts *f,
 	return true;
 }
 
-static bool find_cache_keys(struct manifest_job *j, struct manifest_estimate *e, struct err *err)
+static bool find_cache_keys(struct manifest_job *j, struct limit *l, struct manifest_estimate *e,
+			    struct err *err)
 {
 	const struct place *place = &j->actor->look->place;
 	struct cache_keys keys = { .keys = NULL };
@@ -237,8 +304,9 @@ static bool find_cache_keys(struct manifest_job *j, struct manifest_estimate *e,
 		pending[0], pending[1], pending[2]);
 	for (int i = 0; i < 3; i++)
 		free(pending[i]);
+	limit_to(l, 1);
 	if (!cache_keys_find(j->control, place, sql, &keys, err))
-		return false;
+		return l->late;
 	e->cache_keys = (int64_t)keys.n;
 	cache_keys_release(&keys);
 	return true;
@@ -305,19 +373,22 @@ static void open_storage(struct manifest_job *j, struct estimate_wish *wish, str
 	     F_TEXT("hint", *why->hint ? why->hint : NULL));
 }
 
-static bool work(struct manifest_job *j, const struct estimate_wish *asked,
+static bool work(struct manifest_job *j, struct limit *l, const struct estimate_wish *asked,
 		 struct manifest_estimate *e, struct err *err)
 {
 	struct estimate_group groups[ESTIMATE_GROUPS];
 	struct estimate_facts f = { 0 };
 	struct estimate_wish wish = *asked;
 	struct err no_media = { 0 };
-	double began = clock_monotonic();
 	uint64_t seed = 0;
 
 	(void)!getrandom(&seed, sizeof(seed), 0);
+	if (!ask_rows(j, &f.manifests, err))
+		return false;
+	l->most = fmax(least_time, share_of_work * rough_row * f.manifests);
+	limit_to(l, pages_share);
 	if (!ask_server(j, &f, e, &wish.no_write, err) ||
-	    !read_sizes(j->actor->look->config, &f, err) || !count_all(j, &f, e, err))
+	    !read_sizes(j->actor->look->config, &f, err) || !count_all(j, l, &f, e, err))
 		return false;
 	if (e->fill + e->lost + e->filled == 0)
 		return true;
@@ -326,9 +397,11 @@ static bool work(struct manifest_job *j, const struct estimate_wish *asked,
 	step_back_as_a_run(j);
 	double all = fmax(least_time, share_of_work * rough_row * (double)(e->fill + e->filled));
 	size_t n = estimate_groups(&e->strata, wish.sample, seed, groups);
-	bool ok = take_sample(j, &wish, groups, n, fmax(all / 4, all - (clock_monotonic() - began)),
-			      e, err) &&
-		  look_back(j, &f, err) && find_duty(j, &f, e, err) && find_cache_keys(j, e, err);
+	l->until = INFINITY;
+	bool ok = look_back(j, &f, err) && find_duty(j, &f, e, err) &&
+		  take_sample(j, &wish, groups, n,
+			      fmax(all / 4, all - (clock_monotonic() - l->began)), e, err) &&
+		  find_cache_keys(j, l, e, err);
 	if (ok) {
 		for (size_t i = 0; i < e->sample.n; i++)
 			e->unreadable += e->sample.block[i].bad;
@@ -347,8 +420,14 @@ static bool estimate_once(struct actor *a, const struct estimate_wish *wish,
 	*ret = (struct manifest_estimate){ .free_bytes = NAN, .cache_keys = -1 };
 	if (!manifest_job_look(&j, a, err))
 		return false;
-	batch_lasts(&j.setup);
-	bool ok = work(&j, wish, ret, err);
+	struct limit l = { .listener = a->listener,
+			   .began = clock_monotonic(),
+			   .most = least_time,
+			   .until = INFINITY };
+	pg_heed(j.control, limit_reached, &l);
+	bool ok = work(&j, &l, wish, ret, err);
+	if (!ok && l.late && err->code == ERR_HELD)
+		(void)fail_late(&l, err);
 	listener_end(j.setup.listener, j.control);
 	manifest_job_close(&j);
 	if (!ok)

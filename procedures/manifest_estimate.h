@@ -70,6 +70,7 @@ void estimate_groups_release(struct estimate_group *g, size_t n);
 struct estimate_facts {
 	double count;			/* seconds that one count of all takes */
 	double page_rows;		/* manifests on a page */
+	double manifests;		/* as the server believes */
 	double batch_rows, detach_rows; /* of a batch */
 	bool vacuum;			/* it will be due */
 	struct vacuum_cost vacuum_cost;

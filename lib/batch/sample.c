@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The passes over the blocks: read, one block to warm up each session, first time, and again. */
 #include "lib/batch/sample.h"
+#include "lib/batch/measure.h"
 #include "lib/batch/readers.h"
 #include "lib/core/clock.h"
 #include "lib/core/mem.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-enum { MOST_WRITERS = 16, COMMITS = 5, LEAST_ROWS = 12, AGAINS = 9 };
+enum { MOST_WRITERS = 16, LEAST_ROWS = 12, AGAINS = 9 };
 enum { listen_ms = 25 }; /* between two looks whether an operator wants something else */
 /* Seconds between two looks at the same rows: what holds the disk up for a moment counts once.  Of
  * twelve looks at 300 rows of an idle machine the dearest took 1.3 to 2.7 times what the cheapest
@@ -21,7 +22,9 @@ enum { listen_ms = 25 }; /* between two looks whether an operator wants somethin
 static const double between = 0.2;
 /* A block that somebody's lock holds up is passed over. */
 static const char session_sql[] = "SET statement_timeout TO '5s'; SET lock_timeout TO '200ms'";
+static const double longest_statement = 5, least_statement = 0.05; /* seconds */
 static const double first_share = 0.6; /* of the time: then the second pass must begin */
+static const double slow_read = 0.05; /* seconds of a row: no statement takes so long to be known */
 
 enum pass { PASS_READ, PASS_WARM, PASS_ONE, PASS_FIRST, PASS_AGAIN };
 
@@ -34,6 +37,7 @@ struct work {
 	enum row_fate *fate;		 /* of its rows when they had been loaded */
 	bool lost;			 /* could not be written: somebody's lock, a bad row */
 	double one_read, one_fill, one_detach;
+	double warm_fill, warm_detach;	     /* its first row, of the first in its session */
 	double fill[AGAINS], detach[AGAINS]; /* each time it was written again */
 };
 
@@ -57,6 +61,7 @@ struct sampling {
 	enum pass pass;
 	int again;	       /* which of them */
 	size_t most;	       /* rows of a block: what takes longer does not fit into the time */
+	double read_until;     /* no block is begun then */
 	atomic_size_t at_work; /* hands */
 	int over;	       /* eventfd: a hand has ended */
 	atomic_bool held;      /* an operator wants a pause or a stop */
@@ -87,6 +92,8 @@ static void plan_blocks(struct sampling *s, const struct sample_part *parts, siz
 					    .one_read = NAN,
 					    .one_fill = NAN,
 					    .one_detach = NAN,
+					    .warm_fill = NAN,
+					    .warm_detach = NAN,
 					    .seen = { .part = (int)p,
 						      .fetch = NAN,
 						      .load = NAN,
@@ -119,6 +126,16 @@ static bool may_pass_over(const struct pg *db, const struct err *err)
 	return pg_alive(db) && (err->code == ERR_RETRY || err->code == ERR_DATA);
 }
 
+/* Rows of a block, so that all that a hand reads fits into the time by what its one row took. */
+static int rows_to_read(const struct sampling *s, const struct work *w)
+{
+	double blocks = ceil((double)s->n / (double)s->hands);
+	double at_once = fmax(1, s->setup->readers / (double)s->hands);
+	double rows = (s->read_until - clock_monotonic()) / blocks * at_once / w->one_read;
+
+	return (int)fmax(1, fmin(rows, w->part->block_rows)); /* not known: all */
+}
+
 static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct err *err)
 {
 	const struct batch_phase *phase = w->part->fill;
@@ -126,7 +143,7 @@ static bool read_block(struct sampling *s, struct pg *db, struct work *w, struct
 	double began = clock_monotonic();
 
 	if (!phase->fetch(phase->ctx, db, w->from_first ? NULL : w->after, w->hi,
-			  w->part->block_rows, s->setup->memory / (3 * s->n), &w->window, err)) {
+			  rows_to_read(s, w), s->setup->memory / (3 * s->n), &w->window, err)) {
 		w->lost = true;
 		return may_pass_over(db, err);
 	}
@@ -156,7 +173,7 @@ static bool read_one(struct sampling *s, struct pg *db, struct work *w, struct e
 {
 	const struct batch_phase *phase = w->part->fill;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2 && !(w->one_read > slow_read); i++) {
 		struct batch_window window = { 0 };
 		struct loading loading;
 		double began = clock_monotonic();
@@ -219,11 +236,16 @@ static bool detach_block(struct pg *db, struct work *w, size_t most, double *sec
 	return ok;
 }
 
-static bool write_block(struct pg *db, struct work *w, size_t most, double *fill, double *detach,
+static bool write_block(struct hand *h, struct work *w, size_t most, double *fill, double *detach,
 			struct err *err)
 {
+	double left = h->of->until - clock_monotonic();
+	AUTO_FREE char *begin =
+		xasprintf("BEGIN; SET LOCAL statement_timeout TO %d",
+			  (int)(1000 * fmax(least_statement, fmin(left, longest_statement))));
+	struct pg *db = h->db;
 	struct err undo;
-	bool ok = pg_exec(db, "BEGIN", err) && fill_block(db, w, most, fill, err) &&
+	bool ok = pg_exec(db, begin, err) && fill_block(db, w, most, fill, err) &&
 		  detach_block(db, w, most, detach, err);
 
 	if (pg_alive(db) && !pg_exec(db, "ROLLBACK", &undo)) {
@@ -233,13 +255,16 @@ static bool write_block(struct pg *db, struct work *w, size_t most, double *fill
 	if (ok)
 		return true;
 	w->lost = true;
+	/* A row that has lasted until the end of the time takes so long at least. */
+	if (h->of->pass != PASS_WARM || strcmp(err->native, "57014") != 0)
+		*fill = *detach = NAN;
 	return may_pass_over(db, err);
 }
 
 static bool do_block(struct hand *h, struct work *w, struct err *err)
 {
 	struct sample_block *b = &w->seen;
-	double fill = NAN, detach = NAN, began = clock_monotonic();
+	double began = clock_monotonic();
 	enum pass pass = h->of->pass;
 
 	if (pass == PASS_READ)
@@ -248,16 +273,16 @@ static bool do_block(struct hand *h, struct work *w, struct err *err)
 	if (w->lost)
 		return true;
 	if (pass == PASS_WARM) {
-		bool ok = write_block(h->db, w, 1, &fill, &detach, err);
+		bool ok = write_block(h, w, 1, &w->warm_fill, &w->warm_detach, err);
 		h->warm = clock_monotonic() - began;
 		return ok;
 	}
 	if (pass == PASS_ONE)
-		return write_block(h->db, w, 1, &w->one_fill, &w->one_detach, err);
+		return write_block(h, w, 1, &w->one_fill, &w->one_detach, err);
 	if (pass == PASS_FIRST)
-		return write_block(h->db, w, h->of->most, &b->fill_first, &b->detach_first, err);
+		return write_block(h, w, h->of->most, &b->fill_first, &b->detach_first, err);
 	return (isnan(b->fill_first) && isnan(b->detach_first)) ||
-	       write_block(h->db, w, h->of->most, &w->fill[h->of->again], &w->detach[h->of->again],
+	       write_block(h, w, h->of->most, &w->fill[h->of->again], &w->detach[h->of->again],
 			   err);
 }
 
@@ -297,8 +322,9 @@ static void *hand_main(void *arg)
 	for (size_t i = h->number; i < s->n && !h->failed; i += s->hands) {
 		struct work *w = &s->work[i];
 		bool first = i < s->hands;
-		if (stop_requested() || atomic_load(&s->held) ||
-		    (!first && clock_monotonic() > until))
+		double now = clock_monotonic();
+		if (stop_requested() || atomic_load(&s->held) || (!first && now > until) ||
+		    (s->pass > PASS_WARM && now > s->until))
 			break;
 		h->failed = !prepare(h, w->part, s->pass, &h->err) || !do_block(h, w, &h->err);
 		if (s->pass == PASS_WARM)
@@ -335,6 +361,7 @@ static bool run_pass(struct sampling *s, enum pass pass, struct err *err)
 	size_t started = 0;
 
 	s->pass = pass;
+	s->read_until = clock_monotonic() + first_share * (s->until - clock_monotonic());
 	atomic_store(&s->at_work, s->hands);
 	while (started < s->hands &&
 	       pthread_create(&thread[started], NULL, hand_main, &s->hand[started]) == 0)
@@ -356,45 +383,6 @@ static bool run_pass(struct sampling *s, enum pass pass, struct err *err)
 	return true;
 }
 
-static bool wal_position(struct pg *db, double *ret, struct err *err)
-{
-	AUTO_ROWS struct pg_rows *r = NULL;
-
-	if (!pg_query(db, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::text", NULL,
-		      0, &r, err))
-		return false;
-	*ret = strtod(pg_text(r, 0, 0), NULL);
-	return true;
-}
-
-static int by_value(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-
-	return (a > b) - (a < b);
-}
-
-/* The median of some commits of a record that means nothing. */
-static bool time_commits(struct pg *db, bool flush, double *ret, struct err *err)
-{
-	double seconds[COMMITS];
-
-	for (int i = 0; i < COMMITS; i++) {
-		double began = clock_monotonic();
-		if (!pg_exec(db,
-			     flush ? "BEGIN; SET LOCAL synchronous_commit TO on"
-				   : "BEGIN; SET LOCAL synchronous_commit TO off",
-			     err) ||
-		    !pg_exec(db, "SELECT pg_logical_emit_message(true, 'plmaint', 'probe')", err) ||
-		    !pg_exec(db, "COMMIT", err))
-			return false;
-		seconds[i] = clock_monotonic() - began;
-	}
-	qsort(seconds, COMMITS, sizeof(seconds[0]), by_value);
-	*ret = seconds[COMMITS / 2];
-	return true;
-}
-
 static double rows_done(const struct sampling *s, bool again)
 {
 	double n = 0;
@@ -406,14 +394,6 @@ static double rows_done(const struct sampling *s, bool again)
 		n += isnan(fill) && isnan(detach) ? 0 : (double)b->rows;
 	}
 	return n;
-}
-
-static double median(double *v, size_t n)
-{
-	if (n == 0)
-		return 0;
-	qsort(v, n, sizeof(*v), by_value);
-	return v[n / 2];
 }
 
 /* NaN when none was seen. */
@@ -434,7 +414,7 @@ static bool again_and_again(struct sampling *s, double *wal_after_one, struct er
 	for (s->again = 0; s->again < AGAINS; s->again++) {
 		double began = clock_monotonic();
 		if (!run_pass(s, PASS_AGAIN, err) ||
-		    (s->again == 0 && !wal_position(s->setup->control, wal_after_one, err)))
+		    (s->again == 0 && !measure_wal(s->setup->control, wal_after_one, err)))
 			return false;
 		double took = clock_monotonic() - began;
 		if (clock_monotonic() + between + took > s->until)
@@ -471,26 +451,45 @@ static void find_ones(const struct sampling *s, struct sample *ret)
 	free(read);
 }
 
+static void shrink(struct sample_block *b, size_t rows)
+{
+	if (rows >= b->rows)
+		return;
+	double share = (double)rows / (double)b->rows;
+	b->fetch *= share;
+	b->load *= share;
+	b->reading *= share;
+	b->hashing *= share;
+	b->parsing *= share;
+	b->bytes = b->bytes / b->rows * rows;
+	b->rows = rows;
+}
+
 /* So that two passes over all blocks fit into half of the time that is left, but not so few that a
- * row's cost is lost in a batch's: whoever is late leaves out blocks. */
+ * row's cost is lost in a batch's, unless one block would not fit: whoever is late leaves out
+ * blocks. */
 static void fit_blocks(struct sampling *s, double one)
 {
 	double left = fmax(0, s->until - clock_monotonic()) / 2;
 	double blocks = ceil((double)s->n / (double)s->hands);
-	double rows = one > 0 ? left / (2 * blocks * one) : INFINITY;
+	double block = one > 0 ? left / (2 * one) : INFINITY;
+	double rows = fmax(fmax(1, fmin(LEAST_ROWS, block)), block / blocks);
 
-	s->most = rows < 1000000 ? (size_t)fmax(LEAST_ROWS, rows) : SIZE_MAX;
-	for (size_t i = 0; i < s->n; i++) {
-		struct sample_block *b = &s->work[i].seen;
-		if (s->most < b->rows) {
-			b->fetch *= (double)s->most / (double)b->rows;
-			b->load *= (double)s->most / (double)b->rows;
-			b->reading *= (double)s->most / (double)b->rows;
-			b->hashing *= (double)s->most / (double)b->rows;
-			b->parsing *= (double)s->most / (double)b->rows;
-			b->bytes = b->bytes / b->rows * s->most;
-			b->rows = s->most;
-		}
+	s->most = rows < 1000000 ? (size_t)rows : SIZE_MAX;
+	for (size_t i = 0; i < s->n; i++)
+		shrink(&s->work[i].seen, s->most);
+}
+
+/* Where rows take seconds there was time for no more than the first of each session. */
+static void take_warm(struct sampling *s)
+{
+	if (rows_done(s, false) > 0)
+		return;
+	for (size_t i = 0; i < s->hands; i++) {
+		struct work *w = &s->work[i];
+		w->seen.fill_first = w->warm_fill;
+		w->seen.detach_first = w->warm_detach;
+		shrink(&w->seen, 1);
 	}
 }
 
@@ -503,16 +502,17 @@ static bool write_passes(struct sampling *s, struct sample *ret, struct err *err
 		return false;
 	find_ones(s, ret);
 	fit_blocks(s, ret->one_fill + ret->one_detach);
-	if (!wal_position(db, &at[0], err) || !run_pass(s, PASS_FIRST, err) ||
-	    !wal_position(db, &at[1], err) || !again_and_again(s, &at[2], err) ||
-	    !time_commits(db, false, &ret->commit, err) ||
-	    !time_commits(db, true, &ret->commit_flushed, err))
+	if (!measure_wal(db, &at[0], err) || !run_pass(s, PASS_FIRST, err) ||
+	    !measure_wal(db, &at[1], err) || !again_and_again(s, &at[2], err) ||
+	    !measure_commits(db, false, &ret->commit, err) ||
+	    !measure_commits(db, true, &ret->commit_flushed, err))
 		return false;
 	if (rows_done(s, false) > 0)
 		ret->wal_first = (at[1] - at[0]) / rows_done(s, false);
 	if (rows_done(s, true) > 0)
 		ret->wal = (at[2] - at[1]) / rows_done(s, true);
-	ret->wrote = true;
+	take_warm(s);
+	ret->wrote = rows_done(s, false) > 0 || s->n == 0;
 	return true;
 }
 
