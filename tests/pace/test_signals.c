@@ -70,6 +70,59 @@ TEST(hard_limits_stop_until_it_is_calm)
 	CHECK_STR(words(&w), "the WAL archiver fails");
 }
 
+/* How often the work goes off or on while a signal is now above its hard limit and now below, each
+ * for so long. */
+static int turns(double over, double under, bool under_first, double each)
+{
+	struct world w;
+	int n = 0;
+
+	begin(&w, PROFILE_DEFAULT);
+	pass(&w, 10);
+	bool works = true;
+	for (int i = 0; i < 240; i++) {
+		set(&w, SIGNAL_LAG_TIME, i % 2 == under_first ? over : under);
+		for (double end = w.t + each; w.t < end;) {
+			pass(&w, tick);
+			bool now = w.c.now.duty > 0;
+			n += now != works;
+			works = now;
+		}
+	}
+	CHECK(!works);
+	/* It is over when it has been calm for so long. */
+	set(&w, SIGNAL_LAG_TIME, 0);
+	CHECK(until_at_least(&w, 1, 60) <= usual_calm + tick);
+	return n;
+}
+
+/* Just over and just under, or over and calm for a moment: it stops once, and does not go on with
+ * each second that is better, whichever came first. */
+TEST(a_signal_that_flips_at_its_limit_stops_the_work_once)
+{
+	for (int under_first = 0; under_first < 2; under_first++) {
+		CHECK_INT(turns(10.1, 9.9, under_first, 1), 1);
+		CHECK_INT(turns(10.1, 6.9, under_first, 1), 1);
+		CHECK_INT(turns(10.1, 0, under_first, 1), 1);
+		CHECK_INT(turns(10.1, 0, under_first, usual_calm - 1), 1);
+	}
+}
+
+/* No two samples in a row are over: it does not stop, and as good as nothing is done. */
+TEST(a_signal_that_flips_with_each_sample_slows_all_the_same)
+{
+	for (int first = 0; first < 2; first++) {
+		struct world w;
+		begin(&w, PROFILE_DEFAULT);
+		pass(&w, 10);
+		for (int i = 0; i < 240; i++) {
+			set(&w, SIGNAL_LAG_TIME, i % 2 == first ? 10.1 : 9.9);
+			pass(&w, tick);
+			CHECK(w.c.now.duty == 0.02);
+		}
+	}
+}
+
 TEST(how_long_it_has_to_be_calm_is_said)
 {
 	struct world w;
@@ -175,6 +228,8 @@ TEST(unknown_is_not_good_news)
 }
 
 TAP_MAIN(row(soft_limits_slow_in_proportion), row(own_pressure_alone_is_no_reason),
-	 row(hard_limits_stop_until_it_is_calm), row(how_long_it_has_to_be_calm_is_said),
-	 row(room_for_what_is_still_to_come), row(what_does_not_pass_is_left_alone_for_longer),
-	 row(unknown_is_not_good_news))
+	 row(hard_limits_stop_until_it_is_calm),
+	 row(a_signal_that_flips_at_its_limit_stops_the_work_once),
+	 row(a_signal_that_flips_with_each_sample_slows_all_the_same),
+	 row(how_long_it_has_to_be_calm_is_said), row(room_for_what_is_still_to_come),
+	 row(what_does_not_pass_is_left_alone_for_longer), row(unknown_is_not_good_news))
