@@ -19,8 +19,6 @@
 #define NO_LABELS "(m.labels = '{}'::jsonb)"
 #define NO_ANNOTATIONS "(m.annotations = '{}'::jsonb)"
 #define LINKED "EXISTS (SELECT FROM core_contentartifact c WHERE c.content_id = m.content_ptr_id)"
-#define LINKED_ARTIFACT \
-	"EXISTS (SELECT FROM core_contentartifact c WHERE c.content_id = m.content_ptr_id AND c.artifact_id IS NOT NULL)"
 
 static void images(const struct pulp_schema *s, const struct pending_options *o, struct strbuf *b)
 {
@@ -46,15 +44,17 @@ static void lists(const struct pulp_schema *s, const struct pending_options *o, 
 	strbuf_adds(b, " AND " LISTS);
 }
 
-/* Domains share digests, so an artifact of another domain is not this manifest's. */
-static void lost(const struct pulp_schema *s, struct strbuf *b)
+/* Domains share digests, so an artifact of another domain is not this manifest's.  each: "", or
+ * how a row's link and artifact are looked up by themselves. */
+static void lost(const struct pulp_schema *s, const char *each, struct strbuf *b)
 {
 	strbuf_addf(
 		b,
 		NO_DATA
-		" AND NOT " LINKED_ARTIFACT
-		" AND EXISTS (SELECT FROM core_artifact a WHERE a.sha256 = substr(m.digest, 8)%s)",
-		s->has_domain ? " AND a.pulp_domain_id = m._pulp_domain_id" : "");
+		" AND NOT EXISTS (SELECT FROM core_contentartifact c WHERE c.content_id = m.content_ptr_id"
+		" AND c.artifact_id IS NOT NULL%s)"
+		" AND EXISTS (SELECT FROM core_artifact a WHERE a.sha256 = substr(m.digest, 8)%s%s)",
+		each, s->has_domain ? " AND a.pulp_domain_id = m._pulp_domain_id" : "", each);
 }
 
 /* Those whose labels upstream may have missed: what a refill has looked at is known. */
@@ -84,7 +84,7 @@ char *pending_where(const struct pulp_schema *s, enum pending_kind kind,
 	case PENDING_LOST_IMAGES:
 	case PENDING_LOST_LISTS:
 		if (s->has_data)
-			lost(s, &b);
+			lost(s, "", &b);
 		else
 			strbuf_adds(&b, "false");
 		if (kind != PENDING_LOST)
@@ -102,8 +102,9 @@ char *pending_where(const struct pulp_schema *s, enum pending_kind kind,
 		break;
 	}
 	if (o->without_lost && s->has_data && kind != PENDING_DETACH) {
+		/* Below NOT the server might else read all links at once, for each window anew. */
 		strbuf_adds(&b, " AND NOT (");
-		lost(s, &b);
+		lost(s, " OFFSET 0", &b);
 		strbuf_adds(&b, ")");
 	}
 	if (o->except) /* a lost row may have been set aside as such before its artifact was looked

@@ -63,6 +63,21 @@ def test_dry_run_says_what_would_be_and_changes_nothing(site, pg_db, plmaint):
     assert after.ledger(pg_db) == ledger
 
 
+def test_a_dry_run_does_not_read_all_links_for_each_window(site, pg_db, plmaint):
+    """It leaves out what recovery would bring back, which the server could look for among all at once."""
+    site.bulk_images(1500, repos=1)
+    site.lose(site.image("oci", site.repository()))
+    site.conn.commit()
+    pg_db.query("ANALYZE", user="postgres")
+    plmaint.configure({"pre-migrate.batch_rows": "20"})
+    scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'core_contentartifact'"
+    before = pg_db.value(scans)
+    assert counts(plmaint.run("pre-migrate", "run", "--dry-run", code=0)) == (1500, 0, 0)
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'plmaint:%%'"
+    wait_until(lambda: not pg_db.value(ours), 10, "its sessions have told what they did")
+    assert pg_db.value(scans) - before < 15, "counts and plans of four phases"
+
+
 @pytest.mark.parametrize("limit", [1, 50, 119])
 def test_max_rows_is_exact_and_says_there_is_more(site, plmaint, limit):
     site.bulk_images(120, repos=1, own_config=False)
