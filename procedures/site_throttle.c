@@ -13,8 +13,9 @@
  * them, and is wanted the more.  Who waits for a lock of its snapshot waits longer if it is slow.
  */
 static const enum signal no_matter_of_files[] = {
-	SIGNAL_LOCK_WAIT,  SIGNAL_LOCK_WAITERS, SIGNAL_SLOT, SIGNAL_ARCHIVE, SIGNAL_ARCHIVER,
-	SIGNAL_CHECKPOINT, SIGNAL_AUTOVACUUM,	SIGNAL_WAL,  SIGNAL_DISK,    SIGNAL_ROOM,
+	SIGNAL_LOCK_WAIT, SIGNAL_LOCK_WAITERS, SIGNAL_SLOT,	  SIGNAL_ARCHIVE,
+	SIGNAL_ARCHIVER,  SIGNAL_CHECKPOINT,   SIGNAL_AUTOVACUUM, SIGNAL_WAL,
+	SIGNAL_DISK,	  SIGNAL_ROOM,	       SIGNAL_DEADLOCKS,
 };
 
 bool site_profile(const struct actor *a, const char *key, enum profile *ret, struct err *err)

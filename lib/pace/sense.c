@@ -25,6 +25,7 @@ static const double between_host = 1;	       /* at this host */
 static const double query_again = 1;	       /* between attempts at a query that failed */
 static const double wal_span = 1, wal_gap = 3; /* seconds over which a rate is told, and not */
 static const double checkpoints_in = 60;       /* seconds in which forced checkpoints count */
+static const double deadlocks_in = 60;	       /* seconds after the last in which they count */
 /* Pulp answers a request of ours over so many sessions. */
 enum { EVERY_COMMIT = 5, VERY_BUSY = 2, SESSIONS_EACH = 2 };
 /* A request asks the database several times, and waits each time: of ten such and more of Pulp's
@@ -43,6 +44,8 @@ struct sense {
 	double looked, looked_at_host;
 	struct pressure pressure;
 	double checkpoints, counted_at; /* at the beginning of this minute */
+	double deadlocks;		/* since ever; below 0: not looked yet */
+	double recent, recent_at;	/* deadlocks, the last of them */
 	unsigned probes;
 	double growth;	   /* bytes; 0: not known */
 	double wal_budget; /* bytes a second; 0: none */
@@ -142,6 +145,7 @@ static bool prepare(struct sense *s, struct pg *db, struct err *err)
 		return false;
 	s->prepared = db;
 	s->counted_at = 0; /* what was forced while nobody of ours worked is not ours */
+	s->deadlocks = -1;
 	return true;
 }
 
@@ -178,6 +182,25 @@ static void tell_checkpoints(struct sense *s, double count, double now, struct s
 	tell(out, SIGNAL_CHECKPOINT, count - s->checkpoints, now);
 }
 
+static void tell_deadlocks(struct sense *s, const struct pg_rows *r, int col, double now,
+			   struct signals *out)
+{
+	double count = strtod(pg_text(r, 0, col), NULL);
+
+	if (pg_is_null(r, 0, col) || count < 0) { /* not counted */
+		tell_column(out, SIGNAL_DEADLOCKS, r, col, now);
+		return;
+	}
+	if (s->deadlocks >= 0 && count > s->deadlocks) {
+		s->recent += count - s->deadlocks;
+		s->recent_at = now;
+	}
+	if (now - s->recent_at >= deadlocks_in || now < s->recent_at)
+		s->recent = 0;
+	s->deadlocks = count; /* less than before: somebody has reset what is counted */
+	tell(out, SIGNAL_DEADLOCKS, s->recent, now);
+}
+
 /* The rate of the last second, as a share of the budget. */
 static void tell_wal(struct sense *s, double bytes, double now, struct signals *out)
 {
@@ -210,11 +233,11 @@ static void look_at_others(const struct sense *s, int64_t active, int64_t at_wor
 }
 
 static const enum signal by_server[] = {
-	SIGNAL_LOCK_WAIT,  SIGNAL_LOCK_WAITERS, SIGNAL_LAG_TIME, SIGNAL_LAG_BYTES,
-	SIGNAL_SLOT,	   SIGNAL_ARCHIVE,	SIGNAL_ARCHIVER, SIGNAL_CHECKPOINT,
-	SIGNAL_AUTOVACUUM, SIGNAL_CONNECTIONS,
+	SIGNAL_LOCK_WAIT,  SIGNAL_LOCK_WAITERS, SIGNAL_LAG_TIME,  SIGNAL_LAG_BYTES,
+	SIGNAL_SLOT,	   SIGNAL_ARCHIVE,	SIGNAL_ARCHIVER,  SIGNAL_CHECKPOINT,
+	SIGNAL_AUTOVACUUM, SIGNAL_CONNECTIONS,	SIGNAL_DEADLOCKS,
 };
-enum { ACTIVE, AT_WORK, FIRST, CHECKPOINTS = FIRST + 7, WAL = FIRST + 10, LOCAL };
+enum { ACTIVE, AT_WORK, FIRST, CHECKPOINTS = FIRST + 7, DEADLOCKS = FIRST + 10, WAL, LOCAL };
 
 static bool look_at_server(struct sense *s, struct pg *db, double now, struct signals *out)
 {
@@ -227,10 +250,11 @@ static bool look_at_server(struct sense *s, struct pg *db, double now, struct si
 		return false;
 	look_at_others(s, pg_int(r, 0, ACTIVE), pg_int(r, 0, AT_WORK), now, out);
 	for (int i = 0; i < (int)ARRAY_LEN(by_server); i++) {
-		if (by_server[i] != SIGNAL_CHECKPOINT)
+		if (by_server[i] != SIGNAL_CHECKPOINT && by_server[i] != SIGNAL_DEADLOCKS)
 			tell_column(out, by_server[i], r, FIRST + i, now);
 	}
 	tell_checkpoints(s, strtod(pg_text(r, 0, CHECKPOINTS), NULL), now, out);
+	tell_deadlocks(s, r, DEADLOCKS, now, out);
 	tell_wal(s, strtod(pg_text(r, 0, WAL), NULL), now, out);
 	s->local = pg_bool(r, 0, LOCAL);
 	s->server = pg_backend_pid(db);

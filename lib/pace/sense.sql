@@ -53,6 +53,9 @@ SELECT
 	-- connections: share taken
 	(SELECT count(*)::float8 / greatest(1, current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)
 	   FROM pg_stat_activity WHERE backend_type = 'client backend'),
+	-- deadlocks of this database, since ever; a server that counts nothing says 0
+	(SELECT CASE WHEN current_setting('track_counts')::bool THEN deadlocks ELSE -1 END
+	   FROM pg_stat_database WHERE datname = current_database()),
 	-- where the WAL is, bytes since ever
 	pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0'),
 	-- whether this is the server's own host

@@ -9,8 +9,10 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 
+import psycopg2
 import pytest
 
 from harness import after, pg
@@ -209,6 +211,48 @@ def test_sessions_of_others_that_wait_or_are_many(tmp_path):
             others.callback(holder.rollback)
             now(running, lambda e: e["duty"] == 0 and " sessions wait for locks" in e["reason"], "it stops")
         at_full_speed(running)
+        online.ends(running)
+
+
+def deadlock(db):
+    """Two sessions wait for each other until the server ends one of them."""
+    with contextlib.ExitStack() as stack:
+        one, two = (
+            stack.enter_context(contextlib.closing(db.connect(user="postgres", autocommit=False))) for _ in range(2)
+        )
+        for session, key in ((one, 1), (two, 2)):
+            session.cursor().execute("SET deadlock_timeout TO '10ms'; SELECT pg_advisory_xact_lock(%s)", (key,))
+        ended = []
+
+        def cross(session, key):
+            try:
+                session.cursor().execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+            except psycopg2.errors.DeadlockDetected:
+                ended.append(session)
+            session.rollback()
+
+        other = threading.Thread(target=cross, args=(one, 2))
+        other.start()
+        cross(two, 1)
+        other.join()
+        assert ended
+
+
+def test_deadlocks(tmp_path):
+    """Also of sessions that have nothing to do with us: whose fault it is cannot be told."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(pg.Cluster())
+        online = Online(server, tmp_path, stack)
+        deadlock(online.db)  # one from before is none of ours
+        running = online.start()
+        at_full_speed(running)
+        deadlock(online.db)
+        assert slowed(running, "deadlocks in this database within a minute: 1")["duty"] == pytest.approx(0.5)
+        deadlock(online.db)
+        assert slowed(running, "deadlocks in this database within a minute: 2")["duty"] == pytest.approx(0.25)
+        server.admin("ALTER SYSTEM SET track_counts TO off")
+        server.admin("SELECT pg_reload_conf()")
+        at_full_speed(running)  # who counts nothing is not believed to have had none, nor held against it
         online.ends(running)
 
 
