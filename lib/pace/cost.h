@@ -17,8 +17,12 @@ struct cost {
 struct cost cost_of(const struct eta_part *p, double guess);
 /* So many units of a part, the next so many first ones among them. */
 double cost_with(const struct eta_part *p, const struct cost *c, double units, double firsts);
-/* Before the step's first ones count as done.  Returns what share of its busy seconds is that of
- * its units. */
-double cost_learn(struct eta_part *p, double guess, const struct eta_step *s);
+/* Of the step's busy seconds those that its part's beginning is thought to have cost beside its
+ * units: they say nothing of the rest. */
+double cost_of_beginning(const struct eta_part *p, double guess, const struct eta_step *s);
+/* Before the step's first ones count as done; without what its beginning is thought to have cost,
+ * which is doubted as much as it is.  Returns what share of its other busy seconds is that of its
+ * units. */
+double cost_learn(struct eta_part *p, double guess, const struct eta_step *s, double beginning);
 /* Variance of the logarithm of what is left of a part. */
 double cost_doubt(const struct eta_part *p, const struct cost *c);

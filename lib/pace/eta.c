@@ -209,10 +209,14 @@ void eta_pass(struct eta *e, const struct eta_step *s)
 	double others = own > 0 ? fmax(units / own, 1) : 1; /* times what we did, all did */
 	double firsts = fmin(others * some(s->firsts), units);
 	double guess = guess_of(e, p), busy = fmin(some(s->busy), longest);
+	double beginning = cost_of_beginning(p, guess, s);
+	double ordinary = cost_learn(p, guess, s, beginning);
+	/* By what is known after it: where the guess was far off, a first block by the guess would
+	 * look as if it had stood still. */
 	struct cost c = cost_of(p, guess);
 	double model = cost_with(p, &c, units, firsts);
-	double ordinary = cost_learn(p, guess, s);
 
+	busy -= beginning;
 	if (ordinary > 0) {
 		p->ever += own;
 		p->spent += busy * ordinary;
