@@ -138,8 +138,11 @@ static double guess_of(const struct eta *e, const struct eta_part *p)
 		return p->guess.each;
 	/* A row or two say how long a transaction takes, and not what rows cost. */
 	double many = seen / (seen + guess_weight);
+	/* While some wait for files the others have the processors to themselves: what rows take
+	 * beside their waiting says the less, the more they waited. */
 	if (!p->guess.reads && p->guess.usual > 0 && usual > 0 && spent > waited)
-		return eta_alike(p->guess, (spent - waited) / usual, many).each;
+		return eta_alike(p->guess, (spent - waited) / usual, many * (1 - waited / spent))
+			.each;
 	double trust = doubt / (doubt + pow(steady_doubt, 4)) * many;
 	/* How much of a guess is waiting for files is not known: who reads none is slower by what
 	 * is seen without it, and quicker by what is seen with it. */
