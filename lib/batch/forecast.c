@@ -19,7 +19,9 @@
 /* Of a row's cost so much grows with its bytes. */
 static const double bytes_share = 0.3;
 static const double patience = 5; /* seconds */
-/* Of a writer's time; the rest goes on leases, and on waiting for the others at the end. */
+/* Of a writer's time; the rest goes on leases, and on waiting for the others at the end.  Where it
+ * rests these lie within its rests: at half of the time eleven recorded fills worked in 0.49 to
+ * 0.51 of it, and their detaches in 0.53 to 0.55. */
 static const double at_work = 0.93;
 static const double rate_while = 4; /* seconds over which the rate is a mean */
 
@@ -45,6 +47,11 @@ double forecast_firsts_of(double rows, double pages)
 	return pages > 0 ? pages * (1 - exp(-rows / pages)) : 0;
 }
 
+double forecast_pace(int writers, double duty)
+{
+	return writers * fmin(duty, at_work);
+}
+
 static struct eta_firsts firsts_of(const struct batch_phase *p, double rows)
 {
 	return (struct eta_firsts){ forecast_firsts_of(rows, p->firsts.n), p->firsts.times };
@@ -57,8 +64,9 @@ void forecast_open(struct run *r)
 
 	if (r->setup->trace_file && !(r->trace = fopen(r->setup->trace_file, "ae")))
 		log_warning("no trace is written: '%s' cannot be opened", r->setup->trace_file);
-	eta_start(&f->eta, at_work * r->setup->writers *
-				   control_value(r->setup->steer, KNOB_duty, r->setup->duty));
+	eta_start(&f->eta,
+		  forecast_pace(r->setup->writers,
+				control_value(r->setup->steer, KNOB_duty, r->setup->duty)));
 	for (int i = 0; i < job->n_phases; i++)
 		(void)eta_add(&f->eta, (double)job->phases[i].expected, job->phases[i].guess,
 			      firsts_of(&job->phases[i], (double)job->phases[i].expected));

@@ -67,6 +67,9 @@ struct forecast {
 /* Of so many rows: one is what a row of usual_bytes is, 0 where rows are alike. */
 double forecast_units(double usual_bytes, double rows, double bytes);
 
+/* Busy seconds of so many writers in a second of such a duty, before any of it is seen. */
+double forecast_pace(int writers, double duty);
+
 /* So many rows that lie anywhere on so many pages are the first of their page. */
 double forecast_firsts_of(double rows, double pages);
 
