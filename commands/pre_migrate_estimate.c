@@ -199,13 +199,16 @@ static void add_time(struct strbuf *out, const char *what, const struct quantile
 	strbuf_addf(out, "%-20s about %s, %s to %s", what, mid, low, high);
 }
 
-/* A count that is an estimate says so, and how far off it may be (two standard deviations). */
-static void add_rows(struct strbuf *out, double rows, double share)
+/* A count that is an estimate says so, and how far off it may be (two standard deviations): pages
+ * were drawn, and all rows of a page with it. */
+static void add_rows(struct strbuf *out, double rows, const struct manifest_estimate *e)
 {
+	double share = e->strata.share;
+
 	add_count(out, rows);
 	if (share < 1) {
 		strbuf_adds(out, " ± ");
-		add_count(out, ceil(2 * sqrt(rows / share)));
+		add_count(out, ceil(2 * sqrt(rows * fmax(1, e->page_rows) / share)));
 	}
 }
 
@@ -214,7 +217,7 @@ static void print_counts(struct strbuf *out, const struct answer *a)
 	const struct strata *all = &a->e->strata;
 
 	strbuf_adds(out, "pending              ");
-	add_rows(out, (double)a->rows, all->share);
+	add_rows(out, (double)a->rows, a->e);
 	strbuf_adds(out, " manifests");
 	if (all->share < 1)
 		strbuf_addf(out, ", counted on %g %% of the table since all of it took too long",
@@ -225,7 +228,7 @@ static void print_counts(struct strbuf *out, const struct answer *a)
 		const struct stratum *t = &all->item[i];
 		strbuf_addf(out, "  %-10s %-8s %-8s ", doing[t->state], stratum_kind_names[t->kind],
 			    strata_band_names[t->band]);
-		add_rows(out, (double)t->rows, all->share);
+		add_rows(out, (double)t->rows, a->e);
 		strbuf_adds(out, ", ");
 		add_bytes(out, (double)t->bytes);
 		strbuf_adds(out, " in ");
@@ -236,7 +239,7 @@ static void print_counts(struct strbuf *out, const struct answer *a)
 		strbuf_adds(out, i == 0 ? "repositories         " : "                     ");
 		text_escape(out, all->repository[i].name);
 		strbuf_adds(out, " ");
-		add_rows(out, (double)all->repository[i].rows, all->share);
+		add_rows(out, (double)all->repository[i].rows, a->e);
 		strbuf_adds(out, "\n");
 	}
 	if (all->more_repositories > 0)

@@ -154,6 +154,7 @@ static bool count_all(struct manifest_job *j, struct limit *l, struct estimate_f
 		return false;
 	f->count = clock_monotonic() - began;
 	f->page_rows = (double)c.manifests / fmax(1, f->page_rows);
+	e->page_rows = f->page_rows;
 	int64_t rows = c.lost + c.images + c.lists + c.detach;
 	f->vacuum = (double)rows > 50 + 0.2 * (double)c.manifests;
 	f->vacuum_cost = vacuum_cost_recall(j->control, (double)c.manifests,

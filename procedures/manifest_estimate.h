@@ -21,9 +21,10 @@ enum { PART_AROUND, PART_FILL_STEP, PART_IMAGES, PART_LISTS, PART_DETACH, PART_V
 struct manifest_estimate {
 	struct strata strata;
 	int64_t fill, lost,
-		filled; /* rows: to fill, to recover first, and filled with their link */
-	int64_t lists;	/* of those to fill */
-	int64_t bytes;	/* to read */
+		filled;	  /* rows: to fill, to recover first, and filled with their link */
+	int64_t lists;	  /* of those to fill */
+	int64_t bytes;	  /* to read */
+	double page_rows; /* manifests on a page of their table */
 	struct sample sample;
 	size_t unreadable;     /* rows of the sample */
 	char not_written[320]; /* why the sample was not written; "": it was */
