@@ -336,12 +336,12 @@ static void begin(struct run *r, const struct run_state *s, bool joined)
 	r->last_note = &r->notes;
 	r->phase = &r->job->phases[0];
 	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r->readers = readers_start(setup->readers, setup->nice);
 	r->throttle = throttle_open(&(struct throttle_setup){ .options = setup->throttle,
 							      .connect_arg = setup->connect_arg,
 							      .connect = setup->connect,
 							      .disconnect = setup->disconnect,
 							      .reporter = setup->reporter });
+	r->readers = readers_start(setup->readers, setup->nice, r->throttle);
 	forecast_open(r);
 	if (joined)
 		EMIT(setup->reporter, "join", F_TEXT("label", r->job->label),

@@ -7,6 +7,7 @@
 #include "lib/batch/readers.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/priority.h"
+#include "lib/pace/throttle.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -16,10 +17,21 @@ struct readers {
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
 	struct loading *first, **last;
+	struct throttle *throttle;
 	bool stop;
 	int far, n; /* far: under the lock */
 	pthread_t threads[];
 };
+
+static void load_share(struct readers *r, const struct loading *l, size_t from, size_t to)
+{
+	bool entered = throttle_enter(r->throttle);
+
+	for (size_t i = from; i < to; i++)
+		l->phase->load(l->phase->ctx, l->window->rows[i]);
+	if (entered)
+		throttle_leave(r->throttle);
+}
 
 static void *reader(void *arg)
 {
@@ -47,8 +59,7 @@ static void *reader(void *arg)
 		pthread_mutex_unlock(&r->lock);
 		if (moves)
 			priority_become(far);
-		for (size_t i = from; i < to; i++)
-			l->phase->load(l->phase->ctx, l->window->rows[i]);
+		load_share(r, l, from, to);
 		pthread_mutex_lock(&r->lock);
 		l->finished += to - from;
 		if (l->finished == l->window->n)
@@ -58,11 +69,12 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-struct readers *readers_start(int threads, int far)
+struct readers *readers_start(int threads, int far, struct throttle *throttle)
 {
 	struct readers *r = xcalloc(1, sizeof(*r) + (size_t)threads * sizeof(r->threads[0]));
 
 	r->far = far;
+	r->throttle = throttle;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->work, NULL);
 	pthread_cond_init(&r->done, NULL);

@@ -4,8 +4,10 @@
 #include "lib/batch/engine.h"
 
 struct readers;
-/* far: how far they step back, as priority_lower() has it. */
-struct readers *readers_start(int threads, int far);
+struct throttle;
+/* far: how far they step back, as priority_lower() has it.  throttle: takes turns with its batches
+ * where that has to be, or NULL; it has to outlive them. */
+struct readers *readers_start(int threads, int far, struct throttle *throttle);
 void readers_step_back(struct readers *r, int far); /* from their next rows on */
 void readers_stop(struct readers *r); /* joins the threads; no window may be in work */
 

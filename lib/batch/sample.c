@@ -577,7 +577,7 @@ bool sample_take(const struct batch_setup *setup, const struct sample_part *part
 		.commit = NAN, .commit_flushed = NAN, .wal_first = NAN, .wal = NAN
 	};
 	s.work = xcalloc(blocks + 1, sizeof(*s.work));
-	s.readers = readers_start(setup->readers, setup->nice);
+	s.readers = readers_start(setup->readers, setup->nice, NULL);
 	plan_blocks(&s, parts, n);
 	bool ok = open_hands(&s, err) && run_pass(&s, PASS_READ, err) &&
 		  (!write || write_passes(&s, ret, err));

@@ -4,6 +4,7 @@
 #include "lib/core/mem.h"
 #include "lib/drivers/proc.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,15 @@ void priority_become(int far)
 	} else if (priority_may_raise()) {
 		restore(task, getpid());
 	}
+}
+
+int priority_room_aside(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(getpid(), sizeof(set), &set) != 0)
+		return INT_MAX;
+	return CPU_COUNT(&set) - CPU_COUNT(&set) / 2;
 }
 
 bool priority_may_raise(void)

@@ -20,5 +20,7 @@ void priority_become(int far);
 void priority_lower_task(pid_t task, int far);
 /* The task becomes again what another one is, which takes priority_may_raise(). */
 void priority_restore(pid_t task, pid_t like);
+/* How many processors are left to who is aside. */
+int priority_room_aside(void);
 /* Whether what was lowered can be raised again: CAP_SYS_NICE. */
 bool priority_may_raise(void);

@@ -5,6 +5,8 @@
 #include "lib/core/clock.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/priority.h"
+#include "lib/pace/gate.h"
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -44,9 +46,8 @@ struct throttle {
 	atomic_int in_flight;
 	_Atomic double ended; /* when the last batch did */
 	atomic_bool away;
+	struct gate gate;
 	pthread_mutex_t lock; /* guards all below */
-	pthread_cond_t ended_one;
-	int at_work, at_once; /* batches, and how many there may be */
 	struct batch_size size;
 	double target; /* seconds of a batch */
 };
@@ -74,8 +75,7 @@ struct throttle *throttle_open(const struct throttle_setup *setup)
 	struct throttle *t = xcalloc(1, sizeof(*t));
 	t->setup = *setup;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->ended_one, NULL);
-	t->at_once = 1;
+	gate_open(&t->gate);
 	controller_start(&t->controller);
 	controller_start(&t->alone);
 	t->signals.profile = o->profile;
@@ -103,7 +103,7 @@ void throttle_close(struct throttle *t)
 	throttle_rest(t);
 	if (t->trace)
 		fclose(t->trace);
-	pthread_cond_destroy(&t->ended_one);
+	gate_close(&t->gate);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -170,17 +170,28 @@ static void probe_all(struct throttle *t)
 		probe(t);
 }
 
-/* Beside others one batch at a time: two of ours would leave a host of few cores none for them.
- * Where one at a time would hardly ever rest, nobody feels it. */
+/*
+ * Beside others one batch at a time: two of ours would leave a host of few cores none for them.
+ * Where one at a time would hardly ever rest, nobody feels it.
+ *
+ * Who yields may be taken off the processor in the midst of a record of the WAL, and all who commit
+ * wait for that record.  They sleep then, so the processor is soon free again; but were there more
+ * of ours that want it, those would have it first, one after the other and milliseconds each.  So
+ * there are never more than processors, whatever they do.
+ */
 static void set_at_once(struct throttle *t, bool alone)
 {
 	const struct decision *d = &t->controller.now;
+	bool beside = !alone && !t->controller.idle;
+	bool yields = beside && t->signals.yields;
 
 	pthread_mutex_lock(&t->lock);
 	t->target = d->target;
-	t->at_once = alone || t->controller.idle || d->duty >= hardly_rests ? INT_MAX : 1;
-	pthread_cond_broadcast(&t->ended_one);
 	pthread_mutex_unlock(&t->lock);
+	if (yields)
+		gate_set(&t->gate, priority_room_aside(), true);
+	else
+		gate_set(&t->gate, beside && d->duty < hardly_rests ? 1 : INT_MAX, false);
 	atomic_store(&t->away, !alone && d->away);
 }
 
@@ -423,15 +434,21 @@ void throttle_lost(const struct throttle *t, struct strbuf *out)
 		tell_all(&(struct telling){ .fn = as_text, .t = t, .text = out });
 }
 
+bool throttle_enter(struct throttle *t)
+{
+	return t && gate_enter(&t->gate, false);
+}
+
+void throttle_leave(struct throttle *t)
+{
+	gate_leave(&t->gate);
+}
+
 void throttle_begin(struct throttle *t)
 {
 	if (!t)
 		return;
-	pthread_mutex_lock(&t->lock);
-	while (t->at_work >= t->at_once)
-		pthread_cond_wait(&t->ended_one, &t->lock);
-	t->at_work++;
-	pthread_mutex_unlock(&t->lock);
+	(void)gate_enter(&t->gate, true);
 	atomic_fetch_add(&t->in_flight, 1);
 }
 
@@ -442,8 +459,7 @@ void throttle_end(struct throttle *t, size_t rows, double seconds)
 	atomic_store(&t->ended, clock_monotonic());
 	atomic_fetch_sub(&t->in_flight, 1);
 	pthread_mutex_lock(&t->lock);
-	t->at_work--;
-	pthread_cond_signal(&t->ended_one);
 	batch_size_update(&t->size, rows, seconds, t->target, 1000000);
 	pthread_mutex_unlock(&t->lock);
+	gate_leave(&t->gate);
 }

@@ -76,3 +76,8 @@ void throttle_lost(const struct throttle *t, struct strbuf *out);
 /* Writers.  A batch waits to begin while as many are at work as may be at once. */
 void throttle_begin(struct throttle *t);
 void throttle_end(struct throttle *t, size_t rows, double seconds);
+/* Whatever else of ours takes a processor for a moment, milliseconds at most.  While our sessions
+ * yield and others are at work it takes turns with the batches.  false: it takes none now, and
+ * there is nothing to leave. */
+bool throttle_enter(struct throttle *t);
+void throttle_leave(struct throttle *t);

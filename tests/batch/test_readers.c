@@ -2,7 +2,10 @@
 /* The pool of readers: every row is loaded once, by somebody, before the wait for it returns. */
 #include "lib/batch/readers.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/priority.h"
+#include "lib/pace/throttle.h"
 #include "tests/harness/tap.h"
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -64,7 +67,7 @@ TEST(each_row_is_loaded_once)
 	atomic_int count = 0;
 	int wanted = 0;
 	const struct batch_phase phase = { .load = load, .ctx = &count };
-	struct readers *r = readers_start(4, 0);
+	struct readers *r = readers_start(4, 0, NULL);
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct fixture f;
@@ -85,7 +88,7 @@ TEST(a_dropped_window_ends_early_and_takes_nothing_with_it)
 {
 	atomic_int count = 0;
 	const struct batch_phase phase = { .load = load, .ctx = &count };
-	struct readers *r = readers_start(2, 0);
+	struct readers *r = readers_start(2, 0, NULL);
 
 	for (int i = 0; i < 200; i++) {
 		struct fixture f[3];
@@ -141,7 +144,7 @@ TEST(writers_share_the_pool)
 	const struct batch_phase phase = { .load = load, .ctx = &count };
 	struct writer writers[3];
 	pthread_t threads[3];
-	struct readers *r = readers_start(2, 0);
+	struct readers *r = readers_start(2, 0, NULL);
 	int wanted = 40;
 
 	for (int i = 0; i < 300; i++)
@@ -163,7 +166,7 @@ TEST(without_a_thread_the_caller_loads)
 {
 	atomic_int count = 0;
 	const struct batch_phase phase = { .load = load, .ctx = &count };
-	struct readers *r = readers_start(0, 0);
+	struct readers *r = readers_start(0, 0, NULL);
 	struct fixture f;
 
 	make(&f, 33);
@@ -177,7 +180,7 @@ TEST(without_a_thread_the_caller_loads)
 TEST(a_phase_that_loads_nothing_does_not_wait)
 {
 	const struct batch_phase phase = { .load = NULL };
-	struct readers *r = readers_start(2, 0);
+	struct readers *r = readers_start(2, 0, NULL);
 	struct fixture f;
 
 	make(&f, 100);
@@ -211,7 +214,7 @@ static struct priority of_readers(int nice)
 {
 	struct priority seen = { -100, -1 };
 	const struct batch_phase phase = { .load = load_priority, .ctx = &seen };
-	struct readers *r = readers_start(1, nice);
+	struct readers *r = readers_start(1, nice, NULL);
 	struct fixture f;
 
 	make(&f, 1);
@@ -252,10 +255,60 @@ TEST(readers_step_back_and_never_forward)
 	REQUIRE(made == 0);
 }
 
+static bool nobody_there(void *arg, const char *name, struct pg **ret, struct err *err)
+{
+	(void)arg;
+	(void)ret;
+	return err_set(err, ERR_CONNECT, "no server for %s", name);
+}
+
+static bool somebody_online(void *arg, struct pg *db)
+{
+	(void)arg;
+	return !db;
+}
+
+/* Others are at work as far as it knows, and our sessions get a processor after theirs. */
+static struct throttle *throttle_that_yields(const struct throttle_options *o)
+{
+	const struct throttle_setup setup = { .connect = nobody_there, .options = o };
+	struct throttle *t = throttle_open(&setup);
+
+	throttle_yields(t, true);
+	throttle_turn(t);
+	return t;
+}
+
+TEST(a_reader_waits_for_its_turn_beside_batches_that_yield)
+{
+	const struct throttle_options o = { .online = somebody_online,
+					    .sense = { .tables = "{}", .probe = "SELECT 1" } };
+	atomic_int count = 0;
+	const struct batch_phase phase = { .load = load, .ctx = &count };
+	struct throttle *t = throttle_that_yields(&o);
+	struct readers *r = readers_start(2, 0, t);
+	int room = priority_room_aside();
+	struct fixture f;
+
+	make(&f, 40);
+	for (int i = 0; i < room; i++)
+		throttle_begin(t);
+	readers_submit(r, &f.loading, &phase, &f.window);
+	(void)poll(NULL, 0, 50);
+	CHECK_INT(atomic_load(&count), 0);
+	for (int i = 0; i < room; i++)
+		throttle_end(t, 1, 0.01);
+	readers_wait(r, &f.loading);
+	CHECK(each_once(&f));
+	readers_stop(r);
+	throttle_close(t);
+	drop(&f);
+}
+
 TEST(an_idle_pool_stops)
 {
 	for (int i = 0; i < 50; i++)
-		readers_stop(readers_start(i % 5, 0));
+		readers_stop(readers_start(i % 5, 0, NULL));
 	readers_stop(NULL);
 	CHECK(true);
 }
@@ -263,4 +316,5 @@ TEST(an_idle_pool_stops)
 TAP_MAIN(row(each_row_is_loaded_once), row(writers_share_the_pool),
 	 row(without_a_thread_the_caller_loads), row(a_phase_that_loads_nothing_does_not_wait),
 	 row(a_dropped_window_ends_early_and_takes_nothing_with_it),
-	 row(readers_step_back_and_never_forward), row(an_idle_pool_stops))
+	 row(readers_step_back_and_never_forward),
+	 row(a_reader_waits_for_its_turn_beside_batches_that_yield), row(an_idle_pool_stops))

@@ -117,4 +117,23 @@ TEST(main_thread_and_writers_at_once)
 	throttle_close(t);
 }
 
-TAP_MAIN(row(main_thread_and_writers_at_once))
+TEST(turns_are_taken_only_where_our_sessions_yield)
+{
+	const struct throttle_options o = { .online = somebody_online,
+					    .sense = { .tables = "{}", .probe = "SELECT 1" } };
+	const struct throttle_setup setup = { .connect = nobody_there, .options = &o };
+	struct throttle *t = throttle_open(&setup);
+
+	REQUIRE(t);
+	throttle_turn(t);
+	CHECK(!throttle_enter(t));
+	throttle_yields(t, true);
+	(void)poll(NULL, 0, 300); /* longer than it is between two decisions */
+	throttle_turn(t);
+	CHECK(throttle_enter(t));
+	throttle_leave(t);
+	CHECK(!throttle_enter(NULL));
+	throttle_close(t);
+}
+
+TAP_MAIN(row(main_thread_and_writers_at_once), row(turns_are_taken_only_where_our_sessions_yield))
