@@ -231,7 +231,7 @@ def report(arms, rate, all_rows, out):
         out(f"{figures} {counts} | {bounds(low, high)} | {word} | {rows:.0f} |")
         if name == "throttle":
             ours = f"| {ms(verdict.middle(blocks, 0.99))} ms | {bounds(*noise)} | {word} |"
-        elif verdict.excess(beside, blocks) <= 0 and arm.dropped not in ("is far from the goal", "does not keep to the goal"):
+        elif word != "FAIL" and verdict.excess(beside, blocks) <= 0 and arm.dropped not in ("is far from the goal", "does not keep to the goal"):
             good[name] = rows
     for name in FIXED:
         if name in arms and arms[name].dropped:
