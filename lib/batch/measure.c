@@ -46,7 +46,6 @@ bool measure_commits(struct pg *db, bool flush, double *ret, struct err *err)
 			return false;
 		seconds[i] = clock_monotonic() - began;
 	}
-	qsort(seconds, COMMITS, sizeof(seconds[0]), by_value);
-	*ret = seconds[COMMITS / 2];
+	*ret = median(seconds, COMMITS);
 	return true;
 }
