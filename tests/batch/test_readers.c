@@ -3,8 +3,8 @@
 #include "lib/batch/readers.h"
 #include "lib/core/mem.h"
 #include "lib/drivers/priority.h"
-#include "lib/pace/throttle.h"
 #include "tests/harness/tap.h"
+#include "tests/pace/no_server.h"
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -253,19 +253,6 @@ TEST(readers_step_back_and_never_forward)
 	if (made == 0)
 		pthread_join(thread, NULL);
 	REQUIRE(made == 0);
-}
-
-static bool nobody_there(void *arg, const char *name, struct pg **ret, struct err *err)
-{
-	(void)arg;
-	(void)ret;
-	return err_set(err, ERR_CONNECT, "no server for %s", name);
-}
-
-static bool somebody_online(void *arg, struct pg *db)
-{
-	(void)arg;
-	return !db;
 }
 
 /* Others are at work as far as it knows, and our sessions get a processor after theirs. */

@@ -3,8 +3,8 @@
  * The throttle between its threads: the main one decides, writers begin and end batches of any
  * length, a third asks what may hang.  There is no server, so all that one would say is unknown.
  */
-#include "lib/pace/throttle.h"
 #include "tests/harness/tap.h"
+#include "tests/pace/no_server.h"
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
@@ -12,19 +12,6 @@
 
 enum { WRITERS = 3, ROWS = 500 };
 static const double no_server_duty = 0.25;
-
-static bool nobody_there(void *arg, const char *name, struct pg **ret, struct err *err)
-{
-	(void)arg;
-	(void)ret;
-	return err_set(err, ERR_CONNECT, "no server for %s", name);
-}
-
-static bool somebody_online(void *arg, struct pg *db)
-{
-	(void)arg;
-	return !db;
-}
 
 static void count_event(void *self, const char *event, const struct field *fields)
 {
