@@ -12,8 +12,10 @@ const int64_t strata_band_most[STRATA_BANDS] = { 2048, 8192, 65536, INT64_MAX };
 const char *const strata_band_names[STRATA_BANDS] = { "to 2 kB", "to 8 kB", "to 64 kB", "larger" };
 const char *const stratum_kind_names[] = { "schema 1", "image", "list" };
 
-enum { KEYS = 600 };		     /* about so many are drawn */
-static const double pages = 0.02;    /* share of them that is looked at when all take too long */
+enum { KEYS = 600 }; /* about so many are drawn */
+/* Shares of them that are looked at when all take too long: more where there is nothing on a few.
+ */
+static const double pages[] = { 0.02, 0.2 };
 static const double pages_time = 10; /* seconds for these */
 /* Whole tables are joined; a few pages are looked up. */
 static const char whole[] = "SET LOCAL enable_nestloop TO off";
@@ -169,20 +171,24 @@ bool strata_count(struct pg *db, const struct pulp_schema *s, const struct pendi
 		  const char *storage, int64_t about, double seconds, struct strata *ret,
 		  struct err *err)
 {
-	AUTO_FREE char *sample = xasprintf(" TABLESAMPLE SYSTEM (%g)", 100 * pages);
-	AUTO_FREE char *all = rows_sql(s, o, ""), *some = rows_sql(s, o, sample);
+	AUTO_FREE char *all = rows_sql(s, o, "");
 	double draw = fmin(1, KEYS / fmax(1, (double)about));
 	bool late;
 
 	*ret = (struct strata){ .share = 1 };
-	if (count_within(db, all, storage, draw, seconds, &late, ret, err))
-		return true;
-	if (late) {
-		*ret = (struct strata){ .share = pages };
-		if (count_within(db, some, storage, fmin(1, draw / pages), pages_time, &late, ret,
-				 err))
-			return true;
+	bool ok = count_within(db, all, storage, draw, seconds, &late, ret, err);
+	bool fewer = !ok && late;
+	for (size_t i = 0; fewer && i < ARRAY_LEN(pages); i++) {
+		AUTO_FREE char *sample = xasprintf(" TABLESAMPLE SYSTEM (%g)", 100 * pages[i]);
+		AUTO_FREE char *some = rows_sql(s, o, sample);
+		strata_release(ret);
+		*ret = (struct strata){ .share = pages[i] };
+		ok = count_within(db, some, storage, fmin(1, draw / pages[i]), pages_time, &late,
+				  ret, err);
+		fewer = ok && ret->n == 0;
 	}
+	if (ok)
+		return true;
 	strata_release(ret);
 	return err_wrap(err, "while counting what is pending");
 }

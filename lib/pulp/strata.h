@@ -41,7 +41,8 @@ struct strata {
 };
 /*
  * about: how many rows are thought to be pending, for the number of keys.  Within so many seconds;
- * what takes longer is counted on a share of the table's pages.  storage: class of the media root.
+ * what takes longer is counted on a share of the table's pages, a larger one where nothing is on
+ * these. storage: class of the media root.
  */
 bool strata_count(struct pg *db, const struct pulp_schema *s, const struct pending_options *o,
 		  const char *storage, int64_t about, double seconds, struct strata *ret,

@@ -83,9 +83,10 @@ def test_artifacts_that_are_read_slowly(site, plmaint, slow_files):
     assert estimate["full"]["p50"] > 20, "it has seen how slow they are"
 
 
-def test_rows_that_are_counted_slowly(site, pg_db, plmaint):
+@pytest.mark.parametrize("few", ["true", "false"])
+def test_rows_that_are_counted_slowly(site, pg_db, plmaint, few):
     """Each look at a row takes a millisecond, but on the few pages that are drawn, where it would only
-    matter how busy the machine is.
+    matter how busy the machine is.  First there are rows on a few pages, then only on more of them.
     """
     site.bulk_images(6000, repos=1, own_config=False, files=False)
     site.conn.commit()
@@ -93,13 +94,14 @@ def test_rows_that_are_counted_slowly(site, pg_db, plmaint):
         "ANALYZE container_manifest;"
         " ALTER TABLE container_manifest ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
         " CREATE POLICY slowly ON container_manifest USING"
-        " (current_query() LIKE '%TABLESAMPLE%' OR pg_sleep(0.001) IS NOT NULL)",
+        f" (CASE WHEN current_query() LIKE '%SYSTEM (2)%' THEN {few}"
+        " WHEN current_query() LIKE '%TABLESAMPLE%' THEN true ELSE pg_sleep(0.001) IS NOT NULL END)",
         user="postgres",
     )
     told = in_time(plmaint, json=False, code=(0, 78)).out
     assert "of the table since all of it took too long" in told
     rows, more = (int(n.replace(",", "")) for n in re.search(r"^pending +([\d,]+) ± ([\d,]+)", told, re.M).groups())
-    assert 0.3 * rows < more, "of some pages: it may well be twice as many, or half"
+    assert 0.2 * rows < more, "of some pages, whose rows come together: it may well be half as many again"
     assert abs(rows - 6000) < 2 * more
 
 
