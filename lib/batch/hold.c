@@ -198,14 +198,14 @@ bool batch_again(struct batch_setup *setup, const char *label, bool ok, const st
 }
 
 /* Where nobody is online, and where a deadline would be missed, it does not step back; where others
- * are at work it leaves them processors for themselves. */
+ * take most of the processors it leaves them some for themselves. */
 static void step_back(struct run *r)
 {
 	bool hurries = r->hurry.at_least > PROFILE_DEFAULT;
 	bool nobody = r->throttle && !throttle_decision(r->throttle);
 	int far = hurries || nobody ? 0 : r->setup->nice;
 
-	if (far == PRIORITY_LAST && throttle_others(r->throttle))
+	if (far == PRIORITY_LAST && throttle_crowded(r->throttle))
 		far = PRIORITY_ASIDE;
 	atomic_store(&r->far, far);
 	readers_step_back(r->readers, far);

@@ -31,6 +31,19 @@ struct pressure pressure_read(void)
 				  .memory_full = total("/proc/pressure/memory", "full") };
 }
 
+struct processors processors_read(void)
+{
+	AUTO_FILE FILE *f = fopen("/proc/stat", "re");
+	unsigned long long user, nice, system, idle, iowait, irq, softirq;
+
+	if (!f || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
+			 &iowait, &irq, &softirq) != 7)
+		return (struct processors){ -1, -1 };
+	double busy = (double)(user + nice + system + irq + softirq);
+
+	return (struct processors){ busy, busy + (double)(idle + iowait) };
+}
+
 /* The server's own process: the parent of its backends. */
 static pid_t server_of(pid_t backend)
 {

@@ -47,7 +47,7 @@ static const double calm_again = 3, calm_unseen = 6;
 static const double most_calm = 3600; /* seconds */
 /* Of the seconds that requests may take more in any case: who yields comes near them from below in
  * large strides, and what it sees of them is a sample. */
-static const double yields_aim = 0.4;
+static const double yields_aim = 0.8;
 static const double halts_within = 600;
 static const double first_sleep = 300, longest_sleep = 3600; /* seconds of hibernation */
 /* Share of looks at which others work: idle below for idle_after seconds, busy above. */

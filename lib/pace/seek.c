@@ -20,7 +20,7 @@ static const struct stride {
 	double most;			/* duty */
 } strides[] = {
 	[false] = { 0.015, 0.08, 15, 7, 0.3, 3, 5, 0.95 },
-	[true] = { 0.06, 0.3, 4, 14, 1.3, 10, 15, 1 },
+	[true] = { 0.25, 1, 4, 14, 1.3, 10, 15, 1 },
 };
 static const double steepest = 0.88; /* of a fall that is no alarm, a step: by half in 1.4 s */
 /* Seconds of a look: before any work of ours, later, where requests are slow. */

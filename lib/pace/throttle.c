@@ -5,7 +5,9 @@
 #include "lib/core/clock.h"
 #include "lib/core/log.h"
 #include "lib/core/mem.h"
+#include "lib/drivers/pressure.h"
 #include "lib/drivers/priority.h"
+#include "lib/pace/crowd.h"
 #include "lib/pace/gate.h"
 #include <limits.h>
 #include <math.h>
@@ -41,6 +43,7 @@ struct throttle {
 	bool paused; /* nothing was decided since */
 	double asked;
 	struct signals signals;
+	struct crowd crowd;
 	FILE *trace;
 
 	atomic_int in_flight;
@@ -78,6 +81,7 @@ struct throttle *throttle_open(const struct throttle_setup *setup)
 	gate_open(&t->gate);
 	controller_start(&t->controller);
 	controller_start(&t->alone);
+	crowd_start(&t->crowd);
 	t->signals.profile = o->profile;
 	t->signals.max_duty = 1;
 	t->signals.calm = o->calm;
@@ -184,14 +188,16 @@ static void set_at_once(struct throttle *t, bool alone)
 	const struct decision *d = &t->controller.now;
 	bool beside = !alone && !t->controller.idle;
 	bool yields = beside && t->signals.yields;
+	bool no_limit = t->signals.profile == PROFILE_FINALIZE;
 
 	pthread_mutex_lock(&t->lock);
 	t->target = d->target;
 	pthread_mutex_unlock(&t->lock);
 	if (yields)
-		gate_set(&t->gate, priority_room_aside(), true);
+		gate_set(&t->gate, priority_room_aside(), true,
+			 no_limit ? 0 : crowd_rests(&t->crowd));
 	else
-		gate_set(&t->gate, beside && d->duty < hardly_rests ? 1 : INT_MAX, false);
+		gate_set(&t->gate, beside && d->duty < hardly_rests ? 1 : INT_MAX, false, 0);
 	atomic_store(&t->away, !alone && d->away);
 }
 
@@ -220,9 +226,20 @@ static void decide_alone(struct throttle *t, double now)
 	t->decided = now;
 }
 
+/* Of a longer time than usual nobody knows what else there was. */
+static void look_at_processors(struct throttle *t, double now)
+{
+	struct processors p = processors_read();
+
+	crowd_take(&t->crowd, t->controller.now.away && now - t->decided < 2 * between, p.busy,
+		   p.all);
+}
+
 static void decide(struct throttle *t, double now)
 {
 	AUTO_STRBUF struct strbuf line = { 0 };
+
+	look_at_processors(t, now);
 
 	pthread_mutex_lock(&t->lock);
 	t->signals.batch = t->size.n > 0 ? t->size.t / t->size.n * t->size.rows : 0;
@@ -384,6 +401,11 @@ void throttle_tell(const struct throttle *t, const char *label)
 {
 	if (t)
 		tell_all(&(struct telling){ .fn = as_event, .t = t, .label = label });
+}
+
+bool throttle_crowded(const struct throttle *t)
+{
+	return throttle_others(t) && t->crowd.is;
 }
 
 bool throttle_others(const struct throttle *t)

@@ -57,6 +57,8 @@ bool throttle_hibernates(const struct throttle *t);
 bool throttle_away(const struct throttle *t);
 /* Somebody else is at work on the server, or it is not known.  NULL: nobody. */
 bool throttle_others(const struct throttle *t);
+/* They are, and take so much of this host's processors that some are to be theirs alone. */
+bool throttle_crowded(const struct throttle *t);
 /* NULL while nobody is online and nothing stops the work. */
 const struct decision *throttle_decision(const struct throttle *t);
 /* Tells how long it was slowed for which reason. */
