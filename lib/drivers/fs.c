@@ -104,6 +104,24 @@ static const char *relative(const struct fs_root *r, const char *name)
 	return name + strspn(name, "/");
 }
 
+static void note(const struct stat *st, struct fs_file *out)
+{
+	out->changed = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+	out->inode = st->st_ino;
+	out->size = st->st_size;
+}
+
+bool fs_look(int fd, struct fs_file *out)
+{
+	struct stat st;
+
+	*out = (struct fs_file){ 0 };
+	if (fstat(fd, &st) != 0)
+		return false;
+	note(&st, out);
+	return true;
+}
+
 /* Opens and looks: FS_OK for a regular file. */
 static enum fs_verdict open_regular(const struct fs_root *r, const char *name, int flags,
 				    int *ret_fd, struct fs_file *out)
@@ -123,8 +141,7 @@ static enum fs_verdict open_regular(const struct fs_root *r, const char *name, i
 		return verdict;
 	}
 	*ret_fd = fd;
-	out->changed = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
-	out->size = st.st_size;
+	note(&st, out);
 	return S_ISREG(st.st_mode) ? FS_OK : FS_NOT_REGULAR;
 }
 

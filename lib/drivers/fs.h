@@ -36,7 +36,8 @@ struct fs_file {
 	 * times.
 	 */
 	int64_t changed;
-	int64_t size; /* as fstat says */
+	uint64_t inode; /* its number; valid as changed is */
+	int64_t size;	/* as fstat says */
 	int saved_errno;
 };
 /* Reads a whole file.  name is relative to the root, or absolute and then must lie below it. Thread
@@ -47,6 +48,8 @@ enum fs_verdict fs_open(const struct fs_root *r, const char *name, int *ret_fd,
 			struct fs_file *out);
 /* size and time of change only, nothing is opened for reading.  Same verdicts. */
 enum fs_verdict fs_stat(const struct fs_root *r, const char *name, struct fs_file *out);
+/* The same of what is open; false: errno. */
+bool fs_look(int fd, struct fs_file *out) MUST_CHECK;
 /*
  * Removes a regular file; the last component of the name is no symlink that is followed.
  * FS_MISSING: it is gone already.

@@ -9,6 +9,7 @@
  * store has nothing yet is named by one rename of its directory; a rename of each file is a third
  * of what copying a small one costs.
  */
+#include "lib/core/clock.h"
 #include "lib/core/mem.h"
 #include "lib/core/stop.h"
 #include "lib/drivers/behind.h"
@@ -17,6 +18,7 @@
 #include "lib/pace/stint.h"
 #include "lib/store/object.h"
 #include "lib/store/object_internal.h"
+#include "lib/store/stamp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -264,12 +266,14 @@ bool object_put(struct object_writer *w, int from, const char *wanted, struct ob
 		return take_in(w, from, -1, wanted, ret, err);
 	if (to < 0)
 		return cannot_write(w, err);
+	const struct timespec stamp = stamp_of(from, clock_wall());
 	bool ok = take_in(w, from, to, wanted, ret, err);
 	if (!ok || ret->verdict != OBJECT_GOOD) {
 		if (unlinkat(store, name, 0) != 0 && wanted)
 			w->shelves[shelf_of(wanted)] = SHELF_SPOILED;
 		return ok;
 	}
+	stamp_put(to, stamp); /* after the last write, which sets the time, too */
 	w->bytes += ret->size;
 	return join_batch(w, name, ret->sha256, err);
 }
