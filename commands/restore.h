@@ -13,6 +13,7 @@
 struct restore_options {
 	char *as_of;
 	int check_only;
+	int checksum;
 	struct restore_finish_params finish;
 	/* Found by prepare. */
 	struct restore_params backup;

@@ -9,6 +9,7 @@
 #include "procedures/procedures.h"
 #include "procedures/restore_config.h"
 #include "procedures/restore_key.h"
+#include "procedures/restore_media.h"
 
 #include <glob.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ const struct opt restore_run_options[] = {
 	  .kind = OPT_FLAG,
 	  .offset = offsetof(struct restore_options, check_only),
 	  .help = "the same, as foreman-maintain calls it" },
+	RESTORE_CHECKSUM_ROW(struct restore_options),
 	OPTS_END,
 };
 
@@ -182,6 +184,14 @@ static void bind_backup(const void *options, void *params)
 	*(struct restore_params *)params = ((const struct restore_options *)options)->backup;
 }
 
+static void bind_media(const void *options, void *params)
+{
+	const struct restore_options *o = options;
+
+	*(struct restore_media_params *)params =
+		(struct restore_media_params){ .backup = o->backup, .checksum = o->checksum };
+}
+
 static void bind_key(const void *options, void *params)
 {
 	const struct restore_options *o = options;
@@ -229,7 +239,7 @@ const struct step restore_run_steps[] = {
 	  .flags = STEP_GATE | STEP_CRITICAL },
 	{ .procedure = &procedure_restore_media,
 	  .when = acts,
-	  .bind = bind_backup,
+	  .bind = bind_media,
 	  .why = "an old database names files that a cleanup has taken since",
 	  .flags = STEP_CRITICAL },
 	{ .procedure = &procedure_restore_config,

@@ -13,6 +13,8 @@ bool restore_has_listing(const struct restore_job *j, const char *name);
 
 struct content_tally {
 	int64_t files, bytes; /* looked at */
+	int64_t unchanged;    /* since they were backed up, and not read */
+	int64_t read;	      /* of what is on disk */
 	int64_t copied, copied_bytes;
 	int64_t replaced; /* had its digest for a name and other bytes */
 	int64_t kept;	  /* other media that differs: it stays */
@@ -23,6 +25,7 @@ struct content_work {
 	const char *listing;	     /* name of it, or its absolute path */
 	const char *root;	     /* absolute */
 	const struct config *config; /* where other domains' files are */
+	bool checksum;		     /* all is read */
 	size_t threads;
 	int nice;	       /* of the threads, as priority_lower() has it */
 	struct stints *stints; /* they work within them; borrowed */

@@ -11,7 +11,8 @@
 
 enum { NAME_MAX_BYTES = 63 }; /* of PostgreSQL's names */
 
-const struct opt restore_params_table[] = { RESTORE_PARAMS_ROWS(struct restore_params), OPTS_END };
+const struct opt restore_params_table[] = { RESTORE_PARAMS_ROWS(struct restore_params, ),
+					    OPTS_END };
 
 bool restore_newest(const struct repository *r, char ret[BACKUP_ID_SIZE], struct err *err)
 {

@@ -13,15 +13,16 @@
 struct restore_params {
 	char *dir, *id; /* of the repository and the backup; NULL id: the newest that is whole */
 };
-#define RESTORE_PARAMS_ROWS(type)                                                          \
-	{ .name = "dir",                                                                   \
-	  .kind = OPT_TEXT,                                                                \
-	  .offset = offsetof(type, dir),                                                   \
-	  .arg = "DIR",                                                                    \
-	  .help = "directory of the backups" },                                            \
-	{                                                                                  \
-		.name = "id", .kind = OPT_TEXT, .offset = offsetof(type, id), .arg = "ID", \
-		.help = "the backup; not given: the newest that is whole"                  \
+/* at: what stands before the members in type, as "backup." */
+#define RESTORE_PARAMS_ROWS(type, at)                                                         \
+	{ .name = "dir",                                                                      \
+	  .kind = OPT_TEXT,                                                                   \
+	  .offset = offsetof(type, at dir),                                                   \
+	  .arg = "DIR",                                                                       \
+	  .help = "directory of the backups" },                                               \
+	{                                                                                     \
+		.name = "id", .kind = OPT_TEXT, .offset = offsetof(type, at id), .arg = "ID", \
+		.help = "the backup; not given: the newest that is whole"                     \
 	}
 extern const struct opt restore_params_table[];
 

@@ -4,6 +4,7 @@
  * without content names none, and the database that was loaded of it does: what that names has to
  * be on disk, or in the store, which may have it of another backup.
  */
+#include "procedures/restore_media.h"
 #include "lib/core/mem.h"
 #include "lib/core/state.h"
 #include "lib/core/strbuf.h"
@@ -126,6 +127,7 @@ static bool count_all(const struct restore_job *j, const char *loaded, struct fi
 
 static void conclude(const struct content_tally *t, bool skipped, struct outcome *out)
 {
+	AUTO_FREE char *unchanged = NULL;
 	char bytes[32];
 
 	if (t->bad && skipped) {
@@ -147,10 +149,16 @@ static void conclude(const struct content_tally *t, bool skipped, struct outcome
 		return;
 	}
 	text_bytes((double)t->copied_bytes, bytes, sizeof(bytes));
+	if (t->unchanged)
+		unchanged = xasprintf(", %lld (has|have) not changed since (it|they) (was|were) "
+				      "backed up",
+				      (long long)t->unchanged);
 	outcome_set(out, t->kept ? RESULT_WARNING : RESULT_OK,
-		    "%lld of %lld file(s) (was|were) missing and (is|are) back (%s)%s",
+		    "%lld of %lld file(s) (was|were) missing and (is|are) back (%s)%s; %lld "
+		    "(was|were) read%s",
 		    (long long)(t->copied - t->replaced), (long long)t->files, bytes,
-		    t->replaced ? "; damaged ones were replaced" : "");
+		    t->replaced ? "; damaged ones were replaced" : "", (long long)t->read,
+		    unchanged ? unchanged : "");
 	if (t->kept)
 		outcome_hint(out, "Files that no digest names and that have changed since stay as "
 				  "they are; the store has those of the backup.");
@@ -214,6 +222,8 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	    !restore_job_guard(&j, err))
 		return false;
 	struct content_work w = { .job = &j,
+				  .checksum =
+					  ((const struct restore_media_params *)params)->checksum,
 				  .root = a->look->place.media_root,
 				  .config = a->look->config,
 				  .tick = tick,
@@ -231,12 +241,20 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 	return true;
 }
 
+static const struct opt media_params[] = {
+	RESTORE_PARAMS_ROWS(struct restore_media_params, backup.),
+	RESTORE_CHECKSUM_ROW(struct restore_media_params), OPTS_END
+};
+
 const struct procedure procedure_restore_media = {
 	.label = "restore-media",
 	.summary = "bring back the files that the backup names and the media lacks",
 	.explain =
-		"Reads what is on disk and compares size and sha256; only what is missing or "
-		"damaged is copied from the store, under a temporary name first. Of a backup "
+		"Compares what is on disk by size and sha256; only what is missing or damaged is "
+		"copied from the store, under a temporary name first. A file that has not changed "
+		"since its bytes were backed up, by its inode and its time of change (ctime), is "
+		"not read: bytes that have rotted on the disk changed no time, and are found with "
+		"--checksum, which reads all. Of a backup "
 		"without content the artifacts are those that its loaded database names. Nothing is "
 		"taken away: what the backup does not know is the business of Pulp's orphan "
 		"cleanup.",
@@ -244,8 +262,8 @@ const struct procedure procedure_restore_media = {
 		   "name says",
 	.tags = (const char *const[]){ "restore", NULL },
 	.needs = NEED_MEDIA,
-	.params = restore_params_table,
-	.params_size = sizeof(struct restore_params),
+	.params = media_params,
+	.params_size = sizeof(struct restore_media_params),
 	.needed = needed,
 	.run = run,
 };
