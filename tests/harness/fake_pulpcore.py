@@ -4,6 +4,7 @@
 end, and, as api, answers with a status. The real one takes ten seconds and 100 MB each.
 
 usage: fake_pulpcore.py KIND CONNINFO [PORT]
+BEAT: seconds from one sign of life to the next, 1. Pulp's are 7 to 10.
 """
 
 import http.server
@@ -22,6 +23,7 @@ OLD = {"api": "core_apiappstatus", "content": "core_contentappstatus", "worker":
 NEW = "core_appstatus"
 DEFAULTS = {"timestamptz": "now", "hstore": "", "interval": "30 s", "uuid": None}
 ASKED = {signal.SIGTERM}  # to end
+BEAT = float(os.environ.get("BEAT", "1"))
 
 
 def tables(cur, kind):
@@ -104,7 +106,7 @@ def main(kind, conninfo, port=None):
         serve(conninfo, int(port))
     with conn.cursor() as cur:
         sign_on(cur, kind, name)
-        while not signal.sigtimedwait(ASKED, 1):
+        while not signal.sigtimedwait(ASKED, BEAT):
             sign_on(cur, kind, name)
         sign_off(cur, kind, name)
     conn.close()
