@@ -25,8 +25,8 @@ struct lines {
 	char *line; /* NULL: at its end */
 	size_t room;
 	ssize_t len;
-	struct restore_comparison *c;
-	struct outcome *out;
+	int64_t listed, absent;
+	char first[SHA256_HEX + 1]; /* of those that are absent */
 };
 
 static bool advance(struct lines *l, struct err *err)
@@ -34,15 +34,14 @@ static bool advance(struct lines *l, struct err *err)
 	l->len = getline(&l->line, &l->room, l->file);
 	if (l->len < 0 && ferror(l->file))
 		return err_errno(err, "cannot read the list of artifacts");
-	l->c->listed += l->len > 0;
+	l->listed += l->len > 0;
 	return true;
 }
 
 static bool miss(struct lines *l, struct err *err)
 {
-	l->c->absent++;
-	outcome_example(l->out, "artifact %.*s is not in the restored database", SHA256_HEX,
-			l->line);
+	if (l->absent++ == 0)
+		snprintf(l->first, sizeof(l->first), "%s", l->line);
 	return advance(l, err);
 }
 
@@ -79,10 +78,9 @@ static bool compare(struct lines *l, struct pg *db, struct err *err)
 	return ok;
 }
 
-bool restore_compare_rows(const struct restore_job *j, const struct probe *p,
-			  struct restore_comparison *ret, struct outcome *out, struct err *err)
+bool restore_compare_rows(const struct restore_job *j, struct pg *db, struct err *err)
 {
-	struct lines l = { .c = ret, .out = out };
+	struct lines l = { .file = NULL };
 
 	if (!restore_has_listing(j, restore_listings[0]))
 		return true;
@@ -93,9 +91,13 @@ bool restore_compare_rows(const struct restore_job *j, const struct probe *p,
 	if (!l.file)
 		return err_errno(err, "cannot read %s", path);
 	fd = -1;
-	bool ok = compare(&l, p->db, err);
+	bool ok = compare(&l, db, err);
 	auto_fclose(&l.file);
-	return ok;
+	return ok && (l.absent == 0 ||
+		      err_set(err, ERR_DATA,
+			      "%lld of the %lld artifact(s) that the backup lists are not in the "
+			      "loaded database, %s first",
+			      (long long)l.absent, (long long)l.listed, l.first));
 }
 
 static const char *what_is_wrong(const struct restore_homes *homes, const char *sha256,
@@ -114,8 +116,20 @@ static const char *what_is_wrong(const struct restore_homes *homes, const char *
 	return strcmp(found, sha256) == 0 ? NULL : "has other bytes than its digest says";
 }
 
+/* Pulp removes the row before the file. */
+static bool named(struct pg *db, const char *path)
+{
+	const struct pg_param wanted[] = { PG_P_TEXT(path) };
+	AUTO_ROWS struct pg_rows *r = NULL;
+	struct err ignored;
+
+	return !pg_query(db, "SELECT FROM core_artifact WHERE file = $1", wanted, 1, &r,
+			 &ignored) ||
+	       pg_rows_count(r) > 0;
+}
+
 bool restore_compare_files(const struct restore_job *j, const struct probe *p,
-			   struct restore_comparison *ret, struct outcome *out, struct err *err)
+			   struct restore_files *ret, struct outcome *out, struct err *err)
 {
 	AUTO_HOMES struct restore_homes homes = { .n = 0 };
 	AUTO_ROWS struct pg_rows *r = NULL;
@@ -128,7 +142,7 @@ bool restore_compare_files(const struct restore_job *j, const struct probe *p,
 		const char *wrong = what_is_wrong(&homes, pg_text(r, i, 0), pg_text(r, i, 1));
 
 		ret->read++;
-		if (!wrong || stop_requested())
+		if (!wrong || stop_requested() || !named(p->db, pg_text(r, i, 1)))
 			continue;
 		ret->bad++;
 		outcome_example(out, "%s %s", pg_text(r, i, 1), wrong);

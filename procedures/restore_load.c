@@ -9,6 +9,7 @@
 #include "lib/drivers/pg_conninfo.h"
 #include "procedures/file_progress.h"
 #include "procedures/procedures.h"
+#include "procedures/restore_compare.h"
 #include "procedures/restore_content.h"
 #include "procedures/restore_properties.h"
 #include "procedures/restore_tool.h"
@@ -193,45 +194,47 @@ static bool mark(struct restore_job *j, const struct restore_database *d, struct
 	return pg_exec(j->db, sql.data, err);
 }
 
+/* The dump and the list of files are of one snapshot.  Later nobody could tell: Pulp goes on with
+ * what it was doing then, a cleanup among it. */
+static bool agrees(const struct restore_job *j, const struct restore_database *d, struct pg *db,
+		   struct err *err)
+{
+	AUTO_ROWS struct pg_rows *r = NULL;
+
+	if (restore_skipped(j, "pulp-content") || strcmp(d->from->feature, "pulp") != 0)
+		return true;
+	if (!pg_query(db, "SELECT count(*) FROM core_artifact", NULL, 0, &r, err))
+		return false;
+	if (pg_int(r, 0, 0) != j->manifest.artifacts.count)
+		return err_set(err, ERR_DATA,
+			       "the loaded database names %lld artifact(s), the backup %lld",
+			       (long long)pg_int(r, 0, 0), (long long)j->manifest.artifacts.count);
+	return restore_compare_rows(j, db, err);
+}
+
 /*
  * A loaded database has no statistics, and Pulp's first queries would read whole tables.  Its own
  * settings come last, since they may be in the way of that.
  */
-static bool complete(struct restore_job *j, const struct restore_database *d, int64_t *artifacts,
-		     size_t *refused, struct outcome *out, struct err *err)
+static bool complete(struct restore_job *j, const struct restore_database *d, size_t *refused,
+		     struct outcome *out, struct err *err)
 {
 	AUTO_FREE char *there = NULL;
-	AUTO_ROWS struct pg_rows *r = NULL;
 	struct pg *db = NULL;
 
 	if (!pg_conninfo_with(j->server, d->fresh, &there, err) ||
 	    !restore_connect(there, &db, err))
 		return false;
-	bool ok = pg_exec(db, "ANALYZE", err);
-	if (ok && strcmp(d->from->feature, "pulp") == 0) {
-		ok = pg_query(db, "SELECT count(*) FROM core_artifact", NULL, 0, &r, err);
-		*artifacts = ok ? pg_int(r, 0, 0) : 0;
-	}
-	ok = ok && restore_properties_apply(j, d, db, refused, out, err);
+	bool ok = pg_exec(db, "ANALYZE", err) && agrees(j, d, db, err) &&
+		  restore_properties_apply(j, d, db, refused, out, err);
 	pg_close(db);
 	return ok;
-}
-
-/* The dump and the list of files are of one snapshot. */
-static bool agrees(const struct restore_job *j, const struct restore_database *d, int64_t artifacts,
-		   struct err *err)
-{
-	return restore_skipped(j, "pulp-content") || strcmp(d->from->feature, "pulp") != 0 ||
-	       artifacts == j->manifest.artifacts.count ||
-	       err_set(err, ERR_DATA, "the loaded database names %lld artifact(s), the backup %lld",
-		       (long long)artifacts, (long long)j->manifest.artifacts.count);
 }
 
 static bool run(struct actor *a, const void *params, struct outcome *out, struct err *err)
 {
 	AUTO_RESTORE struct restore_job j = { .db = NULL };
 	double since = clock_monotonic();
-	int64_t artifacts = 0;
 	size_t refused = 0;
 	char took[32];
 	long jobs;
@@ -246,8 +249,7 @@ static bool run(struct actor *a, const void *params, struct outcome *out, struct
 		if (d->loaded || d->restored)
 			continue;
 		if (!make(&j, d, err) || !load(a, &j, d, jobs, err) ||
-		    !complete(&j, d, &artifacts, &refused, out, err) ||
-		    !agrees(&j, d, artifacts, err) || !mark(&j, d, err))
+		    !complete(&j, d, &refused, out, err) || !mark(&j, d, err))
 			return false;
 		outcome_example(out, "%s is loaded as %s", d->from->name, d->fresh);
 	}
@@ -270,7 +272,8 @@ const struct procedure procedure_restore_load = {
 	.summary = "load the dumps into new databases beside those in use",
 	.explain = "pg_restore with several processes (restore.jobs) and no error passed over, "
 		   "then statistics, settings of the database itself (ALTER DATABASE ... SET), "
-		   "rights in it and its comment, then a line above that which says it is whole. "
+		   "rights in it and its comment, then a line above that which says it is whole: "
+		   "every artifact that the backup lists has to be in it. "
 		   "The databases in use are not touched.",
 	.changes = "makes databases NAME_restore_ID",
 	.tags = (const char *const[]){ "restore", NULL },

@@ -57,6 +57,24 @@ def test_missing_object_and_symlink(backed_up):
     assert backed_up.databases() == [""] and backed_up.log == []
 
 
+def test_dump_of_another_moment_than_the_list(backed_up):
+    """What was loaded is not what was backed up, and stays beside."""
+    listing = backed_up.repository.backup / "artifacts.tsv"
+    first, *rest = listing.read_text().splitlines(keepends=True)
+    listing.write_text("".join([first.replace("\n", "x\n"), *rest]))
+    backed_up.repository.seal()
+    for _ in range(2):
+        told = backed_up.restore(code=1).one("step.end", label="restore-load")
+        assert "1 of the 9 artifacts that the backup lists" in told["message"] and first.split("\t")[0] in told["message"]
+        assert backed_up.databases() == ["", "_restore_20261121T213133Z"] and backed_up.log == []
+    # Without the row the list is shorter than the manifest says, and the manifest than the database is.
+    listing.write_text("".join(rest))
+    count = backed_up.repository.manifest["artifacts"]
+    backed_up.repository.seal(artifacts={**count, "count": 8})
+    told = backed_up.restore(code=1).one("step.end", label="restore-load")
+    assert "names 9 artifacts, the backup 8" in told["message"] and backed_up.log == []
+
+
 def test_damaged_object_is_not_copied(backed_up):
     """The size is right: only copying it shows that it is not what its name says."""
     row = (backed_up.repository.backup / "artifacts.tsv").read_text().splitlines()[0]
@@ -204,16 +222,19 @@ def test_site_that_does_not_stop_stays_as_it_was(backed_up):
 def test_manifests_that_cannot_be_pulled(backed_up):
     """The restored site is in use by then: what is wrong is told, and how to go back."""
     media = backed_up.site.media_root / "artifact"
-    answers = [(200, "other bytes"), (404, "HTTP 404"), (401, ""), (200, "")]
+    answers = [(200, "other bytes"), (404, "HTTP 404"), (401, ""), (200, ""), (410, "")]
 
     def answer(path):
         status, words = answers[0]
+        if status == 410:  # as Pulp does, while they are pulled
+            backed_up.change("DELETE FROM core_repositorycontent")
         name = path.rsplit("/", 1)[1].removeprefix("sha256:")
         return status, b"x" if words else (media / name[:2] / name[2:]).read_bytes()
 
     with website(answer) as url:
         backed_up.plmaint.configure({"restore.pull_url": f"{url}/v2/"})
-        for code, words in ((1, "with other bytes"), (1, "HTTP 404"), (78, "4 want a login"), (0, "4 manifests were pulled")):
+        for code, words in ((1, "with other bytes"), (1, "HTTP 404"), (78, "4 want a login"), (0, "4 manifests were pulled"),
+                            (0, "no manifest is served")):
             told = backed_up.restore(code=code).one("step.end", label="restore-verify")
             assert words in str(told) and (code != 1 or "restore revert" in told["hint"])
             answers.pop(0)
@@ -224,11 +245,14 @@ def test_manifests_that_cannot_be_pulled(backed_up):
     for spoil, words in (
         (lambda: path.write_bytes(b"of no context"), "1 of 9 artifacts that were read"),
         (path.unlink, f"{file} is not there"),
-        (lambda: backed_up.change("DELETE FROM core_artifact WHERE size = 13"), "1 of the 9 artifacts that the backup"),
     ):
         spoil()
         told = backed_up.restore(code=1).one("step.end", label="restore-verify")
         assert words in str(told) and "restore revert" in told["hint"]
+    # A cleanup of Pulp's own that takes it is none of that.
+    backed_up.change("DELETE FROM core_artifact WHERE size = 13")
+    told = backed_up.restore(code=0).one("step.end", label="restore-verify")
+    assert "8 artifacts were read from disk" in told["message"]
     # Each run starts what may be closed still; none stops it again.
     assert backed_up.log[0] == "stop" and set(backed_up.log[1:]) == {"start"}
     assert backed_up.databases() == ["", "_before_20261121T213133Z"]
