@@ -10,11 +10,20 @@ import os
 import pathlib
 import socket
 import subprocess
+import time
 import uuid
 
 from . import pg
 
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
+
+SETTLED = 2  # seconds after its last change a file can be told by its times
+
+
+def settle(root):
+    """Waits until all files below can be."""
+    newest = max(p.stat().st_ctime for p in pathlib.Path(root).rglob("*") if p.is_file())
+    time.sleep(max(0, newest + SETTLED + 0.1 - time.time()))
 
 
 def sha256(path):

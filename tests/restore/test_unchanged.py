@@ -12,9 +12,9 @@ import time
 import pytest
 
 from harness import fernet
+from harness.backups import settle
 from harness.need import need
 
-SETTLED = 2  # seconds after its last change a file can be told by its times
 SECOND = 10**9
 
 
@@ -35,11 +35,6 @@ def rot(path):
     path.write_bytes(bytes(b ^ 1 for b in raw))
 
 
-def settle(root):
-    newest = max(p.stat().st_ctime for p in root.rglob("*") if p.is_file())
-    time.sleep(max(0, newest + SETTLED + 0.1 - time.time()))
-
-
 class Kept:
     """A site that has been backed up, and the store."""
 
@@ -54,8 +49,10 @@ class Kept:
         digest = self.digests[path]
         return self.directory / "store" / digest[:2] / digest[2:]
 
-    def back_up(self, *words):
-        self.restored.plmaint.run("backup", "online", self.directory, "--features", "pulp", *words, code=(0, 78))
+    def back_up(self, directory=None, wrap=()):
+        self.restored.plmaint.run(
+            "backup", "online", directory or self.directory, "--features", "pulp", code=(0, 78), wrap=wrap
+        )
 
     def put_back(self, *params, directory=None):
         """(read, taken for unchanged, replaced)"""
@@ -130,3 +127,13 @@ def test_the_store_keeps_it(kept, tmp_path):
         copy = tmp_path / f"copy{flag}"
         subprocess.run(["cp", flag, kept.directory, copy], check=True)
         assert kept.put_back(directory=copy) == (read, everything + 1 - read, False)
+
+
+def test_a_store_that_takes_no_times(kept, tmp_path):
+    """It is as good, and all is read."""
+    need(programs=("strace",))
+    directory = tmp_path / "timeless"
+    refuse = ("-e", "trace=utimensat", "-e", "inject=utimensat:error=EPERM")
+    kept.back_up(directory, wrap=("strace", "-f", "-qq", "-o", tmp_path / "trace", *refuse))
+    assert "EPERM" in (tmp_path / "trace").read_text()
+    assert kept.put_back(directory=directory) == (len(kept.files) + 1, 0, False)

@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 
 from harness import cli
+from harness.backups import settle
 from harness.brake import held_copying
 from harness.process import wait_until
 
@@ -525,12 +526,15 @@ def test_reflinks_where_the_file_system_has_them(plmaint, made, tmp_path, kind):
         pytest.skip("a loop device cannot be mounted here")
     try:
         shutil.copytree(made.media_root, disk / "media")
+        settle(disk / "media")
         plmaint.configure({"pulp.media_root": disk / "media"})
         id_, _ = online(plmaint, disk / "backups", "--reflink")
         assert plmaint.run("backup", "verify", disk / "backups", code=0).one("backup")["state"] == "good"
         largest = max(objects(disk / "backups").values(), key=lambda p: p.stat().st_size)
         extents = subprocess.run(["filefrag", "-v", largest], capture_output=True, text=True).stdout
         assert ("shared" in extents) == (kind != "ext4"), extents
+        back = plmaint.run("procedure", "run", "restore-media", "--param", f"dir={disk / 'backups'}", code=0)
+        assert "; 0 were read, " in back.one("step.end", label="restore-media")["message"]
         # A clone is a file of its own: what is written to the source afterwards is not in it.
         name = artifacts(made)[largest.parent.name + largest.name]
         (disk / "media" / name).write_bytes(b"rot")
