@@ -37,7 +37,7 @@ TRACE = os.environ.get("TRACE")
 OFF = ("off", "off again")
 THROTTLE = {"throttle.trace": pathlib.Path(TRACE).absolute()} if TRACE else {}
 FULL = {"pre-migrate.duty": "1.0"}
-FIXED = {f"duty {duty}": duty for duty in ("1", "0.5", "0.2", "0.1", "0.05")}  # the highest first
+FIXED = {f"duty {duty}": duty for duty in os.environ.get("DUTIES", "1 0.5 0.2 0.1 0.05").split()}  # the highest first
 HEAD = "| others | p99 without us | with the throttle | A/A: from what it may be | verdict | of the best fixed duty |"
 FEW, AIMED = 50, 75  # requests of a block: of fewer it has no 99th percentile; they come by chance, so it is made for more
 OF_BEST, OF_FULL = 0.85, 0.90  # goals: shares of the best fixed duty's speed, and of full speed while nobody is there
@@ -238,6 +238,8 @@ def report(arms, rate, all_rows, out):
             out(f"\n{name} {arms[name].dropped}.")
     if "throttle" not in arms:
         return f"| {ms(base)} ms {ours} |"
+    if not FIXED:
+        return f"| {ms(base)} ms {ours} not measured |"
     if not good:
         out("\nNo fixed duty of the grid keeps to the goal, so there is none to compare the speed with.")
         return f"| {ms(base)} ms {ours} no fixed duty keeps to it |"
