@@ -56,7 +56,8 @@ static bool compare_line(void *arg, const char *line, size_t len, struct err *er
 		if (order == 0 && len == (size_t)l->len)
 			return advance(l, err);
 		if (order > 0 || (order == 0 && len < (size_t)l->len))
-			return true; /* came since */
+			return true; /* not listed: there are as many rows as lines, so one is
+					missing, too */
 		if (!miss(l, err))
 			return false;
 	}
