@@ -33,6 +33,7 @@ import tempfile
 import time
 
 from harness import bulk, cli, pg
+from harness.backups import SETTLED
 from harness.peak import peak
 from harness.pulpdata import Site
 
@@ -44,7 +45,6 @@ COLD = os.environ.get("CACHE") == "cold"
 LAYER_KB = 100  # every tenth artifact is a layer, the others are manifests and configurations
 CHANGED = 0.01
 FORGET = 370  # seconds until removed files slow nobody, see above
-SETTLED = 2.5  # seconds until a backup can tell a file by its times
 ARMS = 3  # of a round
 SPARE = 1.1  # times what an arm is foretold to write
 TABLES = 4  # that fill the database up: those of a site are several of about one size
@@ -181,7 +181,7 @@ class Bench:
     def change(self):
         self.site.made_at = datetime.datetime.now(datetime.timezone.utc)
         add(self.site, int(self.artifacts * CHANGED))
-        time.sleep(SETTLED)
+        time.sleep(SETTLED + 0.5)
 
     def stand_still(self, store, out):
         """The next backup, with the services stopped for as short as it can."""
@@ -230,7 +230,7 @@ class Bench:
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
-        time.sleep(SETTLED)
+        time.sleep(SETTLED + 0.5)
         return path
 
     def peer(self, out):

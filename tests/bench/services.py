@@ -26,7 +26,7 @@ class Silence:
         self.port, self.seconds, self._over = port, 0.0, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def _answers(self):
+    def answers(self):
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port), 1).close()
             return True
@@ -35,10 +35,10 @@ class Silence:
     def _look(self):
         last, silent = time.monotonic(), False
         while not self._over.wait(LOOKS_EVERY):
-            answers, now = self._answers(), time.monotonic()
-            if silent or not answers:
+            heard, now = self.answers(), time.monotonic()
+            if silent or not heard:
                 self.seconds += now - last
-            last, silent = now, not answers
+            last, silent = now, not heard
 
     def __enter__(self):
         self._thread.start()
@@ -82,7 +82,7 @@ class Services:
 
     def start(self):
         self.machine.run("systemctl", "start", *UNITS)
-        process.wait_until(Silence(self.port)._answers, 60, "Pulp's api answers")
+        process.wait_until(self.silence().answers, 60, "Pulp's api answers")
 
     def stop(self):
         self.machine.run("systemctl", "stop", *UNITS)
