@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXAMPLE_BYTES = 1024, MOST_CHILDREN = 64 };
+enum { EXAMPLE_BYTES = 1024, MOST_CHILDREN = 64, LAST_MOMENT_MS = 1000 };
 
 /* A fork has our addresses: the static texts that counts point to are there in both. */
 struct answer {
@@ -126,8 +126,10 @@ static void dismiss(struct child *child)
 	auto_close(&child->fd);
 	child->fd = -1;
 	(void)kill(child->pid, SIGKILL);
-	/* One that the kernel holds ends when the kernel lets it, and is not waited for. */
-	(void)waitpid(child->pid, NULL, WNOHANG);
+	/* It is gone in a moment, as a rule; one that the kernel holds is not waited for any more.
+	 */
+	for (int ms = 0; ms < LAST_MOMENT_MS && waitpid(child->pid, NULL, WNOHANG) == 0; ms++)
+		(void)usleep(1000);
 }
 
 static bool is_kin(const struct crew *c, size_t i, size_t j)
