@@ -47,3 +47,13 @@ def test_a_round_is_followed_by_its_reverse_while_the_arms_are_the_same():
 def test_blocks_are_long_enough_for_a_99th_percentile_of_those_who_come():
     assert throttle.seconds_of_block(1000) == throttle.SECONDS
     assert 10 * throttle.seconds_of_block(10) >= 1.3 * throttle.FEW
+
+
+def test_the_report_has_the_p99_of_each_block_by_round():
+    measured, said = arms(random.Random(3), 6, throttle=0.001), []
+    throttle.report(measured, 1000, 10**6, said.append)
+    lines = {name: line for line in "\n".join(said).splitlines() for name in measured if line.startswith(f"- {name}: ")}
+    assert list(lines) == ["off", "off again", "throttle"]
+    for name, line in lines.items():
+        told = dict(pair.split(":") for pair in line.split(": ", 1)[1].split())
+        assert told == {str(r): f"{1000 * verdict.quantile([h], 0.99):.2f}" for r, h in measured[name].histograms.items()}

@@ -198,6 +198,13 @@ def bounds(low, high):
     return f"{1000 * low:+.2f} to {1000 * high:+.2f} ms" if math.isfinite(low) else "too few rounds"
 
 
+def by_round(arms, out):
+    """The p99 of each block, so that whoever doubts a verdict can compute his own."""
+    out("\np99 ms by round:\n")
+    for name, arm in arms.items():
+        out(f"- {name}: " + " ".join(f"{r}:{ms(verdict.quantile([h], 0.99) or math.nan)}" for r, h in arm.histograms.items()))
+
+
 def report(arms, rate, all_rows, out):
     """The line for README.md: of the requests, the verdict, and the speed."""
     seconds = seconds_of_block(rate)
@@ -233,6 +240,7 @@ def report(arms, rate, all_rows, out):
             ours = f"| {ms(verdict.middle(blocks, 0.99))} ms | {bounds(*noise)} | {word} |"
         elif word != "FAIL" and verdict.excess(beside, blocks) <= 0 and arm.dropped not in ("is far from the goal", "does not keep to the goal"):
             good[name] = rows
+    by_round(arms, out)
     for name in FIXED:
         if name in arms and arms[name].dropped:
             out(f"\n{name} {arms[name].dropped}.")
